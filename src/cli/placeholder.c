@@ -1,0 +1,1 @@
+/* cli */ typedef int cli_placeholder;

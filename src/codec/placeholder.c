@@ -1,0 +1,1 @@
+/* codec */ typedef int codec_placeholder;

@@ -1,0 +1,1 @@
+/* face */ typedef int face_placeholder;

@@ -1,0 +1,1 @@
+/* gate */ typedef int gate_placeholder;

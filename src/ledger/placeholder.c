@@ -1,0 +1,1 @@
+/* ledger */ typedef int ledger_placeholder;

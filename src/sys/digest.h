@@ -1,0 +1,10 @@
+/* SHA-256 (OpenSSL: it uses the processor's instructions for it). */
+#ifndef SYS_DIGEST_H
+#define SYS_DIGEST_H
+
+#include "base/span.h"
+
+/** SHA-256(a || b) into `ret_digest`; either may be empty.  Any thread. */
+void sha256_two(struct span a, struct span b, uint8_t ret_digest[32]);
+
+#endif

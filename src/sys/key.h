@@ -1,0 +1,17 @@
+/* The node's Ed25519 key, random octets and constant-time comparison (libsodium). */
+#ifndef SYS_KEY_H
+#define SYS_KEY_H
+
+#include "base/err.h"
+#include "base/span.h"
+
+/** Once per process, before anything else here.  Aborts when the system has no randomness. */
+void sys_key_init(void);
+void random_octets(void *p, size_t n);
+
+/** Write a new key pair: `dir`/node.key (32-octet seed in hexadecimal, mode 0600, refused if it exists) and `dir`/node.pub. */
+enum err key_create(const char *dir, struct fault *f) MUST_USE;
+/** Octets of the public key.  @return ERR_IO, ERR_CORRUPT; ERR_FORBIDDEN when others may read node.key. */
+enum err key_public(const char *dir, uint8_t ret_public[32], struct fault *f) MUST_USE;
+
+#endif

@@ -1,0 +1,1 @@
+/* sys */ typedef int sys_placeholder;

@@ -1,0 +1,66 @@
+/* Image: an immutable set of keys with their claims, in a mapped file or in memory.  See docs/formats.md for the octets.
+ *
+ * Keys are ordered by their keyed 64-bit hash, so that images merge by one sequential pass and a lookup is one read of a
+ * small directory and one short run of the index.  The text of a key is kept and compared: a hash collision gives no
+ * false answer.  Prefixes are keys too (kind, length, network); a 65,536-row table of bit masks says which prefix lengths
+ * occur over and below each IPv4 /16, so that an address is probed for those only.
+ */
+#ifndef TABLE_IMAGE_H
+#define TABLE_IMAGE_H
+
+#include "base/err.h"
+#include "base/siphash.h"
+#include "base/span.h"
+#include "table/claim.h"
+
+/** A key as the table sees it: kind, prefix length and octets (codec/observable.h gives all three). */
+struct table_key {
+	uint8_t kind, prefix;
+	uint16_t n;
+	const uint8_t *p;
+};
+
+struct image;
+
+/** Keyed hash of a key: order and directory of every image made with this seed. */
+uint64_t table_hash(struct siphash_seed seed, const struct table_key *k);
+
+/** Map an image file.  The header, sizes and section bounds are checked, so that no later read leaves the file; claims and keys
+ *  are trusted to be what image_merge() wrote (a checksum of header and sections is verified when `verify`).
+ *  @return OK; ERR_IO; ERR_CORRUPT; ERR_UNSUPPORTED: a newer version. */
+enum err image_open(const char *path, bool verify, struct image **ret_image, struct fault *f) MUST_USE;
+/** Image of no keys. */
+struct image *image_empty(struct siphash_seed seed);
+void image_free(struct image *m);
+
+uint64_t image_keys(const struct image *m);
+uint64_t image_claims(const struct image *m);
+uint64_t image_octets(const struct image *m);
+struct siphash_seed image_seed(const struct image *m);
+
+/** Claims on exactly this key; `hash` is table_hash() of it.  @return how many; 0: none.  Any thread; never allocates. */
+unsigned image_find(const struct image *m, uint64_t hash, const struct table_key *k, const struct claim **ret_claims);
+/** Start loading the cache lines that image_find() will read: first the directory, then (stage 1) the index. */
+void image_prefetch(const struct image *m, uint64_t hash, int stage);
+
+/** Bit l set: a prefix of length l (0..32) in this image may cover `addr` (host order). */
+uint64_t image_lengths4(const struct image *m, uint32_t addr);
+/** Bit l of [l / 64] set: prefixes of that length (0..128) occur. */
+void image_lengths6(const struct image *m, uint64_t ret_lengths[3]);
+
+/** Each key in hash order with its claims. */
+typedef void image_visit(void *ctx, const struct table_key *k, const struct claim *claims, unsigned n);
+void image_each(const struct image *m, image_visit *visit, void *ctx);
+
+/** Is this claim to be kept by a merge?  (Those of replaced snapshots are not.) */
+typedef bool claim_keep(void *ctx, const struct claim *c);
+
+/** Merge images of one seed into one: equal claims (claim_same) collapse to the newer.
+ *  @param path     where to write the file (made with a temporary name, synced, renamed); NULL: in memory.
+ *  @param keep     NULL: all.
+ *  @param ret_dup  when not NULL: how many claims with CLAIM_FIRST collapsed into another with CLAIM_FIRST.
+ *  Memory: the directory and the prefix masks of the result only; files are read and written in order. */
+enum err image_merge(struct image *const *in, unsigned n, claim_keep *keep, void *ctx, const char *path,
+		     struct image **ret_image, uint64_t *ret_dup, struct fault *f) MUST_USE;
+
+#endif

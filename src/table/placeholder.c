@@ -1,0 +1,1 @@
+/* table */ typedef int table_placeholder;

@@ -1,0 +1,88 @@
+/* Table: the reputation claims of a node, as a short stack of immutable images, published in one statement.
+ *
+ * Level 0 is the largest.  A new image goes on top; while the one below is not at least four times as large, both merge, so
+ * that there are O(log n) levels and a claim is rewritten O(log n) times.  Large levels are files in DIR/table, listed with the
+ * entry number up to which they are folded in DIR/table/manifest (replaced by rename).  Everything here can be made anew
+ * from the lanes.
+ *
+ * Threads: one writer (table_push, table_save); readers between table_enter() and table_leave(), registered with
+ * table_reader_init(); readers never wait.  The only RCU user of the program.
+ */
+#ifndef TABLE_TABLE_H
+#define TABLE_TABLE_H
+
+#include "table/batch.h"
+#include "table/image.h"
+
+enum { TABLE_LEVELS_MAX = 12 };
+
+struct table;
+
+/** What readers see at one moment. */
+struct table_view {
+	unsigned n;
+	struct image *level[TABLE_LEVELS_MAX];
+	const void *context; /**< what the writer published with it (view/: the sources) */
+	struct siphash_seed seed;
+};
+
+/** Open DIR/table, made when missing (seed from `new_seed`).
+ *  A manifest or image that cannot be read is an ERR_CORRUPT: the caller may table_drop() and refold.
+ *  @param ret_folded  entries up to this number are in the levels. */
+enum err table_open(const char *dir, struct siphash_seed new_seed, bool writable, struct table **ret_table,
+		    uint64_t *ret_folded, struct fault *f) MUST_USE;
+void table_close(struct table *t);
+/** Remove manifest and images of DIR/table. */
+enum err table_drop(const char *dir, struct fault *f) MUST_USE;
+
+struct siphash_seed table_seed(const struct table *t);
+/** Directory for a batch to spill to. */
+const char *table_dir(const struct table *t);
+
+/** Writer: put an image on top (taken over, also on error), merging below as needed, and publish it with `context`.
+ *  The old context is given to `drop_context` once no reader can see it.  `m` NULL: publish a new context only. */
+enum err table_push(struct table *t, struct image *m, const void *context, void (*drop_context)(const void *),
+		    claim_keep *keep, void *keep_ctx, struct fault *f) MUST_USE;
+/** Writer: make levels and folded number durable.  Cheap when only the number has changed. */
+enum err table_save(struct table *t, uint64_t folded, struct fault *f) MUST_USE;
+/** Writer: all levels into one file. */
+enum err table_compact(struct table *t, claim_keep *keep, void *ctx, struct fault *f) MUST_USE;
+
+/** Each reading thread: once at its start and end. */
+void table_reader_init(void);
+void table_reader_exit(void);
+/** A consistent view, valid until table_leave(); do not block in between. */
+const struct table_view *table_enter(struct table *t);
+void table_leave(struct table *t);
+/** Between enters: tell that this thread holds nothing (call it before blocking in a loop). */
+void table_quiescent(void);
+
+enum { TABLE_HITS_MAX = 96 };
+
+/** One key of the table that concerns what was asked. */
+struct table_hit {
+	struct table_key key;        /**< points into the query's octets */
+	bool exact;                  /**< the key itself, not a covering prefix or parent */
+	unsigned n;
+	const struct claim *claims;
+};
+
+struct table_hits {
+	unsigned n;
+	bool truncated; /**< more than TABLE_HITS_MAX keys matched */
+	struct table_hit hit[TABLE_HITS_MAX];
+};
+
+/** Every key that concerns `k`: itself; for an address or prefix all covering prefixes; for a domain its parents of two labels or
+ *  more.  Several levels may each give a hit on the same key.  Never allocates.  Reader, between enter and leave. */
+void table_lookup(const struct table_view *v, const struct table_key *k, struct table_hits *ret_hits);
+
+/** The same for many keys, overlapping their cache misses; `visit` is called once per key, in order. */
+typedef void table_visit(void *ctx, size_t i, const struct table_hits *hits);
+void table_lookup_batch(const struct table_view *v, const struct table_key *k, size_t n, table_visit *visit, void *ctx);
+
+/** Sums over the levels, for people and metrics. */
+struct table_stats { uint64_t keys, claims, octets; unsigned levels; };
+void table_stats(const struct table_view *v, struct table_stats *ret_stats);
+
+#endif

@@ -1,0 +1,1 @@
+/* view */ typedef int view_placeholder;

@@ -1,0 +1,40 @@
+/* Reputation: the answer to "what about this value?", the same for every face. */
+#ifndef VIEW_REPUTATION_H
+#define VIEW_REPUTATION_H
+
+#include "codec/observable.h"
+#include "view/protect.h"
+#include "view/score.h"
+
+/** What the writer publishes with the images: table_view.context. */
+struct meaning {
+	const struct source_set *sources;
+	const struct rules *rules;
+};
+
+struct reputation {
+	struct verdict verdict;
+	const char *protected_by; /**< NULL, or who protects it, for people; valid until table_leave() */
+};
+
+/** One observable.  A URL is judged by itself (https and http alike), its host and what covers that; an e-mail address by itself and
+ *  its domain.  Reader, between table_enter() and table_leave().
+ *  @param lines, ret_n_lines  as in score_hits(). */
+void reputation_of(const struct table_view *v, const struct observable *o, clearance clear, uint32_t now_s,
+		   struct reputation *ret_reputation, struct score_line *lines, unsigned *ret_n_lines);
+
+/** Many, in order, with their cache misses overlapped. */
+typedef void reputation_visit(void *ctx, size_t i, const struct reputation *r);
+void reputation_batch(const struct table_view *v, const struct observable *o, size_t n, clearance clear, uint32_t now_s,
+		      reputation_visit *visit, void *ctx);
+
+/** One JSON object, without a line end: value, kind, listed, score, categories, sources, and when protected protected_by. */
+void reputation_json(const struct reputation *r, const struct observable *o, const struct meaning *m, struct buf *out);
+/** One JSON object: the same with "lines", prior, sums and as_of: all that an independent evaluator needs. */
+void reputation_why_json(const struct reputation *r, const struct observable *o, const struct meaning *m,
+			 const struct score_line *lines, unsigned n, uint32_t now_s, struct buf *out);
+/** The sum, line by line, for people. */
+void reputation_why_text(const struct reputation *r, const struct observable *o, const struct meaning *m,
+			 const struct score_line *lines, unsigned n, uint32_t now_s, struct buf *out);
+
+#endif
