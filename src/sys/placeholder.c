@@ -1,1 +1,0 @@
-/* sys */ typedef int sys_placeholder;
