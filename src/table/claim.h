@@ -8,6 +8,7 @@
 enum {
 	CLAIM_PART = 1,     /**< an atom of an AND pattern */
 	CLAIM_WILDCARD = 2, /**< about the names below the domain only */
+	CLAIM_EXACT = 8,    /**< about the key itself only, not what it covers: counts for exact hits */
 	CLAIM_FIRST = 4,    /**< first claim of its record: what counts as a duplicate (see batch_finish) */
 };
 
@@ -31,11 +32,11 @@ static inline uint32_t claim_import(const struct claim *c)
 	return c->entry - c->back;
 }
 
-/** Two claims on one key say the same thing again when source, lane, category and stance are equal ... */
+/** Two claims on one key say the same thing again when source, lane, category, stance and what they cover are equal ... */
 static inline bool claim_same(const struct claim *a, const struct claim *b)
 {
 	return a->source == b->source && a->lane == b->lane && a->category == b->category && a->stance == b->stance &&
-	       (a->flags & CLAIM_WILDCARD) == (b->flags & CLAIM_WILDCARD);
+	       ((a->flags ^ b->flags) & (CLAIM_PART | CLAIM_WILDCARD | CLAIM_EXACT)) == 0;
 }
 
 /** ... and then the one from the later import stays; in one import the later seen, the surer, the later entry. */

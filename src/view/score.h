@@ -22,6 +22,10 @@ enum line_fate {
 	LINE_PART,       /**< only part of an AND pattern */
 	LINE_KNOWN,      /**< says what it is, not that it is bad */
 	LINE_PROTECTS,   /**< caps the score at 0 */
+	LINE_RETRACTED,  /**< its source took it back */
+	LINE_RETRACTS,   /**< takes an earlier claim of its source back */
+	LINE_HOST,       /**< is about the host of a URL or e-mail address, and the host is protected or known */
+	LINE_FATES
 };
 
 /** One line of the sum. */
@@ -31,40 +35,48 @@ struct score_line {
 	struct table_key key;  /**< the key that the claim is on */
 	bool exact;
 	uint32_t age_s;
+	uint16_t lifetime_d, speed_x10; /**< used */
 	uint16_t decay_1024;   /**< 1024 = fresh */
 	uint8_t confidence;    /**< used: the claim's or the source's, 0..100 */
 	uint8_t category;      /**< used */
-	int32_t mdb;           /**< what it would add alone; negative for false positives */
+	int32_t mdb;           /**< what it adds, or would but for its group; negative for false positives; else 0 */
 	enum line_fate fate;
 };
 
 enum { SCORE_LINES_MAX = 256 };
 
+/** "Evidence" is a line with mdb > 0, whether it counts itself or a stronger one of its group does: what a source says is not
+ *  lost from the categories because a fresher list of the same family says something else. */
 struct verdict {
 	bool listed;            /**< score >= 1 */
-	uint8_t score;          /**< 0..100 */
-	int32_t mdb;            /**< the sum */
-	uint32_t categories;    /**< bit per enum category, of lines that count */
-	uint8_t category;       /**< the strongest of them */
 	bool is_protected;
-	unsigned n_sources;     /**< sources that count, distinct */
-	unsigned n_groups;
-	uint32_t seen;          /**< newest event time among lines that count */
-	uint64_t entry;         /**< of the strongest line */
-	uint16_t sources[16];   /**< numbers of the first of them, strongest first */
+	uint8_t score;          /**< 0..100 */
+	uint8_t category;       /**< of the strongest line of evidence */
+	int32_t mdb;            /**< the sum */
+	uint32_t categories;    /**< bit per enum category, of the evidence */
+	unsigned n_sources;     /**< of the evidence, distinct */
+	unsigned n_groups;      /**< of the evidence: how many count */
+	unsigned n_claims;      /**< claims that concern what was asked and that the clearance shows */
+	uint32_t seen;          /**< newest event time of the evidence */
+	uint64_t entry;         /**< of the strongest line of evidence */
+	uint16_t protector;     /**< a protecting source, when is_protected by a claim */
+	uint16_t sources[16];   /**< numbers of the strongest sources, strongest first */
 };
 
 /** Decay in 1/1024 of a claim of `age_s`: max(floor, 1024 * (1 - (age / lifetime)^(1 / speed))), from a table of integers.
  *  The floor is 64/1024 for events: what once was bad is never quite nothing while its claim stands. */
 uint16_t score_decay(uint32_t age_s, uint16_t lifetime_d, uint16_t speed_x10);
-/** Days of lifetime and speed for a kind of observable and category, unless the source has its own. */
+/** Days of lifetime and speed for the kind of key that a claim is on and its category, unless the source has its own. */
 void score_lifetime(uint8_t kind, uint8_t category, uint16_t *ret_lifetime_d, uint16_t *ret_speed_x10);
 /** 0..100 from the sum: 0 when it is not positive, else 100 / (1 + 10^(-(mdb - 20,000) / 10,000)), at least 1, from a table. */
 uint8_t score_from_mdb(int32_t mdb);
 
 /** Add up the hits on one observable.  Only claims in lanes of `clear` are looked at.
- *  @param kind   of what was asked, for decay and for which protections apply (enum obs_kind)
- *  @param lines  NULL, or room for SCORE_LINES_MAX lines: every claim in `clear`, strongest first; *ret_n_lines of them.
+ *  @param kind   of what was asked (enum obs_kind), for which protections apply.  Of a URL or an e-mail address the hits on keys
+ *                of other kinds are about its host: what protects that, or says what it is, takes away the evidence about the
+ *                host and leaves that about the URL itself
+ *  @param lines  NULL, or room for SCORE_LINES_MAX lines: every claim in `clear`, those that count first, then the strongest;
+ *                *ret_n_lines of them.  When there are more, the last are left out (see verdict.n_claims)
  *  Pure; never allocates; any thread inside table_enter(). */
 void score_hits(const struct table_hits *hits, unsigned n_hits, const struct source_set *sources, clearance clear,
 		uint8_t kind, uint32_t now_s, struct verdict *ret_verdict, struct score_line *lines, unsigned *ret_n_lines);
