@@ -1,4 +1,108 @@
-int main(void)
+/* sipar: finds the verb and where to run it: in the daemon that has the data directory open, or here. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/control.h"
+#include "app/verbs.h"
+#include "sys/key.h"
+
+enum { LOCK_WAIT_MS = 60000 };
+
+static void put_usage(struct buf *out)
 {
-	return 0;
+	const struct verb *v;
+	buf_puts(out, "Usage: sipar VERB [OPTION...] [ARGUMENT...]\n\nSipar: threat intelligence in, reputation out.\n\n");
+	for (size_t i = 0; (v = verb_at(i)); i++)
+		buf_printf(out, "  %-10s %s\n", v->name, v->summary);
+	buf_puts(out, "\n\"sipar VERB --help\" explains a verb; \"sipar --version\" tells the version.\n"
+		      "The data directory is given with -d DIR or in $SIPAR_DIR (default: /var/lib/sipar).\n");
+}
+
+static int print(struct buf *b, int fd, int code)
+{
+	verb_flush(fd, b);
+	buf_release(b);
+	return code;
+}
+
+/* The data directory, before the verb reads its options: it decides where the verb runs. */
+static const char *find_dir(int argc, char **argv)
+{
+	const char *dir = getenv("SIPAR_DIR");
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strcmp(argv[i], "-d") == 0 || strcmp(argv[i], "--dir") == 0)
+			dir = i + 1 < argc ? argv[i + 1] : dir;
+		else if (strncmp(argv[i], "--dir=", 6) == 0)
+			dir = argv[i] + 6;
+		else if (strncmp(argv[i], "-d", 2) == 0)
+			dir = argv[i] + 2;
+	}
+	return dir && *dir ? dir : "/var/lib/sipar";
+}
+
+static bool asks_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+	return false;
+}
+
+static int run_with_node(const struct verb *v, struct verb_env *env, int argc, char **argv)
+{
+	struct fault f;
+	int code;
+	enum err e = control_call(env->dir, argc, argv, &code, &f);
+	if (e == OK)
+		return code;
+	if (e == ERR_NOTFOUND && (e = node_open(env->dir, LOCK_WAIT_MS, &env->node, &f)) == OK) {
+		table_reader_init();
+		code = v->run(env, argc, argv);
+		table_reader_exit();
+		node_close(env->node);
+		return code;
+	}
+	verb_complain(env, "%s: %s", v->name, f.text);
+	return EXIT_TROUBLE;
+}
+
+static int run_verb(const struct verb *v, int argc, char **argv)
+{
+	struct verb_env env = { .dir = find_dir(argc, argv), .in = 0, .out = 1, .err = 2, .cwd = AT_FDCWD, .caller = -1 };
+	struct buf out = { 0 };
+	if (asks_help(argc, argv)) {
+		verb_help(v, &out);
+		return print(&out, 1, EXIT_FINE);
+	}
+	return v->flags & VERB_NODE ? run_with_node(v, &env, argc, argv) : v->run(&env, argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+	struct buf out = { 0 };
+	const char *word = argc > 1 ? argv[1] : "";
+	signal(SIGPIPE, SIG_IGN);
+	sys_key_init();
+	if (strcmp(word, "--version") == 0 || strcmp(word, "version") == 0) {
+		buf_printf(&out, "sipar %s\n", SIPAR_VERSION);
+		return print(&out, 1, EXIT_FINE);
+	}
+	if (strcmp(word, "help") == 0 && argc > 2 && verb_find(argv[2])) {
+		verb_help(verb_find(argv[2]), &out);
+		return print(&out, 1, EXIT_FINE);
+	}
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+		put_usage(&out);
+		return print(&out, 1, EXIT_FINE);
+	}
+	const struct verb *v = verb_find(word);
+	if (v)
+		return run_verb(v, argc - 1, argv + 1);
+	if (*word)
+		buf_printf(&out, "sipar: there is no verb \"%s\"\n\n", word);
+	put_usage(&out);
+	return print(&out, 2, EXIT_USAGE);
 }

@@ -46,6 +46,7 @@ struct feed_claim {
 	uint8_t confidence;     /**< 0..100, or CONFIDENCE_ABSENT */
 	uint8_t kinds;          /**< KINDS_*, for STANCE_PROTECTED and STANCE_KNOWN; else KINDS_ALL */
 	bool part;              /**< an atom of an AND pattern: kept, never enough alone (scored at 0) */
+	bool exact_only;        /**< a protection of this very value, not of what it covers */
 	uint32_t seen;          /**< event time, seconds since 1970; 0: not said */
 	uint32_t until;         /**< end of validity; 0: none */
 };

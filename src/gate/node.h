@@ -16,8 +16,9 @@ struct node;
  *  restricted tlp:red, and node tlp:red for what is said about sources).  @return ERR_EXISTS when there is a ledger already. */
 enum err node_init(const char *dir, struct fault *f) MUST_USE;
 /** Take the lock, open, and fold what the table does not have yet.
+ *  @param wait_ms  how long to wait for another process that has it.
  *  @return OK; ERR_BUSY: another process has it; ERR_NOTFOUND: not a data directory. */
-enum err node_open(const char *dir, struct node **ret_node, struct fault *f) MUST_USE;
+enum err node_open(const char *dir, unsigned wait_ms, struct node **ret_node, struct fault *f) MUST_USE;
 void node_close(struct node *n);
 
 struct ledger *node_ledger(struct node *n);
@@ -27,7 +28,7 @@ const char *node_dir(const struct node *n);
 /** Say something about a source: gate, ledger, fold, publish.  Returns when every face sees it. */
 enum err node_source_change(struct node *n, const struct source_change *c, struct fault *f) MUST_USE;
 
-/** Drop the table and fold every entry again. */
-enum err node_rebuild(struct node *n, struct fault *f) MUST_USE;
+/** Drop the table of a directory that nobody has open, and fold every entry again. */
+enum err node_rebuild(const char *dir, struct fault *f) MUST_USE;
 
 #endif

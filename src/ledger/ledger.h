@@ -32,12 +32,12 @@ enum entry_kind {
 	ENTRY_FEED = 1,   /**< a piece of a feed: format and state token say how to read the body */
 	ENTRY_SOURCE = 2, /**< a source was added, changed or removed: JSON body */
 	ENTRY_LANE = 3,   /**< the first of a lane: its audience */
+	ENTRY_ENDED = 4,  /**< an import has ended and counts from here on: JSON body with its counts */
 };
 
 enum {
-	ENTRY_BEGINS = 1, /**< first piece of an import */
-	ENTRY_ENDS = 2,   /**< last piece: from here on the import counts */
-	ENTRY_SNAPSHOT = 4, /**< with ENTRY_ENDS: replaces what the source said before */
+	ENTRY_BEGINS = 1,   /**< first piece of an import */
+	ENTRY_SNAPSHOT = 2, /**< of an ENTRY_ENDED: replaces what the source said before */
 };
 
 /** What is told to the ledger.  Spans are borrowed until the ticket was waited for. */

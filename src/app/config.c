@@ -1,0 +1,103 @@
+#include "app/config.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/num.h"
+#include "codec/feed.h"
+
+struct row {
+	const char *name, *value, *help;
+	size_t offset, size; /* size 0: a number, at most `max` */
+	uint64_t max;
+};
+
+#define TEXT(field) offsetof(struct config, field), sizeof(((struct config *)0)->field), 0
+#define NUMBER(field, max) offsetof(struct config, field), 0, max
+
+static const struct row rows[] = {
+	{ "http", "127.0.0.1:8300", "Address and port of the HTTP face, or off.", TEXT(http) },
+	{ "dns", "127.0.0.1:5300", "Address and port of the DNS face (UDP and TCP), or off.", TEXT(dns) },
+	{ "zone", "bl.sipar.test", "Domain under which the DNS face answers.", TEXT(zone) },
+	{ "audience", "clear", "Lanes that anonymous askers over HTTP and DNS see: those for this TLP level or a wider\n"
+			       "# audience (clear, green, amber, amber+strict, red).", TEXT(audience) },
+	{ "min_score", "1", "Lowest score, 1 to 100, at which the DNS face lists.", NUMBER(min_score, 100) },
+	{ "ttl", "60", "Seconds that resolvers may keep a listing.", NUMBER(ttl, 86400) },
+	{ "negative_ttl", "60", "Seconds that resolvers may keep the answer that something is not listed.", NUMBER(negative_ttl, 86400) },
+	{ "dns_workers", "0", "Threads that answer DNS over UDP; 0: one per core.", NUMBER(dns_workers, 64) },
+	{ "http_threads", "0", "Threads that answer HTTP; 0: one per core.", NUMBER(http_threads, 64) },
+	{ "body_max", "16", "MiB that the body of an HTTP request may have.", NUMBER(body_max_mib, 1024) },
+};
+
+static enum err set(struct config *c, const struct row *r, struct span value)
+{
+	char *target = (char *)c + r->offset;
+	if (r->size == 0)
+		return num_parse_u64(value, r->max, (uint64_t *)(void *)target);
+	if (value.n == 0 || value.n >= r->size)
+		return ERR_RANGE;
+	memcpy(target, value.p, value.n);
+	target[value.n] = 0;
+	return OK;
+}
+
+void config_defaults(struct config *c)
+{
+	*c = (struct config){ 0 };
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		(void)!set(c, &rows[i], span_str(rows[i].value));
+}
+
+static enum err take_line(struct config *c, struct span line, const char **ret_why)
+{
+	size_t eq = span_find(line, '=');
+	struct span name = span_trim(span_head(line, eq)), value = span_trim(span_from(line, eq + 1));
+	if (name.n == 0 && eq == line.n)
+		return OK;
+	*ret_why = "is not \"name = value\"";
+	if (eq == line.n)
+		return ERR_USAGE;
+	*ret_why = "has a name that is no setting";
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		if (span_is(name, rows[i].name)) {
+			*ret_why = "has a value that this setting does not take";
+			return set(c, &rows[i], value) ? ERR_USAGE : OK;
+		}
+	return ERR_USAGE;
+}
+
+enum err config_read(const char *dir, struct config *c, struct fault *f)
+{
+	char path[4096], line[1024];
+	const char *why = "";
+	enum err e = OK;
+	snprintf(path, sizeof(path), "%s/sipar.conf", dir);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return errno == ENOENT ? OK : fault_set(f, ERR_IO, "\"%s\" cannot be read: %s", path, strerror(errno));
+	for (unsigned n = 1; e == OK && fgets(line, sizeof(line), file); n++) {
+		struct span s = span_str(line);
+		s = span_trim(span_head(s, span_find(s, '#')));
+		if (take_line(c, s, &why))
+			e = fault_set(f, ERR_USAGE, "%s:%u: \"" SPAN_FMT "\" %s", path, n, SPAN_ARG(s), why);
+	}
+	fclose(file);
+	return e;
+}
+
+void config_template(struct buf *out)
+{
+	buf_puts(out, "# Configuration of a Sipar node.  The values here are the defaults; remove the '#' to change one, and restart.\n");
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		buf_printf(out, "\n# %s\n#%s = %s\n", rows[i].help, rows[i].name, rows[i].value);
+}
+
+enum err config_audience(const struct config *c, uint8_t *ret_tlp, struct fault *f)
+{
+	static const char *const names[] = { "clear", "green", "amber", "amber+strict", "red" };
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		if (strcmp(c->audience, names[i]) == 0)
+			return *ret_tlp = (uint8_t)(TLP_CLEAR + i), OK;
+	return fault_set(f, ERR_USAGE, "audience \"%s\" is none of clear, green, amber, amber+strict and red", c->audience);
+}

@@ -1,0 +1,28 @@
+/* Configuration: DIR/sipar.conf, "name = value" lines.  The rows of one table are the parser, the defaults, the commented file that
+ * init writes and the text of the manual. */
+#ifndef APP_CONFIG_H
+#define APP_CONFIG_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct config {
+	char http[128], dns[128];  /**< "ADDR:PORT", or "off" */
+	char zone[256];
+	char audience[32];         /**< widest TLP that anonymous askers see claims of: "clear", "green" ... */
+	uint64_t http_threads, dns_workers; /**< 0: one per core */
+	uint64_t min_score;        /**< for the DNS face to list, 1..100 */
+	uint64_t ttl, negative_ttl; /**< seconds, DNS */
+	uint64_t body_max_mib;     /**< of an HTTP request */
+};
+
+void config_defaults(struct config *c);
+/** Read `dir`/sipar.conf over what is in `c`; a missing file is no error.
+ *  @return OK; ERR_USAGE with file and line: unknown name, bad value; ERR_IO. */
+enum err config_read(const char *dir, struct config *c, struct fault *f) MUST_USE;
+/** The commented file of defaults. */
+void config_template(struct buf *out);
+/** Number of the audience (enum tlp).  @return ERR_USAGE. */
+enum err config_audience(const struct config *c, uint8_t *ret_tlp, struct fault *f) MUST_USE;
+
+#endif

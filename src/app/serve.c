@@ -1,0 +1,235 @@
+/* sipar serve: the daemon.  All its threads are made here: DNS workers, the control door, and (inside the library) the HTTP
+ * pool; the ledger's writer belongs to the ledger. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/config.h"
+#include "app/control.h"
+#include "app/verbs.h"
+#include "base/log.h"
+#include "cli/option.h"
+#include "face/dns.h"
+#include "face/http.h"
+
+struct serve_options {
+	const char *dir, *http, *dns;
+	bool json;
+};
+
+#define OPTION_ROWS(o)                                                                                                 \
+	{                                                                                                                  \
+		OPTION_DIR(&(o)->dir), OPTION_JSON(&(o)->json),                                                                \
+		{ 0, "http", "ADDR:PORT", "HTTP face, or off (default: sipar.conf, else 127.0.0.1:8300)", OPTION_TEXT,         \
+		  &(o)->http, 0 },                                                                                             \
+		{ 0, "dns", "ADDR:PORT", "DNS face, or off (default: sipar.conf, else 127.0.0.1:5300)", OPTION_TEXT,           \
+		  &(o)->dns, 0 }, OPTION_END                                                                                   \
+	}
+
+enum { WORKERS_MAX = 65 };
+
+struct daemon;
+
+struct dns_worker {
+	struct daemon *daemon;
+	unsigned number;
+	pthread_t thread;
+};
+
+struct daemon {
+	struct config config;
+	struct node *node;
+	struct http_server *http;
+	struct dns_server *dns;
+	struct control *control;
+	clearance clear;
+	unsigned dns_workers;
+	struct dns_worker worker[WORKERS_MAX];
+	unsigned n_workers;
+	pthread_t control_thread;
+};
+
+static void dns_metrics(void *ctx, struct buf *out)
+{
+	struct daemon *d = ctx;
+	struct dns_counters c;
+	if (!d->dns)
+		return;
+	dns_server_count(d->dns, &c);
+	const struct { const char *name, *help; uint64_t value; } rows[] = {
+		{ "queries", "DNS queries read", c.queries },
+		{ "tcp_queries", "of them over TCP", c.tcp_queries },
+		{ "listed", "DNS answers that list", c.listed },
+		{ "unlisted", "DNS answers that do not", c.unlisted },
+		{ "refused", "DNS queries for other zones", c.refused },
+		{ "errors", "DNS queries that are malformed", c.errors },
+		{ "truncated", "DNS answers that did not fit", c.truncated },
+		{ "dropped", "DNS packets without an answer", c.dropped },
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		buf_printf(out, "# HELP sipar_dns_%s_total %s.\n# TYPE sipar_dns_%s_total counter\nsipar_dns_%s_total %llu\n",
+			   rows[i].name, rows[i].help, rows[i].name, rows[i].name, (unsigned long long)rows[i].value);
+}
+
+static void *dns_thread(void *arg)
+{
+	struct dns_worker *w = arg;
+	dns_server_run(w->daemon->dns, w->number);
+	return NULL;
+}
+
+static void *control_thread(void *arg)
+{
+	control_run(arg);
+	return NULL;
+}
+
+static unsigned or_cores(uint64_t n)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	return n ? (unsigned)n : cores > 0 && cores < 64 ? (unsigned)cores : 1;
+}
+
+static enum err open_dns(struct daemon *d, struct fault *f)
+{
+	struct dns_options o = {
+		.address = d->config.dns, .zone = d->config.zone, .workers = or_cores(d->config.dns_workers), .clear = d->clear,
+		.min_score = (uint8_t)d->config.min_score, .ttl_s = (uint32_t)d->config.ttl,
+		.negative_ttl_s = (uint32_t)d->config.negative_ttl,
+	};
+	enum err e = dns_server_open(&o, node_table(d->node), &d->dns, f);
+	for (unsigned i = 0; e == OK && i <= o.workers; i++) { /* the last one is TCP */
+		d->worker[i].daemon = d;
+		d->worker[i].number = i;
+		if (pthread_create(&d->worker[i].thread, NULL, dns_thread, &d->worker[i]))
+			return fault_set(f, ERR_IO, "a thread for DNS cannot be started");
+		d->n_workers++;
+	}
+	return e;
+}
+
+static enum err open_faces(struct daemon *d, struct fault *f)
+{
+	uint8_t tlp;
+	enum err e = config_audience(&d->config, &tlp, f);
+	if (e)
+		return e;
+	d->clear = ledger_clearance(node_ledger(d->node), tlp);
+	if (strcmp(d->config.dns, "off") != 0 && (e = open_dns(d, f)) != OK)
+		return e;
+	struct http_options o = {
+		.address = d->config.http, .threads = or_cores(d->config.http_threads), .clear = d->clear,
+		.body_max = d->config.body_max_mib << 20, .more_metrics = dns_metrics, .more_ctx = d,
+	};
+	if (strcmp(d->config.http, "off") != 0 &&
+	    (e = http_server_open(&o, node_table(d->node), node_ledger(d->node), &d->http, f)) != OK)
+		return e;
+	if ((e = control_open(d->node, &d->control, f)) != OK)
+		return e;
+	if (pthread_create(&d->control_thread, NULL, control_thread, d->control)) {
+		control_close(d->control);
+		d->control = NULL;
+		return fault_set(f, ERR_IO, "a thread for the control socket cannot be started");
+	}
+	return OK;
+}
+
+static void close_all(struct daemon *d)
+{
+	if (d->control) {
+		control_stop(d->control);
+		pthread_join(d->control_thread, NULL);
+		control_close(d->control);
+	}
+	http_server_close(d->http);
+	if (d->dns)
+		dns_server_stop(d->dns);
+	for (unsigned i = 0; i < d->n_workers; i++)
+		pthread_join(d->worker[i].thread, NULL);
+	dns_server_close(d->dns);
+	node_close(d->node);
+}
+
+/* Where it listens: log lines, or with --json one object on standard output (ports that were chosen are known then). */
+static void announce(struct verb_env *env, const struct daemon *d, bool json)
+{
+	struct buf out = { 0 };
+	unsigned http = d->http ? http_server_port(d->http) : 0, dns = d->dns ? dns_server_port(d->dns) : 0;
+	if (json)
+		buf_printf(&out, "{\"ready\":true,\"http_port\":%u,\"dns_port\":%u}\n", http, dns);
+	verb_flush(env->out, &out);
+	buf_release(&out);
+	if (d->http)
+		log_line(LOG_NOTICE, "HTTP on %s (port %u)", d->config.http, http);
+	if (d->dns)
+		log_line(LOG_NOTICE, "DNS on %s (port %u), zone %s", d->config.dns, dns, d->config.zone);
+	log_line(LOG_NOTICE, "ready; data directory \"%s\"", env->dir);
+}
+
+static void wait_for_signal(const sigset_t *signals)
+{
+	int s;
+	do
+		sigwait(signals, &s);
+	while (s == SIGHUP);
+	log_line(LOG_NOTICE, "stopping on %s", s == SIGINT ? "SIGINT" : "SIGTERM");
+}
+
+static enum err override(char *target, size_t size, const char *value, struct fault *f)
+{
+	if (value && (size_t)snprintf(target, size, "%s", value) >= size)
+		return fault_set(f, ERR_USAGE, "\"%s\" is too long for an address", value);
+	return OK;
+}
+
+static int run(struct verb_env *env, int argc, char **argv)
+{
+	struct serve_options o = { 0 };
+	const struct option rows[] = OPTION_ROWS(&o);
+	struct daemon *d = mem_zalloc(sizeof(*d));
+	sigset_t signals;
+	struct fault f;
+	int n;
+	config_defaults(&d->config);
+	enum err e = options_parse(rows, argc, argv, &n, &f);
+	if (e == OK && n)
+		e = fault_set(&f, ERR_USAGE, "\"%s\" is one word too many", argv[1]);
+	if (e == OK && (e = config_read(env->dir, &d->config, &f)) == OK &&
+	    (e = override(d->config.http, sizeof(d->config.http), o.http, &f)) == OK)
+		e = override(d->config.dns, sizeof(d->config.dns), o.dns, &f);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	if (e == OK && (e = node_open(env->dir, 2000, &d->node, &f)) == OK)
+		e = open_faces(d, &f);
+	if (e == OK) {
+		announce(env, d, o.json);
+		wait_for_signal(&signals);
+	} else
+		verb_complain(env, "serve: %s", f.text);
+	close_all(d);
+	free(d);
+	return e == OK ? EXIT_FINE : e == ERR_USAGE ? EXIT_USAGE : EXIT_TROUBLE;
+}
+
+static void options(struct buf *out)
+{
+	struct serve_options o;
+	const struct option rows[] = OPTION_ROWS(&o);
+	options_help(rows, out);
+}
+
+const struct verb verb_serve = {
+	.name = "serve",
+	.summary = "Answer over HTTP and DNS, and take the other verbs' work, until SIGTERM or SIGINT",
+	.usage = "[OPTION...]",
+	.details = "While it runs, the other verbs on the same data directory go through DIR/sipar.sock to it, and what they import\n"
+		   "takes effect at once.  A port of 0 lets the system choose; --json prints the chosen ones when ready.\n\n"
+		   "Exit status: 0 after a signal, 2 when it could not start.\n",
+	.run = run,
+	.options = options,
+};

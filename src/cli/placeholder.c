@@ -1,1 +1,0 @@
-/* cli */ typedef int cli_placeholder;

@@ -1,0 +1,50 @@
+/* Verbs: what a user types after "sipar".  One file and one row in verbs[] each.
+ *
+ * A verb runs in the process that has the data directory open: the one that was started, or the daemon, which then gets the
+ * caller's descriptors, arguments and working directory.  So it writes to env->out and env->err, never to stdout, opens files
+ * relative to env->cwd, and asks verb_cancelled() on long work.
+ */
+#ifndef CLI_VERB_H
+#define CLI_VERB_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "gate/node.h"
+
+/** Exit codes that all verbs share; check and scan-like verbs use 1 for "found". */
+enum { EXIT_FINE = 0, EXIT_FOUND = 1, EXIT_TROUBLE = 2, EXIT_USAGE = 64 };
+
+struct verb_env {
+	const char *dir;     /**< data directory as given */
+	struct node *node;   /**< open, or NULL for verbs without VERB_NODE */
+	int in, out, err;    /**< descriptors; not closed by the verb */
+	int cwd;             /**< directory for relative paths, or AT_FDCWD */
+	int caller;          /**< socket of the caller when run by the daemon, else -1 */
+};
+
+struct verb {
+	const char *name;
+	const char *summary;   /**< one line */
+	const char *usage;     /**< what stands behind the name: "[OPTION...] VALUE..." */
+	const char *details;   /**< paragraphs for --help */
+	unsigned flags;
+	/** argv[0] is the verb's name.  Returns the exit code. */
+	int (*run)(struct verb_env *env, int argc, char **argv);
+	void (*options)(struct buf *out); /**< appends its option lines for --help and the man page */
+};
+
+enum { VERB_NODE = 1 /**< needs the data directory open, here or by the daemon */ };
+
+/** Is the one who waits for the answer gone? */
+bool verb_cancelled(const struct verb_env *env);
+/** "sipar: TEXT\n" to env->err. */
+void verb_complain(const struct verb_env *env, const char *fmt, ...) PRINTF(2, 3);
+/** Write out what is gathered and empty it.  @return false when nobody reads it any more. */
+bool verb_flush(int fd, struct buf *b);
+/** The whole --help text of a verb. */
+void verb_help(const struct verb *v, struct buf *out);
+
+/** The verbs of cli/ in the order of the help, ended by NULL (app/ adds its own). */
+extern const struct verb *const cli_verbs[];
+
+#endif

@@ -1,0 +1,441 @@
+/* The pipeline: this thread reads, unpacks and parses; the ledger's writer compresses and commits.  Pieces of about 1 MiB are
+ * cut where a record ends and stay in a ring of slots until they are durable, so that the commit of one overlaps the parsing of the
+ * next ones, and memory does not grow with the stream.
+ *
+ * A record that is marked more strictly than its lane allows is rejected and cut out of the piece: its octets never reach the ledger. */
+#include "gate/import.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "gate/node_write.h"
+
+enum {
+	PIECE_OCTETS = 1 << 20,
+	SNIFF_OCTETS = 64 << 10,
+	SLOTS = 8,
+	BATCH_OCTETS = 48 << 20,
+	SKIPPED_NAMES = 64,
+	REPORT_EVERY_NS = 100000000,
+};
+
+struct slot {
+	struct buf octets;
+	struct buf token, kept; /* kept: the body when records were cut out of it */
+	size_t used;
+	uint64_t number;        /* 0: not submitted, or durable */
+};
+
+struct cut {
+	size_t off, len;
+};
+
+struct skipped {
+	char what[48];
+	uint64_t n;
+};
+
+struct import {
+	struct node *node;
+	struct import_options o;
+	import_complaint *complain;
+	import_progress *progress;
+	void *ctx;
+	struct lane lane;
+	struct intake intake;
+	bool snapshot;
+	int64_t time_ms;
+	uint64_t first;               /* number of the first piece; 0: none yet */
+	struct slot slot[SLOTS];
+	unsigned at;
+	struct import_counts counts;
+	uint64_t said, durable_duplicates; /* records with claims */
+	struct skipped skipped[SKIPPED_NAMES];
+	unsigned n_skipped;
+	struct cut *cuts;
+	size_t n_cuts, cuts_cap;
+	const char *name;             /* of the stream being read */
+	const struct input *input;
+	uint64_t reported_ns;
+	bool stop;                    /* --strict has met its record, or the user has cancelled */
+	struct fault fault;           /* why */
+	uint64_t octets_before;       /* of earlier streams, for the progress */
+};
+
+/* ---- beginning ---- */
+
+static enum err find_or_add_source(struct import *i, struct fault *f)
+{
+	struct span name = span_str(i->o.source);
+	struct fold *fold = node_write_begin(i->node);
+	const struct source *s = source_find(fold_sources(fold), name);
+	bool known = s && !s->removed;
+	if (known)
+		i->intake.source = s->number, i->snapshot = s->snapshot;
+	node_write_end(i->node);
+	if (known)
+		return OK;
+	struct source_change add = { .op = SOURCE_ADD, .name = name };
+	enum err e = node_source_change(i->node, &add, f);
+	return e == OK || e == ERR_EXISTS ? find_or_add_source(i, f) : e;
+}
+
+enum err import_begin(struct node *n, const struct import_options *o, import_complaint *complain, import_progress *progress,
+		      void *ctx, struct import **ret_import, struct fault *f)
+{
+	struct import *i = mem_zalloc(sizeof(*i));
+	const char *lane = o->lane ? o->lane : "public";
+	enum err e;
+	*i = (struct import){ .node = n, .o = *o, .complain = complain, .progress = progress, .ctx = ctx, .time_ms = clock_ms() };
+	if (!source_name_ok(span_str(o->source)))
+		e = fault_set(f, ERR_USAGE, "\"%s\" is not a source name: use a-z, 0-9, '.', '_' and '-'", o->source);
+	else if (ledger_lane_find(node_ledger(n), CLEARANCE_ALL, lane, &i->lane))
+		e = fault_set(f, ERR_NOTFOUND, "there is no lane \"%s\"", lane);
+	else
+		e = find_or_add_source(i, f);
+	if (e) {
+		free(i);
+		return e;
+	}
+	i->intake.batch = batch_new(table_seed(node_table(n)), table_dir(node_table(n)), BATCH_OCTETS);
+	i->intake.lane = i->lane.number;
+	i->intake.time_s = (uint32_t)(i->time_ms / 1000);
+	*ret_import = i;
+	return OK;
+}
+
+/* ---- records ---- */
+
+static void count_skipped(struct import *i, const char *what)
+{
+	unsigned k = 0;
+	if (!what)
+		what = "other";
+	while (k < i->n_skipped && strncmp(i->skipped[k].what, what, sizeof(i->skipped[k].what) - 1) != 0)
+		k++;
+	if (k == i->n_skipped) {
+		if (k == SKIPPED_NAMES)
+			k--;
+		else
+			snprintf(i->skipped[i->n_skipped++].what, sizeof(i->skipped[k].what), "%s", what);
+	}
+	i->skipped[k].n++;
+}
+
+static void cut_out(struct import *i, const struct feed_record *r)
+{
+	if (i->n_cuts == i->cuts_cap) {
+		i->cuts_cap = i->cuts_cap ? 2 * i->cuts_cap : 16;
+		i->cuts = mem_realloc(i->cuts, i->cuts_cap * sizeof(*i->cuts));
+	}
+	i->cuts[i->n_cuts++] = (struct cut){ r->off, r->len };
+}
+
+/* Returns false when --strict ends the import here. */
+static bool reject(struct import *i, uint64_t line, const char *reason)
+{
+	char place[300];
+	snprintf(place, sizeof(place), "%s:%llu", i->name, (unsigned long long)line);
+	i->counts.rejected++;
+	if (i->complain)
+		i->complain(i->ctx, place, reason);
+	if (i->o.strict) {
+		i->stop = true;
+		fault_set(&i->fault, ERR_SYNTAX, "%s: %s", place, reason);
+	}
+	return !i->o.strict;
+}
+
+static bool on_record(void *ctx, const struct feed_record *r)
+{
+	static const char *const tlp_name[] = { "unsaid", "tlp:clear", "tlp:green", "tlp:amber", "tlp:amber+strict", "tlp:red" };
+	struct import *i = ctx;
+	i->counts.read++;
+	if (r->tlp != TLP_UNSAID && r->tlp > i->lane.tlp) {
+		char reason[200];
+		snprintf(reason, sizeof(reason), "marked %s, which lane \"%s\" (%s) may not hold; import it with --lane",
+			 tlp_name[r->tlp], i->lane.name, tlp_name[i->lane.tlp]);
+		cut_out(i, r);
+		return reject(i, r->line, reason);
+	}
+	switch (r->fate) {
+	case FATE_SKIPPED:
+		i->counts.skipped++;
+		count_skipped(i, r->what);
+		return true;
+	case FATE_REJECTED:
+		return reject(i, r->line, r->reason);
+	case FATE_CLAIMS:
+		break;
+	}
+	i->said++;
+	if (intake_record(&i->intake, r))
+		return true;
+	i->stop = true;
+	i->fault = i->intake.fault;
+	return false;
+}
+
+/* ---- pieces ---- */
+
+static enum err wait_slot(struct import *i, struct slot *s, struct fault *f)
+{
+	uint64_t number = s->number;
+	s->number = 0;
+	return number ? ledger_wait(node_ledger(i->node), number, f) : OK;
+}
+
+static struct span piece_body(struct import *i, struct slot *s)
+{
+	if (i->n_cuts == 0)
+		return span_of(s->octets.p, s->used);
+	size_t from = 0;
+	s->kept.n = 0;
+	for (size_t k = 0; k < i->n_cuts; k++) {
+		buf_put(&s->kept, s->octets.p + from, i->cuts[k].off - from);
+		from = i->cuts[k].off + i->cuts[k].len;
+	}
+	buf_put(&s->kept, s->octets.p + from, s->used - from);
+	return buf_span(&s->kept);
+}
+
+static enum err submit_piece(struct import *i, struct slot *s, const struct feed_format *format, uint32_t records, struct fault *f)
+{
+	struct submission sub = {
+		.lane = i->lane.number, .kind = ENTRY_FEED, .flags = i->first ? 0 : ENTRY_BEGINS, .import = i->first,
+		.time_ms = i->time_ms, .party = i->o.party ? i->o.party : "local", .source = i->o.source, .media = format->name,
+		.token = buf_span(&s->token), .count = records, .body = piece_body(i, s),
+	};
+	struct fold *fold = i->first ? NULL : node_write_begin(i->node);
+	enum err e = ledger_submit(node_ledger(i->node), &sub, &s->number, f);
+	if (fold) {
+		if (e == OK)
+			fold_import_begins(fold, i->first = s->number);
+		node_write_end(i->node);
+	}
+	if (e)
+		return e;
+	i->counts.entries++;
+	e = intake_stamp(&i->intake, s->number, i->first);
+	if (e && f)
+		*f = i->intake.fault;
+	return e;
+}
+
+static bool report(struct import *i, bool now)
+{
+	uint64_t done, size, t = clock_mono_ns();
+	if (!i->progress || (!now && t - i->reported_ns < REPORT_EVERY_NS))
+		return true;
+	i->reported_ns = t;
+	input_progress(i->input, &done, &size);
+	if (i->progress(i->ctx, &i->counts, done, size))
+		return true;
+	i->stop = true;
+	fault_set(&i->fault, ERR_CANCELLED, "cancelled; nothing of this import counts");
+	return false;
+}
+
+/* The next slot, durable, with what the last piece left over at its front. */
+static enum err next_slot(struct import *i, struct slot **s, struct fault *f)
+{
+	struct slot *last = *s, *next = &i->slot[++i->at % SLOTS];
+	enum err e = wait_slot(i, next, f);
+	next->octets.n = 0;
+	buf_put(&next->octets, last->octets.p + last->used, last->octets.n - last->used);
+	next->used = 0;
+	*s = next;
+	return e;
+}
+
+struct stream {
+	struct input *in;
+	const struct feed_format *format;
+	struct feed_parser *parser;
+	struct feed_options options;
+	bool end;
+	struct fault damage; /* code OK: none; the stream cannot be read beyond what came */
+};
+
+static enum err fill(struct stream *st, struct slot *s, size_t want)
+{
+	while (!st->end && st->damage.code == OK && s->octets.n < want)
+		if (input_read(st->in, want - s->octets.n, &s->octets, &st->end, &st->damage) != OK)
+			return st->damage.code;
+	return OK;
+}
+
+/* Parse what the slot holds and submit what was whole. */
+static enum err take_piece(struct import *i, struct stream *st, struct slot *s, struct fault *f)
+{
+	uint64_t read_before = i->counts.read;
+	struct fault broken = { 0 };
+	s->token.n = 0;
+	i->n_cuts = 0;
+	intake_token(&st->options, st->parser, &s->token);
+	bool last = st->end && st->damage.code == OK;
+	enum err e = feed_parse(st->parser, buf_span(&s->octets), last, on_record, i, &s->used, &broken);
+	if (i->stop) {
+		*f = i->fault;
+		return f->code;
+	}
+	if (e)
+		st->damage = broken;
+	if (s->used == 0)
+		return OK;
+	i->counts.octets += s->used;
+	return submit_piece(i, s, st->format, (uint32_t)(i->counts.read - read_before), f);
+}
+
+static enum err run_stream(struct import *i, struct stream *st, struct slot *s, struct fault *f)
+{
+	size_t want = PIECE_OCTETS;
+	for (;;) {
+		(void)!fill(st, s, want);
+		enum err e = take_piece(i, st, s, f);
+		if (e)
+			return e;
+		if (!report(i, false)) {
+			*f = i->fault;
+			return f->code;
+		}
+		if (st->damage.code || (st->end && s->used == s->octets.n))
+			return OK;
+		if (s->used == 0 && st->end)
+			return OK;
+		want = s->used ? PIECE_OCTETS : want * 2;
+		if (want > 2u * FEED_OBJECT_MAX + PIECE_OCTETS) {
+			fault_set(&st->damage, ERR_RANGE, "a record is larger than %d MiB", FEED_OBJECT_MAX >> 20);
+			return OK;
+		}
+		if (s->used && (e = next_slot(i, &s, f)) != OK)
+			return e;
+	}
+}
+
+/* What cannot be read any further is one more rejected record, and the error of the stream. */
+static enum err end_of_stream(struct import *i, struct stream *st, struct fault *f)
+{
+	if (st->damage.code == OK)
+		return OK;
+	i->counts.read++;
+	i->counts.rejected++;
+	fault_set(f, st->damage.code, "%s: %s", i->name, st->damage.text);
+	return f->code;
+}
+
+enum err import_stream(struct import *i, struct input *in, const char *name, struct fault *f)
+{
+	struct stream st = { .in = in, .format = i->o.format, .options = { .column = i->o.column, .stance = i->o.stance } };
+	struct slot *s = &i->slot[++i->at % SLOTS];
+	enum err e = wait_slot(i, s, f);
+	int sure;
+	if (e)
+		return e;
+	i->name = name;
+	i->input = in;
+	s->octets.n = s->used = 0;
+	(void)!fill(&st, s, SNIFF_OCTETS);
+	if (st.damage.code && s->octets.n == 0)
+		return end_of_stream(i, &st, f);
+	if (!st.format && s->octets.n)
+		st.format = feed_detect(span_head(buf_span(&s->octets), SNIFF_OCTETS), st.end, name, &sure);
+	if (!st.format && s->octets.n == 0)
+		return OK; /* an empty stream says nothing */
+	if (!st.format)
+		return fault_set(f, ERR_UNSUPPORTED, "%s: the format is not recognised; name it with --format (see \"sipar formats\")",
+				 name);
+	st.parser = feed_parser_new(st.format, &st.options);
+	e = run_stream(i, &st, s, f);
+	feed_parser_free(st.parser);
+	return e ? e : end_of_stream(i, &st, f);
+}
+
+/* ---- ending ---- */
+
+static void write_summary(const struct import *i, struct buf *out)
+{
+	const struct import_counts *c = &i->counts;
+	buf_printf(out,
+		   "{\"accepted\":%llu,\"claims\":%llu,\"duplicate\":%llu,\"read\":%llu,\"rejected\":%llu,\"skipped\":%llu}",
+		   (unsigned long long)c->accepted, (unsigned long long)c->claims, (unsigned long long)c->duplicate,
+		   (unsigned long long)c->read, (unsigned long long)c->rejected, (unsigned long long)c->skipped);
+}
+
+/* An import without a piece (an empty file) is told as well: a snapshot of nothing replaces what was there. */
+static enum err tell_end(struct import *i, uint64_t *ret_number, struct fault *f)
+{
+	struct buf body = { 0 };
+	write_summary(i, &body);
+	struct submission s = {
+		.lane = i->lane.number, .kind = ENTRY_ENDED, .flags = i->snapshot ? ENTRY_SNAPSHOT : 0, .import = i->first,
+		.time_ms = i->time_ms, .party = i->o.party ? i->o.party : "local", .source = i->o.source, .media = "json",
+		.count = 1, .body = buf_span(&body),
+	};
+	enum err e = ledger_append(node_ledger(i->node), &s, ret_number, f);
+	i->counts.entries += e == OK;
+	buf_release(&body);
+	return e;
+}
+
+enum err import_finish(struct import *i, struct import_counts *ret_counts, struct fault *f)
+{
+	struct ended_import end = { .source = i->intake.source, .snapshot = i->snapshot, .time_ms = i->time_ms };
+	enum err e = OK;
+	for (unsigned k = 1; k <= SLOTS && e == OK; k++) /* oldest first */
+		e = wait_slot(i, &i->slot[(i->at + k) % SLOTS], f);
+	if (e == OK && batch_count(i->intake.batch))
+		e = batch_finish(i->intake.batch, NULL, &end.image, &i->counts.duplicate, f);
+	if (e)
+		return e;
+	i->counts.claims = (end.image ? image_claims(end.image) : 0) + i->intake.n_rules;
+	i->counts.accepted = end.accepted = i->said - i->counts.duplicate;
+	struct fold *fold = node_write_begin(i->node);
+	e = tell_end(i, &end.last, f);
+	if (e) {
+		image_free(end.image);
+	} else {
+		end.first = i->first ? i->first : end.last;
+		if (i->first)
+			fold_import_over(fold, i->first);
+		e = fold_import(fold, &end, &i->intake, f);
+		i->first = 0;
+	}
+	node_write_end(i->node);
+	if (e == OK)
+		*ret_counts = i->counts;
+	return e;
+}
+
+const struct import_counts *import_counts(const struct import *i)
+{
+	return &i->counts;
+}
+
+void import_skipped(const struct import *i, void (*visit)(void *ctx, const char *what, uint64_t n), void *ctx)
+{
+	for (unsigned k = 0; k < i->n_skipped; k++)
+		visit(ctx, i->skipped[k].what, i->skipped[k].n);
+}
+
+void import_free(struct import *i)
+{
+	if (!i)
+		return;
+	for (unsigned k = 1; k <= SLOTS; k++) {
+		struct slot *s = &i->slot[(i->at + k) % SLOTS];
+		(void)!wait_slot(i, s, NULL); /* the ledger reads from the slot until then */
+		buf_release(&s->octets);
+		buf_release(&s->token);
+		buf_release(&s->kept);
+	}
+	if (i->first) {
+		fold_import_over(node_write_begin(i->node), i->first);
+		node_write_end(i->node);
+	}
+	intake_release(&i->intake);
+	free(i->cuts);
+	free(i);
+}

@@ -1,0 +1,111 @@
+#include "gate/intake.h"
+
+#include <stdlib.h>
+
+#include "base/num.h"
+
+/* "<stance>:<octets of column>:<column><parser token>" */
+void intake_token(const struct feed_options *o, const struct feed_parser *p, struct buf *out)
+{
+	buf_printf(out, "%d:%zu:", (int)o->stance, o->column.n);
+	buf_putspan(out, o->column);
+	feed_parser_save(p, out);
+}
+
+static enum err take_number(struct span *s, uint64_t max, uint64_t *ret_n)
+{
+	size_t colon = span_find(*s, ':');
+	enum err e = num_parse_u64(span_head(*s, colon), max, ret_n);
+	*s = span_from(*s, colon + 1);
+	return e;
+}
+
+enum err intake_resume(const struct feed_format *format, struct span token, struct feed_parser **ret_parser)
+{
+	uint64_t stance, n;
+	if (take_number(&token, STANCE_KNOWN, &stance) || take_number(&token, token.n, &n) || n > token.n)
+		return ERR_SYNTAX;
+	struct feed_options o = { .stance = (enum stance)stance, .column = span_head(token, n) };
+	struct feed_parser *p = feed_parser_new(format, &o);
+	enum err e = feed_parser_load(p, span_from(token, n));
+	if (e)
+		feed_parser_free(p);
+	else
+		*ret_parser = p;
+	return e;
+}
+
+void intake_release(struct intake *t)
+{
+	for (size_t i = 0; i < t->n_rules; i++)
+		free(t->rules[i].text);
+	free(t->rules);
+	batch_free(t->batch);
+	*t = (struct intake){ 0 };
+}
+
+static bool add_claim(struct intake *t, const struct feed_claim *fc, bool first)
+{
+	bool guards = fc->stance == STANCE_PROTECTED || fc->stance == STANCE_KNOWN;
+	struct claim c = {
+		.seen = fc->seen ? fc->seen : t->time_s,
+		.until = fc->until,
+		.source = t->source,
+		.category = fc->category,
+		.confidence = guards ? fc->kinds : fc->confidence,
+		.stance = fc->stance,
+		.flags = (uint8_t)((fc->part ? CLAIM_PART : 0) | (fc->obs.wildcard ? CLAIM_WILDCARD : 0) |
+				   (fc->exact_only ? CLAIM_EXACT : 0) | (first ? CLAIM_FIRST : 0)) & 15,
+		.lane = t->lane,
+	};
+	struct table_key key = { .kind = fc->obs.kind, .prefix = fc->obs.prefix, .n = fc->obs.n, .p = fc->obs.key };
+	t->error = batch_add(t->batch, &key, &c, &t->fault);
+	return t->error == OK;
+}
+
+static bool add_rule(struct intake *t, const struct feed_record *r)
+{
+	if (t->n_rules == INTAKE_RULES_MAX) {
+		t->error = fault_set(&t->fault, ERR_FULL, "more than %d text rules in one import", INTAKE_RULES_MAX);
+		return false;
+	}
+	if ((t->n_rules & (t->n_rules - 1)) == 0)
+		t->rules = mem_realloc(t->rules, (t->n_rules ? 2 * t->n_rules : 1) * sizeof(*t->rules));
+	t->rules[t->n_rules++] = (struct pending_rule){
+		.rule = r->rule, .kinds = r->rule_kinds, .stance = r->rule_stance,
+		.text = mem_strndup(r->rule_text.p, r->rule_text.n), .n = r->rule_text.n,
+	};
+	return true;
+}
+
+bool intake_record(struct intake *t, const struct feed_record *r)
+{
+	if (r->rule != RULE_NONE && !add_rule(t, r))
+		return false;
+	for (unsigned i = 0; i < r->n_claims; i++)
+		if (!add_claim(t, &r->claims[i], i == 0))
+			return false;
+	return true;
+}
+
+enum err intake_stamp(struct intake *t, uint64_t entry, uint64_t first)
+{
+	if (t->error)
+		return t->error;
+	if (entry > UINT32_MAX || entry - first > UINT16_MAX)
+		return t->error = fault_set(&t->fault, ERR_FULL, "the import spans more ledger entries (%llu) than it may (%u)",
+					    (unsigned long long)(entry - first), UINT16_MAX);
+	return t->error = batch_stamp(t->batch, (uint32_t)entry, (uint16_t)(entry - first), &t->fault);
+}
+
+enum err intake_rules(struct intake *t, struct rules *rules, uint64_t first, struct fault *f)
+{
+	for (size_t i = 0; i < t->n_rules; i++) {
+		const struct pending_rule *p = &t->rules[i];
+		enum err e = rules_add(rules, p->rule, span_of(p->text, p->n), p->kinds, p->stance, t->source, t->lane, first,
+					f);
+		if (e && e != ERR_SYNTAX)
+			return e;
+	}
+	return OK;
+}

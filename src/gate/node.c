@@ -1,0 +1,203 @@
+#include "gate/node.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "gate/node_write.h"
+#include "sys/key.h"
+
+struct node {
+	char *dir;
+	int lock_fd;
+	struct ledger *ledger;
+	struct table *table;
+	struct fold *fold;
+	pthread_mutex_t writing; /* held while views and table change */
+};
+
+static const struct {
+	const char *name;
+	enum tlp tlp;
+} default_lanes[] = {
+	{ "public", TLP_CLEAR }, { "community", TLP_GREEN }, { "members", TLP_AMBER }, { "restricted", TLP_RED },
+	{ NODE_LANE, TLP_RED },
+};
+
+enum err node_init(const char *dir, struct fault *f)
+{
+	struct ledger *l;
+	struct lane lane;
+	enum err e;
+	if (mkdir(dir, 0700) && errno != EEXIST)
+		return fault_set(f, ERR_IO, "directory \"%s\" cannot be made: %s", dir, strerror(errno));
+	if ((e = ledger_create(dir, f)) || (e = key_create(dir, f)) || (e = ledger_open(dir, true, &l, f)))
+		return e;
+	for (size_t i = 0; i < COUNT_OF(default_lanes) && e == OK; i++)
+		e = ledger_lane_create(l, default_lanes[i].name, default_lanes[i].tlp, "production", &lane, f);
+	ledger_close(l);
+	return e;
+}
+
+/* Another command on the directory takes moments: wait for it rather than fail. */
+static enum err take_lock(struct node *n, unsigned wait_ms, struct fault *f)
+{
+	char path[4096];
+	snprintf(path, sizeof(path), "%s/lock", n->dir);
+	n->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (n->lock_fd < 0)
+		return fault_set(f, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, "\"%s\" is not a data directory that can be opened: %s",
+				 n->dir, strerror(errno));
+	for (unsigned waited = 0; flock(n->lock_fd, LOCK_EX | LOCK_NB); waited += 20) {
+		if (errno != EWOULDBLOCK)
+			return fault_set(f, ERR_IO, "\"%s\" cannot be locked: %s", path, strerror(errno));
+		if (waited >= wait_ms)
+			return fault_set(f, ERR_BUSY, "\"%s\" is in use by another process", n->dir);
+		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+	}
+	return OK;
+}
+
+/* The table is derived: one that cannot be used is dropped and folded anew. */
+static enum err open_table(struct node *n, uint64_t *ret_folded, struct fault *f)
+{
+	char path[4096];
+	struct siphash_seed seed;
+	random_octets(&seed, sizeof(seed));
+	snprintf(path, sizeof(path), "%s/table", n->dir);
+	enum err e = table_open(path, seed, true, &n->table, ret_folded, f);
+	if (e == ERR_CORRUPT || e == ERR_UNSUPPORTED || (e == OK && *ret_folded > ledger_last(n->ledger))) {
+		table_close(n->table);
+		n->table = NULL;
+		if ((e = table_drop(path, f)) == OK)
+			e = table_open(path, seed, true, &n->table, ret_folded, f);
+	}
+	return e;
+}
+
+static enum err open_views(struct node *n, struct fault *f)
+{
+	uint64_t folded = 0;
+	enum err e = open_table(n, &folded, f);
+	if (e)
+		return e;
+	n->fold = fold_new(n->table, folded);
+	return fold_ledger(n->fold, n->ledger, f);
+}
+
+enum err node_open(const char *dir, unsigned wait_ms, struct node **ret_node, struct fault *f)
+{
+	struct node *n = mem_zalloc(sizeof(*n));
+	struct stat st;
+	char path[4096];
+	enum err e;
+	n->dir = mem_strdup(dir);
+	n->lock_fd = -1;
+	pthread_mutex_init(&n->writing, NULL);
+	snprintf(path, sizeof(path), "%s/ledger.db", dir);
+	if (stat(path, &st))
+		e = fault_set(f, ERR_NOTFOUND, "\"%s\" is not a data directory (no ledger.db: %s); \"sipar init -d %s\" makes one", dir,
+			      strerror(errno), dir);
+	else if ((e = take_lock(n, wait_ms, f)) == OK && (e = ledger_open(dir, true, &n->ledger, f)) == OK)
+		e = open_views(n, f);
+	if (e)
+		node_close(n);
+	else
+		*ret_node = n;
+	return e;
+}
+
+void node_close(struct node *n)
+{
+	if (!n)
+		return;
+	if (n->fold && n->table)
+		(void)!fold_save(n->fold, NULL); /* derived: what is not saved is folded again at the next opening */
+	ledger_close(n->ledger);
+	table_close(n->table);
+	fold_free(n->fold);
+	if (n->lock_fd >= 0)
+		close(n->lock_fd);
+	pthread_mutex_destroy(&n->writing);
+	free(n->dir);
+	free(n);
+}
+
+struct ledger *node_ledger(struct node *n)
+{
+	return n->ledger;
+}
+
+struct table *node_table(struct node *n)
+{
+	return n->table;
+}
+
+const char *node_dir(const struct node *n)
+{
+	return n->dir;
+}
+
+struct fold *node_write_begin(struct node *n)
+{
+	pthread_mutex_lock(&n->writing);
+	return n->fold;
+}
+
+void node_write_end(struct node *n)
+{
+	pthread_mutex_unlock(&n->writing);
+}
+
+static enum err tell_source_change(struct node *n, const struct source_change *c, struct buf *body, struct fault *f)
+{
+	struct lane lane;
+	uint64_t number;
+	enum err e = ledger_lane_find(n->ledger, CLEARANCE_ALL, NODE_LANE, &lane);
+	if (e)
+		return fault_set(f, ERR_CORRUPT, "the ledger has no lane \"%s\"", NODE_LANE);
+	source_change_write(c, body);
+	char name[SOURCE_NAME_MAX + 1];
+	snprintf(name, sizeof(name), SPAN_FMT, SPAN_ARG(c->name));
+	struct submission s = {
+		.lane = lane.number, .kind = ENTRY_SOURCE, .time_ms = clock_ms(), .party = "local", .source = name,
+		.media = "json", .count = 1, .body = buf_span(body),
+	};
+	if ((e = ledger_append(n->ledger, &s, &number, f)) != OK)
+		return e;
+	return fold_source_change(n->fold, c, number, f);
+}
+
+enum err node_source_change(struct node *n, const struct source_change *c, struct fault *f)
+{
+	struct buf body = { 0 };
+	node_write_begin(n);
+	enum err e = fold_source_check(n->fold, c, f);
+	if (e == OK)
+		e = tell_source_change(n, c, &body, f);
+	node_write_end(n);
+	buf_release(&body);
+	return e;
+}
+
+enum err node_rebuild(const char *dir, struct fault *f)
+{
+	struct node *n = mem_zalloc(sizeof(*n));
+	char path[4096];
+	enum err e;
+	n->dir = mem_strdup(dir);
+	pthread_mutex_init(&n->writing, NULL);
+	snprintf(path, sizeof(path), "%s/table", dir);
+	if ((e = take_lock(n, 0, f)) == OK && (e = table_drop(path, f)) == OK &&
+	    (e = ledger_open(dir, true, &n->ledger, f)) == OK)
+		e = open_views(n, f);
+	node_close(n);
+	return e;
+}

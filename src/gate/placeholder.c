@@ -1,1 +1,0 @@
-/* gate */ typedef int gate_placeholder;
