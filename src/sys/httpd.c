@@ -1,0 +1,322 @@
+/* One request is one exchange: made when its request line is read, freed when its answer is sent or its connection lost.
+ * libmicrohttpd calls respond() for it when the header is read, for each piece of its body, and when it is whole. */
+#include "sys/httpd.h"
+
+#include <microhttpd.h>
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/num.h"
+
+enum {
+	MEMORY_MAX = 32 << 10,
+	CONNECTIONS_MAX = 1024,
+	CONNECTIONS_OF_ONE_MAX = 128,
+	IDLE_S = 30,
+	BODIES_MAX = 16,      /* times body_max, for all bodies at once */
+	PIECE = 32 << 10,
+	DRAIN_MS = 5000,
+	CONTENT_TOO_LARGE = 413, /* its name differs between versions of the library */
+};
+
+struct httpd {
+	struct httpd_options options;
+	struct MHD_Daemon *daemon;
+	unsigned port;
+	atomic_uint exchanges;       /* under way */
+	atomic_size_t body_octets;   /* held by them */
+	atomic_bool closing;
+};
+
+struct exchange {
+	struct httpd *httpd;
+	struct http_request request;
+	bool begun;                  /* its header was seen */
+	size_t body_octets;          /* its share of httpd->body_octets */
+	uint64_t received;
+	char target[];
+};
+
+/* An answer that comes in pieces. */
+struct stream {
+	struct http_answer answer;
+	size_t sent;                 /* of answer.body */
+	bool over;
+};
+
+const char *http_request_header(const struct http_request *q, const char *name)
+{
+	return MHD_lookup_connection_value(q->connection, MHD_HEADER_KIND, name);
+}
+
+void http_answer_header(struct http_answer *a, const char *name, const char *value)
+{
+	if (a->n_headers == HTTP_HEADERS_MAX)
+		return;
+	a->header[a->n_headers].name = name;
+	snprintf(a->header[a->n_headers++].value, HTTP_HEADER_VALUE_MAX, "%s", value);
+}
+
+/* RFC 9112 §3.2.2: a server must take the absolute form too; what it serves does not depend on the host. */
+static struct span origin_form(struct span target)
+{
+	size_t colon = span_find(target, ':');
+	if (!target.n || target.p[0] == '/' || !span_starts(span_from(target, colon), SPAN_LIT("://")))
+		return target;
+	struct span rest = span_from(target, colon + 3);
+	return span_from(rest, span_find(rest, '/'));
+}
+
+static void *exchange_new(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+	struct httpd *h = cls;
+	struct span target = origin_form(span_str(uri ? uri : ""));
+	size_t n = target.n < HTTP_TARGET_MAX ? target.n : HTTP_TARGET_MAX;
+	struct exchange *x = mem_alloc(sizeof(*x) + n);
+	*x = (struct exchange){ .httpd = h };
+	if (n)
+		memcpy(x->target, target.p, n);
+	x->request = (struct http_request){
+		.target = span_of(x->target, n),
+		.refusal = target.n > HTTP_TARGET_MAX ? MHD_HTTP_URI_TOO_LONG : 0,
+		.connection = connection,
+	};
+	atomic_fetch_add_explicit(&h->exchanges, 1, memory_order_relaxed);
+	return x;
+}
+
+static void exchange_over(void *cls, struct MHD_Connection *connection, void **exchange,
+			  enum MHD_RequestTerminationCode how)
+{
+	struct exchange *x = *exchange;
+	if (!x)
+		return;
+	*exchange = NULL;
+	buf_release(&x->request.body);
+	atomic_fetch_sub_explicit(&x->httpd->body_octets, x->body_octets, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&x->httpd->exchanges, 1, memory_order_release);
+	free(x);
+}
+
+static void stream_free(void *cls)
+{
+	struct stream *s = cls;
+	buf_release(&s->answer.body);
+	if (s->answer.release)
+		s->answer.release(s->answer.ctx);
+	free(s);
+}
+
+static ssize_t stream_read(void *cls, uint64_t pos, char *to, size_t max)
+{
+	struct stream *s = cls;
+	struct buf *piece = &s->answer.body;
+	while (s->sent == piece->n) {
+		if (s->over)
+			return MHD_CONTENT_READER_END_OF_STREAM;
+		s->sent = piece->n = 0;
+		s->over = !s->answer.more(s->answer.ctx, piece);
+	}
+	size_t n = piece->n - s->sent < max ? piece->n - s->sent : max;
+	memcpy(to, piece->p + s->sent, n);
+	s->sent += n;
+	return (ssize_t)n;
+}
+
+static struct MHD_Response *response_new(struct http_answer *a)
+{
+	struct MHD_Response *r;
+	if (a->more) {
+		struct stream *s = mem_alloc(sizeof(*s));
+		*s = (struct stream){ .answer = *a };
+		r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE, stream_read, s, stream_free);
+		if (!r)
+			stream_free(s);
+	} else {
+		r = MHD_create_response_from_buffer(a->body.n, a->body.p, a->body.n ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+		if (!r || !a->body.n)
+			buf_release(&a->body);
+	}
+	return r;
+}
+
+/* Let the handler answer.  @return MHD_NO closes the connection. */
+static enum MHD_Result ask(struct exchange *x)
+{
+	struct httpd *h = x->httpd;
+	struct http_answer a = { 0 };
+	h->options.handle(h->options.ctx, &x->request, &a);
+	if (!a.status)
+		return x->request.incomplete ? MHD_YES : MHD_NO;
+	struct MHD_Response *r = response_new(&a);
+	if (!r)
+		return MHD_NO;
+	if (a.type)
+		MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, a.type);
+	MHD_add_response_header(r, MHD_HTTP_HEADER_SERVER, h->options.server);
+	for (unsigned i = 0; i < a.n_headers; i++)
+		MHD_add_response_header(r, a.header[i].name, a.header[i].value);
+	if (atomic_load_explicit(&h->closing, memory_order_relaxed))
+		MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
+	enum MHD_Result result = MHD_queue_response(x->request.connection, a.status, r);
+	MHD_destroy_response(r);
+	return result;
+}
+
+/* The header is read.  Is a body to come, and is it one that can be refused at once? */
+static enum MHD_Result begin(struct exchange *x)
+{
+	struct http_request *q = &x->request;
+	const char *length = http_request_header(q, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	uint64_t n = 0;
+	if (length && num_parse_u64(span_str(length), UINT64_MAX, &n) == ERR_RANGE)
+		n = UINT64_MAX;
+	if (!n && !http_request_header(q, MHD_HTTP_HEADER_TRANSFER_ENCODING))
+		return MHD_YES;
+	if (n > x->httpd->options.body_max && !q->refusal)
+		q->refusal = CONTENT_TOO_LARGE;
+	if (strcmp(q->method, MHD_HTTP_METHOD_POST) && strcmp(q->method, MHD_HTTP_METHOD_PUT))
+		return MHD_YES; /* of other methods the library reads the body in any case */
+	q->incomplete = true;
+	enum MHD_Result result = ask(x);
+	q->incomplete = false;
+	return result;
+}
+
+/* A body that is refused in the middle is read on, as the library can answer only then, but not for long. */
+static enum MHD_Result collect(struct exchange *x, const char *data, size_t n)
+{
+	struct http_request *q = &x->request;
+	struct httpd *h = x->httpd;
+	size_t max = h->options.body_max;
+	x->received += n;
+	if (x->received > max && !q->refusal)
+		q->refusal = CONTENT_TOO_LARGE;
+	if (!q->refusal) {
+		x->body_octets += n;
+		if (atomic_fetch_add_explicit(&h->body_octets, n, memory_order_relaxed) + n > max * BODIES_MAX)
+			q->refusal = MHD_HTTP_SERVICE_UNAVAILABLE;
+	}
+	if (!q->refusal) {
+		buf_put(&q->body, data, n);
+		return MHD_YES;
+	}
+	buf_release(&q->body);
+	atomic_fetch_sub_explicit(&h->body_octets, x->body_octets, memory_order_relaxed);
+	x->body_octets = 0;
+	return x->received / 4 > max ? MHD_NO : MHD_YES;
+}
+
+static enum MHD_Result respond(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+			       const char *version, const char *upload, size_t *upload_n, void **exchange)
+{
+	struct exchange *x = *exchange;
+	if (!x)
+		return MHD_NO;
+	if (!x->begun) {
+		x->begun = true;
+		x->request.method = method;
+		return begin(x);
+	}
+	if (!*upload_n)
+		return ask(x);
+	size_t n = *upload_n;
+	*upload_n = 0;
+	return collect(x, upload, n);
+}
+
+/* Targets are taken as they were sent; the library's own reading of them is not used. */
+static size_t leave_escaped(void *cls, struct MHD_Connection *connection, char *s)
+{
+	return strlen(s);
+}
+
+static bool is_loopback(const struct sockaddr_storage *a)
+{
+	if (a->ss_family == AF_INET)
+		return ntohl(((const struct sockaddr_in *)a)->sin_addr.s_addr) >> 24 == 127;
+	return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)a)->sin6_addr);
+}
+
+static enum err listen_on(const char *address, struct sockaddr_storage *ret_bound, int *ret_fd, struct fault *f)
+{
+	struct sockaddr_storage a;
+	socklen_t n;
+	enum err e = address_parse(address, &a, &n, f);
+	if (e)
+		return e;
+	int on = 1, fd = socket(a.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return fault_set(f, ERR_IO, "no socket for HTTP on \"%s\": %s", address, strerror(errno));
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (a.ss_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	if (bind(fd, (struct sockaddr *)&a, n) || listen(fd, SOMAXCONN) || getsockname(fd, (struct sockaddr *)&a, &n)) {
+		fault_set(f, ERR_IO, "cannot listen for HTTP on \"%s\": %s", address, strerror(errno));
+		close(fd);
+		return ERR_IO;
+	}
+	*ret_bound = a;
+	*ret_fd = fd;
+	return OK;
+}
+
+enum err httpd_open(const struct httpd_options *o, struct httpd **ret_httpd, struct fault *f)
+{
+	struct sockaddr_storage bound;
+	int fd;
+	enum err e = listen_on(o->address, &bound, &fd, f);
+	if (e)
+		return e;
+	struct httpd *h = mem_zalloc(sizeof(*h));
+	h->options = *o;
+	h->port = address_port(&bound);
+	const struct MHD_OptionItem options[] = {
+		{ MHD_OPTION_LISTEN_SOCKET, fd, NULL },
+		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_MAX, NULL },
+		{ MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, NULL },
+		{ MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, NULL },
+		{ MHD_OPTION_PER_IP_CONNECTION_LIMIT, is_loopback(&bound) ? 0 : CONNECTIONS_OF_ONE_MAX, NULL },
+		{ MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL },
+		{ MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)exchange_new, h },
+		{ MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)exchange_over, h },
+		{ MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_escaped, NULL },
+		{ o->threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, o->threads, NULL },
+		{ MHD_OPTION_END, 0, NULL },
+	};
+	h->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, respond, h, MHD_OPTION_ARRAY,
+				     options, MHD_OPTION_END);
+	if (!h->daemon) {
+		/* The library has closed the socket or not: it does not say, so the descriptor is left alone. */
+		free(h);
+		return fault_set(f, ERR_IO, "the HTTP server on \"%s\" did not start: %s", o->address, strerror(errno));
+	}
+	*ret_httpd = h;
+	return OK;
+}
+
+unsigned httpd_port(const struct httpd *h)
+{
+	return h->port;
+}
+
+void httpd_close(struct httpd *h)
+{
+	if (!h)
+		return;
+	atomic_store(&h->closing, true);
+	MHD_socket listener = MHD_quiesce_daemon(h->daemon);
+	uint64_t end = clock_mono_ns() + DRAIN_MS * UINT64_C(1000000);
+	while (atomic_load_explicit(&h->exchanges, memory_order_acquire) && clock_mono_ns() < end)
+		usleep(1000);
+	MHD_stop_daemon(h->daemon);
+	if (listener != MHD_INVALID_SOCKET)
+		close(listener);
+	free(h);
+}
