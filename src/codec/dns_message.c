@@ -1,0 +1,270 @@
+/* Layout (RFC 1035 section 4.1):
+ *
+ *   0  id        2  flags: QR 1, opcode 4, AA, TC, RD, RA, Z, AD, CD, rcode 4
+ *   4  counts of question, answer, authority, additional records, 16 bits each
+ *   12 question: name, type 16, class 16; then records: name, type 16, class 16, TTL 32, length 16, data
+ *
+ * OPT (RFC 6891 section 6.1.2) is an additional record of the root: class = octets that the sender takes, TTL = upper 8 bits of
+ * the rcode, version, DO and 15 zero bits; data = options of code 16, length 16, octets.
+ *
+ * Compression in a question can only point into itself or forward, so it has no use there and is refused.  In the records
+ * behind it a pointer ends a name; it is never followed, so there is no loop to fall into.
+ */
+#include "codec/dns_message.h"
+
+enum { FLAG_QR = 0x8000, FLAG_AA = 0x0400, FLAG_TC = 0x0200, FLAG_RD = 0x0100, OPCODE = 0x7800, EDNS_DO = 0x8000 };
+enum { OPT_SIZE = 11, EDE_SIZE = 6, OPTION_EDE = 15, POINTER = 0xc000 };
+
+static uint16_t get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static void put16(uint8_t *p, unsigned v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	put16(p, v >> 16);
+	put16(p + 2, v & 0xffff);
+}
+
+/* The question's name, at the start of `in`.  Returns its octets; 0: it is none. */
+static size_t read_name(struct span in, struct dns_name *ret)
+{
+	size_t i = 0, most = in.n < DNS_NAME_MAX ? in.n : DNS_NAME_MAX;
+	unsigned labels = 0;
+	for (;;) {
+		if (i >= most || in.p[i] > DNS_LABEL_MAX)
+			return 0;
+		ret->start[labels] = (uint8_t)i;
+		if (in.p[i] == 0)
+			break;
+		labels++;
+		i += 1 + in.p[i];
+	}
+	ret->labels = (uint8_t)labels;
+	ret->size = (uint8_t)(i + 1);
+	for (size_t k = 0; k <= i; k++)
+		ret->lower[k] = ascii_lower(in.p[k]);
+	return i + 1;
+}
+
+/* The same for a name that does not matter, where compression may end it. */
+static size_t skip_name(struct span in)
+{
+	for (size_t i = 0; i < in.n && i < DNS_NAME_MAX; i += 1 + in.p[i]) {
+		if (in.p[i] == 0)
+			return i + 1;
+		if (in.p[i] >= POINTER >> 8)
+			return i + 2 <= in.n ? i + 2 : 0;
+		if (in.p[i] > DNS_LABEL_MAX)
+			return 0;
+	}
+	return 0;
+}
+
+static bool options_ok(struct span data)
+{
+	while (data.n) {
+		if (data.n < 4 || data.n - 4 < get16(data.p + 2))
+			return false;
+		data = span_from(data, 4u + get16(data.p + 2));
+	}
+	return true;
+}
+
+/* Octets of the record at the start of `in`, 0 when it is not one.  An OPT fills the query; it may stand only where `additional`,
+ * once, and belong to the root. */
+static size_t read_record(struct span in, bool additional, struct dns_query *q, unsigned *ret_version)
+{
+	size_t name = skip_name(in);
+	if (!name || in.n - name < 10)
+		return 0;
+	const uint8_t *p = in.p + name;
+	size_t length = get16(p + 8);
+	if (in.n - name - 10 < length)
+		return 0;
+	if (get16(p) == DNS_OPT) {
+		if (!additional || q->edns || in.p[0] != 0 || !options_ok(span_of(p + 10, length)))
+			return 0;
+		q->edns = true;
+		q->edns_size = get16(p + 2);
+		*ret_version = p[5];
+		q->dnssec_ok = get16(p + 6) & EDNS_DO;
+	}
+	return name + 10 + length;
+}
+
+/* What stands behind the header; the rcode that it deserves. */
+static enum dns_rcode read_body(struct span in, struct dns_query *q)
+{
+	const uint8_t *counts = in.p + 4;
+	unsigned before = get16(counts + 2) + get16(counts + 4), records = before + get16(counts + 6), version = 0;
+	if (get16(counts) != 1)
+		return DNS_FORMERR;
+	struct span rest = span_from(in, DNS_HEADER_SIZE);
+	size_t n = read_name(rest, &q->name);
+	if (!n || rest.n - n < 4)
+		return DNS_FORMERR;
+	q->question = span_head(rest, n + 4);
+	q->type = get16(rest.p + n);
+	q->class = get16(rest.p + n + 2);
+	rest = span_from(rest, n + 4);
+	for (unsigned i = 0; i < records; i++) {
+		n = read_record(rest, i >= before, q, &version);
+		if (!n)
+			return DNS_FORMERR;
+		rest = span_from(rest, n);
+	}
+	if (rest.n)
+		return DNS_FORMERR;
+	return version ? DNS_BADVERS : DNS_NOERROR;
+}
+
+bool dns_query_read(struct span in, struct dns_query *q)
+{
+	if (in.n < DNS_HEADER_SIZE || in.p[2] & FLAG_QR >> 8)
+		return false;
+	q->id = get16(in.p);
+	q->flags = get16(in.p + 2);
+	q->type = q->class = q->edns_size = 0;
+	q->edns = q->dnssec_ok = false;
+	q->question = (struct span){ in.p, 0 };
+	/* Other operations lay out their sections in other ways: not read at all. */
+	q->rcode = q->flags & OPCODE ? DNS_NOTIMP : read_body(in, q);
+	return true;
+}
+
+enum err dns_name_parse(struct span text, struct dns_name *ret)
+{
+	if (text.n && text.p[text.n - 1] == '.')
+		text.n--;
+	if (text.n == 0)
+		return ERR_SYNTAX;
+	if (text.n > DNS_NAME_MAX - 2)
+		return ERR_RANGE;
+	struct dns_name name = { .size = (uint8_t)(text.n + 2) };
+	size_t start = 0;
+	for (size_t i = 0; i <= text.n; i++) {
+		uint8_t c = i < text.n ? ascii_lower(text.p[i]) : '.';
+		if (c == '.') {
+			if (i == start || i - start > DNS_LABEL_MAX)
+				return ERR_SYNTAX;
+			name.lower[start] = (uint8_t)(i - start);
+			name.start[name.labels++] = (uint8_t)start;
+			start = i + 1;
+		} else if (ascii_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '_')
+			name.lower[i + 1] = c;
+		else
+			return ERR_SYNTAX;
+	}
+	name.start[name.labels] = (uint8_t)start;
+	*ret = name;
+	return OK;
+}
+
+bool dns_name_under(const struct dns_name *name, const struct dns_name *zone, unsigned *ret_labels)
+{
+	if (name->labels < zone->labels || name->size < zone->size)
+		return false;
+	unsigned front = name->labels - zone->labels;
+	size_t at = name->start[front];
+	if (name->size - at != zone->size || memcmp(name->lower + at, zone->lower, zone->size) != 0)
+		return false;
+	*ret_labels = front;
+	return true;
+}
+
+void dns_answer_begin(struct dns_answer *a, const struct dns_query *q, size_t limit, uint8_t *out)
+{
+	*a = (struct dns_answer){ .out = out, .limit = limit - (q->edns ? OPT_SIZE + EDE_SIZE : 0) };
+	if (q->question.n)
+		memcpy(out + DNS_HEADER_SIZE, q->question.p, q->question.n);
+	a->n = DNS_HEADER_SIZE + q->question.n;
+}
+
+void dns_answer_octets(struct dns_answer *a, const void *p, size_t n)
+{
+	if (a->full || a->limit - a->n < n) {
+		a->full = true;
+		return;
+	}
+	memcpy(a->out + a->n, p, n);
+	a->n += n;
+}
+
+void dns_answer_u32(struct dns_answer *a, uint32_t v)
+{
+	uint8_t octets[4];
+	put32(octets, v);
+	dns_answer_octets(a, octets, sizeof(octets));
+}
+
+void dns_answer_owner(struct dns_answer *a, unsigned owner)
+{
+	uint8_t octets[2];
+	put16(octets, POINTER | (DNS_HEADER_SIZE + owner));
+	dns_answer_octets(a, octets, sizeof(octets));
+}
+
+void dns_answer_open(struct dns_answer *a, enum dns_section section, unsigned owner, enum dns_type type, uint32_t ttl_s)
+{
+	uint8_t head[12];
+	a->record = a->n;
+	a->section = section;
+	put16(head, POINTER | (DNS_HEADER_SIZE + owner));
+	put16(head + 2, type);
+	put16(head + 4, DNS_IN);
+	put32(head + 6, ttl_s);
+	put16(head + 10, 0);
+	dns_answer_octets(a, head, sizeof(head));
+}
+
+void dns_answer_close(struct dns_answer *a)
+{
+	if (a->full) {
+		a->n = a->record;
+		return;
+	}
+	put16(a->out + a->record + 10, (unsigned)(a->n - a->record - 12));
+	a->counts[a->section - 1]++;
+}
+
+/* Room was kept by dns_answer_begin(). */
+static void put_opt(struct dns_answer *a, const struct dns_query *q, enum dns_rcode rcode, enum dns_ede ede)
+{
+	uint8_t *p = a->out + a->n;
+	p[0] = 0;
+	put16(p + 1, DNS_OPT);
+	put16(p + 3, DNS_UDP_MAX);
+	p[5] = (uint8_t)(rcode >> 4);
+	p[6] = 0;
+	put16(p + 7, q->dnssec_ok ? EDNS_DO : 0);
+	put16(p + 9, ede == DNS_EDE_NONE ? 0 : EDE_SIZE);
+	a->n += OPT_SIZE;
+	if (ede != DNS_EDE_NONE) {
+		put16(p + 11, OPTION_EDE);
+		put16(p + 13, 2);
+		put16(p + 15, (unsigned)ede);
+		a->n += EDE_SIZE;
+	}
+	a->counts[2]++;
+}
+
+size_t dns_answer_end(struct dns_answer *a, const struct dns_query *q, enum dns_rcode rcode, bool authoritative,
+		      enum dns_ede ede)
+{
+	if (q->edns)
+		put_opt(a, q, rcode, ede);
+	put16(a->out, q->id);
+	put16(a->out + 2, (unsigned)(FLAG_QR | (q->flags & (OPCODE | FLAG_RD)) | (authoritative ? FLAG_AA : 0) |
+				     (a->full ? FLAG_TC : 0) | (rcode & 15)));
+	put16(a->out + 4, q->question.n != 0);
+	for (unsigned i = 0; i < 3; i++)
+		put16(a->out + 6 + 2 * i, a->counts[i]);
+	return a->n;
+}

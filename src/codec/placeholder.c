@@ -1,1 +1,0 @@
-/* codec */ typedef int codec_placeholder;
