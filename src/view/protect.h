@@ -48,7 +48,7 @@ uint8_t rules_kinds(const struct rules *r);
 struct rule_hit { uint8_t stance; uint16_t source; const char *text; };
 /** The first protecting rule (or else the first known one) that the canonical text of an observable meets, ASCII case ignored.
  *  Rules in lanes outside `clear` and those of removed or distrusted sources do not exist.
- *  @return false: none.  Any thread; never allocates. */
+ *  @return false: none.  Any thread. */
 bool rules_match(const struct rules *r, const struct source_set *sources, clearance clear, uint8_t kind, struct span text,
 		 struct rule_hit *ret_hit);
 

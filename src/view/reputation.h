@@ -15,6 +15,7 @@ struct meaning {
 struct reputation {
 	struct verdict verdict;
 	const char *protected_by; /**< NULL, or who protects it, for people; valid until table_leave() */
+	const char *rule;         /**< NULL, or the text rule (protecting or known) that it meets; valid likewise */
 };
 
 /** One observable.  A URL is judged by itself (https and http alike), its host and what covers that; an e-mail address by itself and

@@ -10,7 +10,8 @@
 #include "codec/category.h"
 #include "codec/feed.h"
 
-enum { SOURCES_MAX = 4096, SOURCE_NAME_MAX = 63, SOURCE_WEIGHT_DEFAULT = 20, SOURCE_WEIGHT_MAX = 60 };
+enum { SOURCES_MAX = 4096, SOURCE_NAME_MAX = 63, SOURCE_WEIGHT_DEFAULT = 20, SOURCE_WEIGHT_MAX = 60,
+       SOURCE_LIFETIME_MAX = 3650 };
 
 struct source {
 	uint16_t number;                 /**< in claims; given once, never used again */

@@ -1,1 +1,0 @@
-/* view */ typedef int view_placeholder;

@@ -1,0 +1,355 @@
+/* Adding up the evidence on one observable (docs/scoring.md).
+ *
+ * Each claim is weighed alone: weight of its source, confidence, decay.  Of each independence group the strongest for and the
+ * strongest against count; their sum is the score.  Only maxima and sums of integers are formed, so the order in which
+ * claims are met does not matter.
+ *
+ * The table may hold one thing several times, a level each: of claims that say the same again (claim_same) only the newest stands,
+ * as if the levels had been merged.  And a source may take its claims back.  Both concern claims of one source, and mostly a
+ * source says one thing: so the claims are first added up without looking for either; when a source is met a second time, that
+ * sum is thrown away and made again with care.
+ */
+#include "view/score.h"
+
+#include "view/protect.h"
+#include "view/score_lines.h"
+
+/* Strongest claim for and against, by number of source or of group.  Few are searched in order, many by an index. */
+enum { TALLY_FEW = 32 };
+
+struct tally {
+	unsigned n;
+	struct slot {
+		uint16_t number, plus, minus; /* at most SOURCE_WEIGHT_MAX * 1000 mdb */
+	} slot[SOURCES_MAX];
+	uint16_t index[SOURCES_MAX]; /* number to slot + 1, when there are more than TALLY_FEW */
+};
+
+_Static_assert(SOURCE_WEIGHT_MAX * 1000 <= UINT16_MAX, "a slot holds the strongest claim");
+
+static struct slot *tally_append(struct tally *t, uint16_t number)
+{
+	t->slot[t->n++] = (struct slot){ .number = number };
+	if (t->n == TALLY_FEW + 1) {
+		memset(t->index, 0, sizeof(t->index));
+		for (unsigned i = 0; i < t->n; i++)
+			t->index[t->slot[i].number] = (uint16_t)(i + 1);
+	} else if (t->n > TALLY_FEW + 1) {
+		t->index[number] = (uint16_t)t->n;
+	}
+	return &t->slot[t->n - 1];
+}
+
+static inline struct slot *tally_at(struct tally *t, uint16_t number, bool *ret_again)
+{
+	unsigned i = 0;
+	if (LIKELY(t->n <= TALLY_FEW))
+		while (i < t->n && t->slot[i].number != number)
+			i++;
+	else
+		i = t->index[number] ? t->index[number] - 1U : t->n;
+	*ret_again = i < t->n;
+	return *ret_again ? &t->slot[i] : tally_append(t, number);
+}
+
+/* The question, as it was asked. */
+struct ask {
+	const struct table_hits *hits;
+	unsigned n_hits, n_sources;
+	const struct source_set *sources;
+	clearance clear;
+	uint32_t now_s;
+	uint8_t kind, kinds;
+	bool has_host;     /* of a URL or an e-mail address: keys of other kinds are about its host */
+	bool host_guarded; /* and that is protected or known */
+};
+
+struct sum {
+	struct tally by_source;
+	unsigned n_claims;
+	bool guarded, host_protected;
+	uint16_t protector, host_protector;
+	uint32_t categories, seen;
+	struct best {
+		int32_t mdb;
+		uint32_t seen, entry;
+		uint8_t category;
+	} best;
+};
+
+static inline bool visible(const struct ask *a, const struct claim *c)
+{
+	return a->clear >> (c->lane & 63) & 1 && c->source < a->n_sources;
+}
+
+static inline bool about_host(const struct ask *a, const struct table_hit *h)
+{
+	return a->has_host && h->key.kind != a->kind;
+}
+
+/* Does the claim say something about what was asked? */
+static inline bool concerns(const struct ask *a, const struct table_hit *h, const struct claim *c)
+{
+	if (c->flags & (h->exact ? CLAIM_WILDCARD : CLAIM_EXACT))
+		return false;
+	if (c->stance == STANCE_PROTECTED || c->stance == STANCE_KNOWN)
+		return c->confidence & (a->kinds | protect_kinds(h->key.kind));
+	return c->stance <= STANCE_KNOWN;
+}
+
+/* What becomes of the claim, but for its group and what its source said before or after. */
+static inline enum line_fate fate_alone(const struct ask *a, const struct table_hit *h, const struct claim *c,
+					const struct source *s)
+{
+	if (UNLIKELY(s->removed || s->weight_db == 0))
+		return LINE_DISTRUSTED;
+	if (UNLIKELY(claim_import(c) < s->floor))
+		return LINE_REPLACED;
+	if (c->stance == STANCE_RETRACTED)
+		return LINE_RETRACTS;
+	if (UNLIKELY(c->until && c->until <= a->now_s))
+		return LINE_EXPIRED;
+	if (c->stance == STANCE_PROTECTED)
+		return LINE_PROTECTS;
+	if (c->stance == STANCE_KNOWN)
+		return LINE_KNOWN;
+	if (UNLIKELY(c->flags & CLAIM_PART))
+		return LINE_PART;
+	return UNLIKELY(a->host_guarded) && about_host(a, h) ? LINE_HOST : LINE_COUNTS;
+}
+
+/* Fill the numbers of a line.  Its source, claim, key and fate are set. */
+static inline void weigh(struct score_line *l, uint32_t now_s)
+{
+	const struct source *s = l->source;
+	bool guards = l->claim.stance == STANCE_PROTECTED || l->claim.stance == STANCE_KNOWN;
+	unsigned confidence = l->claim.confidence == CONFIDENCE_ABSENT ? s->confidence : l->claim.confidence;
+	l->confidence = guards ? 0 : confidence > 100 ? 100 : (uint8_t)confidence;
+	l->category = l->claim.category == CAT_UNKNOWN ? s->category : l->claim.category;
+	l->age_s = now_s > l->claim.seen ? now_s - l->claim.seen : 0;
+	if (s->lifetime_d == 0 || s->speed_x10 == 0)
+		score_lifetime(l->key.kind, l->category, &l->lifetime_d, &l->speed_x10);
+	if (s->lifetime_d)
+		l->lifetime_d = s->lifetime_d;
+	if (s->speed_x10)
+		l->speed_x10 = s->speed_x10;
+	l->decay_1024 = score_decay(l->age_s, l->lifetime_d, l->speed_x10);
+	l->mdb = 0;
+	if (l->fate == LINE_COUNTS) /* weight * 1000 * confidence * decay / (100 * 1024), reduced */
+		l->mdb = (int32_t)(s->weight_db * 10U * l->confidence * l->decay_1024 / 1024);
+	if (l->claim.stance == STANCE_FALSE_POSITIVE)
+		l->mdb = -l->mdb;
+}
+
+static bool same_key(const struct table_key *a, const struct table_key *b)
+{
+	return a->kind == b->kind && a->prefix == b->prefix && a->n == b->n && (a->p == b->p || memcmp(a->p, b->p, a->n) == 0);
+}
+
+static bool takes_back(const struct ask *a, const struct claim *r, const struct claim *c)
+{
+	return r->stance == STANCE_RETRACTED && (c->stance == STANCE_INDICATOR || c->stance == STANCE_SIGHTING) &&
+	       ((r->flags ^ c->flags) & CLAIM_WILDCARD) == 0 && claim_import(c) <= claim_import(r) &&
+	       claim_import(r) >= source_get(a->sources, r->source)->floor;
+}
+
+enum standing { STANDS, TAKEN_BACK, SAID_AGAIN };
+
+/* What other claims of the same source and lane on the same key do to `c`, wherever they are. */
+static enum standing standing(const struct ask *a, const struct table_key *key, const struct claim *c)
+{
+	enum standing answer = STANDS;
+	bool passed = false;
+	for (unsigned i = 0; i < a->n_hits; i++) {
+		for (unsigned j = 0; j < a->hits[i].n; j++) {
+			const struct table_hit *h = &a->hits[i].hit[j];
+			if (!same_key(&h->key, key))
+				continue;
+			for (const struct claim *d = h->claims; d < h->claims + h->n; d++) {
+				if (d == c) {
+					passed = true;
+					continue;
+				}
+				if (d->source != c->source || d->lane != c->lane)
+					continue;
+				if (claim_same(c, d) && (claim_newer(d, c) || (!passed && !claim_newer(c, d))))
+					return SAID_AGAIN;
+				if (takes_back(a, d, c))
+					answer = TAKEN_BACK;
+			}
+		}
+	}
+	return answer;
+}
+
+static inline void add_evidence(struct sum *sum, struct slot *slot, const struct score_line *l, uint32_t now_s)
+{
+	if (l->mdb < 0 && -l->mdb > slot->minus)
+		slot->minus = (uint16_t)-l->mdb;
+	if (l->mdb <= 0)
+		return;
+	if (l->mdb > slot->plus)
+		slot->plus = (uint16_t)l->mdb;
+	sum->categories |= 1U << (l->category & 31);
+	uint32_t seen = l->claim.seen < now_s ? l->claim.seen : now_s;
+	if (seen > sum->seen)
+		sum->seen = seen;
+	struct best b = { l->mdb, l->claim.seen, l->claim.entry, l->category };
+	const struct best *o = &sum->best;
+	if (b.mdb != o->mdb		? b.mdb > o->mdb :
+	    b.seen != o->seen		? b.seen > o->seen :
+	    b.category != o->category	? b.category > o->category : b.entry > o->entry)
+		sum->best = b;
+}
+
+static void add_guard(const struct ask *a, struct sum *sum, const struct score_line *l)
+{
+	bool host = a->has_host && l->key.kind != a->kind;
+	bool *is = host ? &sum->host_protected : &sum->guarded;
+	uint16_t *who = host ? &sum->host_protector : &sum->protector;
+	if (!*is || l->claim.source < *who)
+		*who = l->claim.source;
+	*is = true;
+}
+
+/* One claim.  @return false: its source was met before, and nobody has looked what that means. */
+static inline bool add_claim(const struct ask *a, const struct table_hit *h, const struct claim *c, bool careful, struct sum *sum,
+			     struct score_lines *lines)
+{
+	bool again;
+	if (!visible(a, c))
+		return true;
+	struct slot *slot = tally_at(&sum->by_source, c->source, &again);
+	if (UNLIKELY(again && !careful))
+		return false;
+	if (!concerns(a, h, c))
+		return true;
+	struct score_line l;
+	l.source = source_get(a->sources, c->source);
+	l.claim = *c;
+	l.key = h->key;
+	l.exact = h->exact;
+	l.fate = fate_alone(a, h, c, l.source);
+	if (careful) {
+		enum standing st = standing(a, &h->key, c);
+		if (st == SAID_AGAIN)
+			return true;
+		if (st == TAKEN_BACK && (l.fate == LINE_COUNTS || l.fate == LINE_PART || l.fate == LINE_HOST))
+			l.fate = LINE_RETRACTED;
+	}
+	sum->n_claims++;
+	if (l.fate == LINE_COUNTS || lines->v)
+		weigh(&l, a->now_s);
+	if (l.fate == LINE_COUNTS)
+		add_evidence(sum, slot, &l, a->now_s);
+	else if (l.fate == LINE_PROTECTS)
+		add_guard(a, sum, &l);
+	if (lines->v)
+		score_lines_add(lines, &l);
+	return true;
+}
+
+static void sum_init(struct sum *sum)
+{
+	sum->by_source.n = 0;
+	memset(&sum->n_claims, 0, sizeof(*sum) - offsetof(struct sum, n_claims));
+}
+
+static bool add_up(const struct ask *a, bool careful, struct sum *sum, struct score_lines *lines)
+{
+	sum_init(sum);
+	for (unsigned i = 0; i < a->n_hits; i++)
+		for (unsigned j = 0; j < a->hits[i].n; j++) {
+			const struct table_hit *h = &a->hits[i].hit[j];
+			for (unsigned k = 0; k < h->n; k++)
+				if (!add_claim(a, h, &h->claims[k], careful, sum, lines))
+					return false;
+		}
+	return true;
+}
+
+/* Is the host of a URL or an e-mail address protected or known? */
+static bool host_guarded(const struct ask *a)
+{
+	for (unsigned i = 0; i < a->n_hits; i++)
+		for (unsigned j = 0; j < a->hits[i].n; j++) {
+			const struct table_hit *h = &a->hits[i].hit[j];
+			if (!about_host(a, h))
+				continue;
+			for (const struct claim *c = h->claims; c < h->claims + h->n; c++) {
+				if (!visible(a, c) || !concerns(a, h, c))
+					continue;
+				enum line_fate fate = fate_alone(a, h, c, source_get(a->sources, c->source));
+				if ((fate == LINE_PROTECTS || fate == LINE_KNOWN) && standing(a, &h->key, c) != SAID_AGAIN)
+					return true;
+			}
+		}
+	return false;
+}
+
+/* The sources' strongest to their groups', and those to the sum; the strongest sources by name. */
+static void conclude(const struct ask *a, const struct sum *sum, struct verdict *v)
+{
+	struct tally groups;
+	groups.n = 0;
+	uint16_t strongest[COUNT_OF(v->sources)];
+	unsigned n = 0;
+	for (unsigned i = 0; i < sum->by_source.n; i++) {
+		const struct slot *s = &sum->by_source.slot[i];
+		if (s->plus == 0 && s->minus == 0)
+			continue;
+		bool again;
+		struct slot *g = tally_at(&groups, source_get(a->sources, s->number)->group_number, &again);
+		g->plus = s->plus > g->plus ? s->plus : g->plus;
+		g->minus = s->minus > g->minus ? s->minus : g->minus;
+		if (s->plus == 0)
+			continue;
+		v->n_sources++;
+		unsigned at = n < COUNT_OF(strongest) ? n++ : n;
+		for (; at > 0 && (strongest[at - 1] < s->plus ||
+				  (strongest[at - 1] == s->plus && v->sources[at - 1] > s->number)); at--)
+			if (at < COUNT_OF(strongest)) {
+				strongest[at] = strongest[at - 1];
+				v->sources[at] = v->sources[at - 1];
+			}
+		if (at < COUNT_OF(strongest)) {
+			strongest[at] = s->plus;
+			v->sources[at] = s->number;
+		}
+	}
+	for (unsigned i = 0; i < groups.n; i++) {
+		v->mdb += groups.slot[i].plus - groups.slot[i].minus;
+		v->n_groups += groups.slot[i].plus > 0;
+	}
+}
+
+void score_hits(const struct table_hits *hits, unsigned n_hits, const struct source_set *sources, clearance clear,
+		uint8_t kind, uint32_t now_s, struct verdict *ret_verdict, struct score_line *lines, unsigned *ret_n_lines)
+{
+	struct ask a = {
+		.hits = hits, .n_hits = n_hits, .n_sources = source_count(sources), .sources = sources, .clear = clear,
+		.now_s = now_s, .kind = kind, .kinds = protect_kinds(kind), .has_host = kind == OBS_URL || kind == OBS_EMAIL,
+	};
+	struct score_lines l = { .v = lines };
+	struct verdict v = { 0 };
+	struct sum sum;
+	if (a.has_host)
+		a.host_guarded = host_guarded(&a);
+	if (lines || !add_up(&a, false, &sum, &l))
+		(void)add_up(&a, true, &sum, &l);
+	conclude(&a, &sum, &v);
+	v.is_protected = sum.guarded || (sum.host_protected && v.n_groups == 0);
+	v.protector = sum.guarded ? sum.protector : sum.host_protector;
+	v.score = v.is_protected ? 0 : score_from_mdb(v.mdb);
+	v.listed = v.score > 0;
+	v.categories = sum.categories;
+	v.category = sum.best.category;
+	v.n_claims = sum.n_claims;
+	v.seen = sum.seen;
+	v.entry = sum.best.entry;
+	*ret_verdict = v;
+	if (lines) {
+		score_lines_sort(&l);
+		*ret_n_lines = l.n;
+	}
+}

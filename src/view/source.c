@@ -1,0 +1,217 @@
+#include "view/source.h"
+
+#include <stdlib.h>
+
+#include "table/claim.h"
+
+/* Numbers are dense and never used again, so the set is an array and a claim finds its source by index.  Group numbers are
+ * below SOURCES_MAX too (the score counts groups in arrays of that size): a new group takes the lowest number that no source
+ * has, and equal names have equal numbers. */
+
+struct source_set {
+	unsigned n, cap;
+	struct source *v;
+};
+
+struct source_set *source_set_new(void)
+{
+	return mem_zalloc(sizeof(struct source_set));
+}
+
+struct source_set *source_set_copy(const struct source_set *s)
+{
+	struct source_set *copy = mem_alloc(sizeof(*copy));
+	*copy = (struct source_set){ .n = s->n, .cap = s->n, .v = mem_alloc(s->n * sizeof(*s->v)) };
+	if (s->n)
+		memcpy(copy->v, s->v, s->n * sizeof(*s->v));
+	return copy;
+}
+
+void source_set_free(const struct source_set *s)
+{
+	if (!s)
+		return;
+	free(s->v);
+	free((void *)s);
+}
+
+unsigned source_count(const struct source_set *s)
+{
+	return s->n;
+}
+
+const struct source *source_get(const struct source_set *s, uint16_t number)
+{
+	return &s->v[number];
+}
+
+/* The active one of that name; else the last that had it. */
+static struct source *find(const struct source_set *s, struct span name)
+{
+	struct source *removed = NULL;
+	for (unsigned i = s->n; i-- > 0;) {
+		struct source *v = &s->v[i];
+		if (!span_is(name, v->name))
+			continue;
+		if (!v->removed)
+			return v;
+		if (!removed)
+			removed = v;
+	}
+	return removed;
+}
+
+const struct source *source_find(const struct source_set *s, struct span name)
+{
+	return find(s, name);
+}
+
+bool source_name_ok(struct span name)
+{
+	if (name.n == 0 || name.n > SOURCE_NAME_MAX)
+		return false;
+	for (size_t i = 0; i < name.n; i++) {
+		uint8_t c = name.p[i];
+		if (!(c >= 'a' && c <= 'z') && !ascii_digit(c) && c != '.' && c != '_' && c != '-')
+			return false;
+	}
+	return true;
+}
+
+/* Put `v` (one of s->v) into the group `name`. */
+static void join(struct source_set *s, struct source *v, struct span name)
+{
+	uint64_t used[SOURCES_MAX / 64] = { 0 };
+	memcpy(v->group, name.p, name.n);
+	v->group[name.n] = 0;
+	for (unsigned i = 0; i < s->n; i++) {
+		const struct source *w = &s->v[i];
+		if (w == v)
+			continue;
+		if (span_is(name, w->group)) {
+			v->group_number = w->group_number;
+			return;
+		}
+		used[w->group_number / 64] |= 1ULL << (w->group_number % 64);
+	}
+	unsigned word = 0;
+	while (used[word] == UINT64_MAX)
+		word++;
+	v->group_number = (uint16_t)(word * 64 + (unsigned)__builtin_ctzll(~used[word]));
+}
+
+static bool speed_ok(uint16_t speed_x10)
+{
+	static const uint8_t speeds[] = { 0, 3, 5, 10, 15, 20, 30 };
+	for (size_t i = 0; i < COUNT_OF(speeds); i++)
+		if (speed_x10 == speeds[i])
+			return true;
+	return false;
+}
+
+static enum err check(const struct source_change *c, struct fault *f)
+{
+	if (!source_name_ok(c->name))
+		return fault_set(f, ERR_SYNTAX, "the name of a source is 1 to %d of a-z, 0-9, '.', '_' and '-'", SOURCE_NAME_MAX);
+	if (c->has_group && !source_name_ok(c->group))
+		return fault_set(f, ERR_SYNTAX, "the group of source \"" SPAN_FMT "\" is not 1 to %d of a-z, 0-9, '.', '_' and '-'",
+				 SPAN_ARG(c->name), SOURCE_NAME_MAX);
+	if (c->has_weight && c->weight_db > SOURCE_WEIGHT_MAX)
+		return fault_set(f, ERR_RANGE, "weight %u is above %d decibans", c->weight_db, SOURCE_WEIGHT_MAX);
+	if (c->has_category && c->category >= CAT_COUNT)
+		return fault_set(f, ERR_RANGE, "category number %u does not exist", c->category);
+	if (c->has_confidence && c->confidence > 100)
+		return fault_set(f, ERR_RANGE, "confidence %u is above 100", c->confidence);
+	if (c->has_lifetime && c->lifetime_d > SOURCE_LIFETIME_MAX)
+		return fault_set(f, ERR_RANGE, "lifetime %u is above %d days", c->lifetime_d, SOURCE_LIFETIME_MAX);
+	if (c->has_speed && !speed_ok(c->speed_x10))
+		return fault_set(f, ERR_RANGE, "decay speed %u is none of 3, 5, 10, 15, 20, 30 (tenths), or 0 for the category's",
+				 c->speed_x10);
+	return OK;
+}
+
+static enum err add(struct source_set *s, struct span name, struct source **ret_source, struct fault *f)
+{
+	if (s->n == SOURCES_MAX)
+		return fault_set(f, ERR_FULL, "there are %d sources already, and numbers are never used again", SOURCES_MAX);
+	if (s->n == s->cap) {
+		s->cap = s->cap ? 2 * s->cap : 16;
+		s->v = mem_realloc(s->v, s->cap * sizeof(*s->v));
+	}
+	struct source *v = &s->v[s->n];
+	*v = (struct source){
+		.number = (uint16_t)s->n, .weight_db = SOURCE_WEIGHT_DEFAULT, .category = CAT_UNKNOWN, .confidence = 100,
+	};
+	memcpy(v->name, name.p, name.n);
+	s->n++;
+	join(s, v, name);
+	*ret_source = v;
+	return OK;
+}
+
+static void set(struct source_set *s, struct source *v, const struct source_change *c)
+{
+	if (c->has_group)
+		join(s, v, c->group);
+	if (c->has_weight)
+		v->weight_db = c->weight_db;
+	if (c->has_category)
+		v->category = c->category;
+	if (c->has_confidence)
+		v->confidence = c->confidence;
+	if (c->has_snapshot)
+		v->snapshot = c->snapshot;
+	if (c->has_lifetime)
+		v->lifetime_d = c->lifetime_d;
+	if (c->has_speed)
+		v->speed_x10 = c->speed_x10;
+}
+
+enum err source_apply(struct source_set *s, const struct source_change *c, struct fault *f)
+{
+	enum err e = check(c, f);
+	if (e)
+		return e;
+	struct source *v = find(s, c->name);
+	bool active = v && !v->removed;
+	switch (c->op) {
+	case SOURCE_ADD:
+		if (active)
+			return fault_set(f, ERR_EXISTS, "there is a source \"%s\" already", v->name);
+		e = add(s, c->name, &v, f);
+		if (e)
+			return e;
+		set(s, v, c);
+		return OK;
+	case SOURCE_SET:
+	case SOURCE_REMOVE:
+		if (!active)
+			return fault_set(f, ERR_NOTFOUND, "there is no source \"" SPAN_FMT "\"", SPAN_ARG(c->name));
+		if (c->op == SOURCE_SET)
+			set(s, v, c);
+		else
+			v->removed = true;
+		return OK;
+	}
+	return fault_set(f, ERR_SYNTAX, "the change of source \"" SPAN_FMT "\" is of no known kind", SPAN_ARG(c->name));
+}
+
+void source_imported(struct source_set *s, uint16_t number, bool snapshot, uint64_t first_entry, uint64_t last_entry,
+		     int64_t time_ms, uint64_t accepted)
+{
+	struct source *v = &s->v[number];
+	if (snapshot)
+		v->floor = first_entry;
+	v->last_import = last_entry;
+	v->last_import_ms = time_ms;
+	v->accepted = accepted;
+}
+
+bool source_claim_counts(void *ctx, const struct claim *c)
+{
+	const struct source_set *s = ctx;
+	if (c->source >= s->n)
+		return false;
+	const struct source *v = &s->v[c->source];
+	return !v->removed && claim_import(c) >= v->floor;
+}
