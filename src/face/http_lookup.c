@@ -1,0 +1,72 @@
+/* Questions about one observable. */
+#include "base/clock.h"
+#include "face/http_parts.h"
+#include "view/reputation.h"
+
+static uint32_t now_s(void)
+{
+	return (uint32_t)(clock_ms() / 1000);
+}
+
+void http_lookup_one(struct http_server *s, struct http_request *q, struct span value, struct http_answer *a)
+{
+	uint8_t store[OBS_KEY_MAX];
+	struct observable o;
+	struct reputation r;
+	struct fault f;
+	if (obs_parse(value, store, &o, &f)) {
+		http_problem(a, 400, q->target, f.text);
+		return;
+	}
+	buf_reserve(&a->body, 512);
+	const struct table_view *v = http_table_enter(s);
+	reputation_of(v, &o, s->options.clear, now_s(), &r, NULL, NULL);
+	reputation_json(&r, &o, v->context, &a->body);
+	http_table_leave(s);
+	buf_putc(&a->body, '\n');
+	a->status = 200;
+	a->type = "application/json";
+}
+
+/* An Accept field prefers text when it names text/plain before any JSON; quality values are not weighed. */
+static bool wants_text(const char *accept)
+{
+	struct span rest = span_str(accept ? accept : "");
+	while (rest.n) {
+		struct span item = span_head(rest, span_find(rest, ','));
+		rest = span_from(rest, item.n + 1);
+		if (http_media_is(item, "text/plain"))
+			return true;
+		if (http_media_is(item, "application/json") || http_media_is(item, "*/*"))
+			return false;
+	}
+	return false;
+}
+
+void http_why(struct http_server *s, struct http_request *q, struct span value, struct http_answer *a)
+{
+	uint8_t store[OBS_KEY_MAX];
+	struct observable o;
+	struct reputation r;
+	struct score_line lines[SCORE_LINES_MAX];
+	unsigned n = 0;
+	struct fault f;
+	if (obs_parse(value, store, &o, &f)) {
+		http_problem(a, 400, q->target, f.text);
+		return;
+	}
+	bool text = wants_text(http_request_header(q, "Accept"));
+	uint32_t now = now_s();
+	const struct table_view *v = http_table_enter(s);
+	reputation_of(v, &o, s->options.clear, now, &r, lines, &n);
+	if (text)
+		reputation_why_text(&r, &o, v->context, lines, n, now, &a->body);
+	else
+		reputation_why_json(&r, &o, v->context, lines, n, now, &a->body);
+	http_table_leave(s);
+	if (!text)
+		buf_putc(&a->body, '\n');
+	a->status = 200;
+	a->type = text ? "text/plain; charset=utf-8" : "application/json";
+	http_answer_header(a, "Vary", "Accept");
+}

@@ -1,0 +1,127 @@
+/* /metrics (Prometheus text exposition format 0.0.4) and /healthz. */
+#include "base/clock.h"
+#include "face/http_parts.h"
+#include "sys/process.h"
+
+/* Upper ends in microseconds: a lookup takes a few, a rebuilt answer of megabytes a few hundred thousand. */
+static const unsigned bound_us[] = { 10, 25, 50, 100, 250, 1000, 5000, 25000, 100000 };
+_Static_assert(COUNT_OF(bound_us) + 1 == COUNT_OF(((struct http_meter *)NULL)->bucket), "the last bucket has no end");
+
+void http_meter_count(struct http_meter *m, const struct http_route *r, unsigned status, uint64_t ns)
+{
+	size_t row = r ? (size_t)(r - http_routes) : HTTP_ROUTES_MAX, b = 0;
+	while (b < COUNT_OF(bound_us) && ns > bound_us[b] * UINT64_C(1000))
+		b++;
+	atomic_fetch_add_explicit(&m->requests[row][status / 100 % 6], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&m->bucket[b], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&m->ns, ns, memory_order_relaxed);
+}
+
+static void head(struct buf *out, const char *name, const char *type, const char *help)
+{
+	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void one(struct buf *out, const char *name, const char *type, const char *help, uint64_t v)
+{
+	head(out, name, type, help);
+	buf_printf(out, "%s %llu\n", name, (unsigned long long)v);
+}
+
+/* Seconds with six places, without floating point. */
+static void put_seconds(struct buf *out, uint64_t us)
+{
+	buf_printf(out, "%llu.%06u", (unsigned long long)(us / 1000000), (unsigned)(us % 1000000));
+}
+
+static void put_table(struct http_server *s, struct buf *out)
+{
+	struct table_stats t;
+	table_stats(http_table_enter(s), &t);
+	http_table_leave(s);
+	one(out, "sipar_table_keys", "gauge", "Keys in the reputation table, counted in each level.", t.keys);
+	one(out, "sipar_table_claims", "gauge", "Claims in the reputation table.", t.claims);
+	one(out, "sipar_table_octets", "gauge", "Size of the reputation table.", t.octets);
+	one(out, "sipar_table_levels", "gauge", "Images that make up the reputation table.", t.levels);
+}
+
+static void put_ledger(struct http_server *s, struct buf *out)
+{
+	struct lane lanes[LANES_MAX];
+	struct ledger_stats l;
+	unsigned n = ledger_lanes(s->ledger, s->options.clear, lanes);
+	ledger_stats(s->ledger, &l);
+	head(out, "sipar_ledger_entries", "gauge", "Entries in each lane that this face may show.");
+	for (unsigned i = 0; i < n; i++)
+		buf_printf(out, "sipar_ledger_entries{lane=\"%s\"} %llu\n", lanes[i].name, (unsigned long long)lanes[i].size);
+	one(out, "sipar_ledger_last_entry", "gauge", "Number of the last durable entry.", ledger_last(s->ledger));
+	one(out, "sipar_ledger_commits_total", "counter", "Commits since the start.", l.commits);
+	one(out, "sipar_ledger_entries_total", "counter", "Entries committed since the start.", l.entries);
+	one(out, "sipar_ledger_body_octets_total", "counter", "Octets of bodies committed since the start.", l.body_octets);
+}
+
+static void put_meter(struct http_meter *m, struct buf *out)
+{
+	head(out, "sipar_http_requests_total", "counter", "Requests by operation and class of the status.");
+	for (unsigned row = 0; row <= HTTP_ROUTES_MAX; row++)
+		for (unsigned class = 1; class < 6; class++) {
+			uint64_t v = atomic_load_explicit(&m->requests[row][class], memory_order_relaxed);
+			if (v)
+				buf_printf(out, "sipar_http_requests_total{operation=\"%s\",status=\"%uxx\"} %llu\n",
+					   row < HTTP_ROUTES_MAX ? http_routes[row].id : "none", class, (unsigned long long)v);
+		}
+	head(out, "sipar_http_request_duration_seconds", "histogram",
+	     "Time to make an answer, or the first piece of one that is sent in pieces.");
+	uint64_t sum = 0;
+	for (unsigned b = 0; b < COUNT_OF(m->bucket); b++) {
+		sum += atomic_load_explicit(&m->bucket[b], memory_order_relaxed);
+		buf_puts(out, "sipar_http_request_duration_seconds_bucket{le=\"");
+		if (b < COUNT_OF(bound_us))
+			put_seconds(out, bound_us[b]);
+		else
+			buf_puts(out, "+Inf");
+		buf_printf(out, "\"} %llu\n", (unsigned long long)sum);
+	}
+	buf_puts(out, "sipar_http_request_duration_seconds_sum ");
+	put_seconds(out, atomic_load_explicit(&m->ns, memory_order_relaxed) / 1000);
+	buf_printf(out, "\nsipar_http_request_duration_seconds_count %llu\n", (unsigned long long)sum);
+}
+
+static void put_process(const struct http_server *s, struct buf *out)
+{
+	one(out, "process_resident_memory_bytes", "gauge", "Octets in main memory, mapped files included.",
+	    process_resident_octets());
+	head(out, "process_cpu_seconds_total", "counter", "Processor time used.");
+	buf_puts(out, "process_cpu_seconds_total ");
+	put_seconds(out, process_cpu_us());
+	buf_putc(out, '\n');
+	one(out, "process_start_time_seconds", "gauge", "When the HTTP face was opened.", (uint64_t)s->since_ms / 1000);
+	head(out, "sipar_build_info", "gauge", "The version, as a label.");
+	buf_puts(out, "sipar_build_info{version=\"" SIPAR_VERSION "\"} 1\n");
+}
+
+void http_metrics(struct http_server *s, struct http_request *q, struct span value, struct http_answer *a)
+{
+	put_process(s, &a->body);
+	put_table(s, &a->body);
+	put_ledger(s, &a->body);
+	put_meter(&s->meter, &a->body);
+	if (s->options.more_metrics)
+		s->options.more_metrics(s->options.more_ctx, &a->body);
+	a->status = 200;
+	a->type = "text/plain; version=0.0.4; charset=utf-8";
+}
+
+void http_healthz(struct http_server *s, struct http_request *q, struct span value, struct http_answer *a)
+{
+	struct table_stats t;
+	table_stats(http_table_enter(s), &t);
+	http_table_leave(s);
+	buf_printf(&a->body,
+		   "{\"status\":\"ok\",\"version\":\"" SIPAR_VERSION "\",\"keys\":%llu,\"claims\":%llu,\"levels\":%u,"
+		   "\"last_entry\":%llu,\"uptime_s\":%llu}\n",
+		   (unsigned long long)t.keys, (unsigned long long)t.claims, t.levels, (unsigned long long)ledger_last(s->ledger),
+		   (unsigned long long)(clock_ms() - s->since_ms) / 1000);
+	a->status = 200;
+	a->type = "application/json";
+}

@@ -1,0 +1,155 @@
+/* The OpenAPI 3.1 description, printed from the rows of http_routes.c.  Only the schemas of what the answers hold are written
+ * out here; their closed lists are those of the codecs. */
+#include "codec/category.h"
+#include "codec/json.h"
+#include "codec/observable.h"
+#include "face/http_parts.h"
+
+static void string(struct buf *out, const char *name, const char *text)
+{
+	json_put_string(out, span_str(name));
+	buf_putc(out, ':');
+	json_put_string(out, span_str(text));
+}
+
+static void schema_of(struct buf *out, const char *media, const char *schema)
+{
+	json_put_string(out, span_str(media));
+	if (schema)
+		buf_printf(out, ":{\"schema\":{\"$ref\":\"#/components/schemas/%s\"}}", schema);
+	else
+		buf_puts(out, ":{\"schema\":{\"type\":\"string\"}}");
+}
+
+static void put_request_body(struct buf *out, const struct http_route *r)
+{
+	buf_puts(out, "\"requestBody\":{\"required\":true,\"content\":{");
+	struct span media = span_str(r->takes);
+	for (bool first = true; media.n; first = false) {
+		struct span one = span_head(media, span_find(media, ' '));
+		media = span_from(media, one.n + 1);
+		if (!first)
+			buf_putc(out, ',');
+		json_put_string(out, one);
+		buf_printf(out, ":{\"schema\":%s}", span_is(one, "application/json") ? "{\"$ref\":\"#/components/schemas/Values\"}" :
+										       "{\"type\":\"string\"}");
+	}
+	buf_puts(out, "}},");
+}
+
+static void put_operation(struct buf *out, const struct http_route *r)
+{
+	buf_puts(out, r->method[0] == 'G' ? "\"get\":{" : "\"post\":{");
+	string(out, "operationId", r->id);
+	buf_putc(out, ',');
+	string(out, "summary", r->summary);
+	buf_putc(out, ',');
+	if (r->description[0]) {
+		string(out, "description", r->description);
+		buf_putc(out, ',');
+	}
+	if (strchr(r->path, '{'))
+		buf_puts(out, "\"parameters\":[{\"name\":\"value\",\"in\":\"path\",\"required\":true,\"description\":\"Percent-encoded "
+			      "observable.\",\"schema\":{\"type\":\"string\"},\"example\":\"192.0.2.1\"}],");
+	if (r->takes)
+		put_request_body(out, r);
+	buf_puts(out, "\"responses\":{\"200\":{\"description\":\"The answer.\",\"content\":{");
+	for (size_t i = 0; i < COUNT_OF(r->gives) && r->gives[i].media; i++) {
+		if (i)
+			buf_putc(out, ',');
+		schema_of(out, r->gives[i].media, r->gives[i].schema);
+	}
+	buf_puts(out, "}},\"default\":{\"$ref\":\"#/components/responses/Problem\"}}}");
+}
+
+/* Rows of one path are one path item, at the place of the first of them. */
+static void put_paths(struct buf *out)
+{
+	for (const struct http_route *r = http_routes; r->method; r++) {
+		const struct http_route *first = http_routes;
+		while (strcmp(first->path, r->path) != 0)
+			first++;
+		if (first != r)
+			continue;
+		if (r != http_routes)
+			buf_putc(out, ',');
+		json_put_string(out, span_str(r->path));
+		buf_puts(out, ":{");
+		for (const struct http_route *o = r; o->method; o++) {
+			if (strcmp(o->path, r->path) != 0)
+				continue;
+			if (o != r)
+				buf_putc(out, ',');
+			put_operation(out, o);
+		}
+		buf_putc(out, '}');
+	}
+}
+
+static void put_lists(struct buf *out)
+{
+	buf_puts(out, "\"Kind\":{\"type\":\"string\",\"enum\":[");
+	for (unsigned k = OBS_NONE + 1; k < OBS_KINDS; k++) {
+		if (k == OBS_CIDR6)
+			continue; /* both prefix kinds have one name */
+		if (k > OBS_NONE + 1)
+			buf_putc(out, ',');
+		json_put_string(out, span_str(obs_kind_name(k)));
+	}
+	buf_puts(out, "]},\"Category\":{\"type\":\"string\",\"enum\":[");
+	for (unsigned c = 0; c < CAT_COUNT; c++) {
+		if (c)
+			buf_putc(out, ',');
+		json_put_string(out, span_str(category_row(c)->name));
+	}
+	buf_puts(out, "]},");
+}
+
+#define REF(name) "{\"$ref\":\"#/components/schemas/" name "\"}"
+#define COUNT "{\"type\":\"integer\",\"minimum\":0}"
+#define ABOUT                                                                                                          \
+	"\"value\":{\"type\":\"string\",\"description\":\"In canonical form.\"},\"kind\":" REF("Kind") ","                  \
+	"\"listed\":{\"type\":\"boolean\",\"description\":\"The score is at least 1.\"},"                                  \
+	"\"score\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":100},"                                                   \
+	"\"categories\":{\"type\":\"array\",\"items\":" REF("Category") "},"                                               \
+	"\"sources\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"                                                \
+	"\"protected_by\":{\"type\":\"string\",\"description\":\"What protects it, so that its score is 0.\"}"
+#define ABOUT_REQUIRED "\"required\":[\"value\",\"kind\",\"listed\",\"score\",\"categories\",\"sources\""
+
+static const char schemas[] =
+	"\"Lookup\":{\"type\":\"object\"," ABOUT_REQUIRED "],\"properties\":{" ABOUT "}},"
+	"\"Fault\":{\"type\":\"object\",\"description\":\"A value that is not an observable.\",\"required\":[\"value\",\"error\"],"
+	"\"properties\":{\"value\":{\"type\":\"string\"},\"error\":{\"type\":\"string\"}}},"
+	"\"LookupLine\":{\"description\":\"Each line of the answer.\",\"oneOf\":[" REF("Lookup") "," REF("Fault") "]},"
+	"\"Values\":{\"type\":\"array\",\"items\":{\"oneOf\":[{\"type\":\"string\"},{\"type\":\"object\",\"required\":[\"value\"],"
+	"\"properties\":{\"value\":{\"type\":\"string\"}}}]}},"
+	"\"Why\":{\"type\":\"object\"," ABOUT_REQUIRED ",\"lines\"],\"properties\":{" ABOUT ","
+	"\"lines\":{\"type\":\"array\",\"description\":\"Each claim, strongest first.\",\"items\":{\"type\":\"object\"}}}},"
+	"\"Health\":{\"type\":\"object\",\"required\":[\"status\",\"version\"],\"properties\":{\"status\":{\"const\":\"ok\"},"
+	"\"version\":{\"type\":\"string\"},\"keys\":" COUNT ",\"claims\":" COUNT ",\"levels\":" COUNT ",\"last_entry\":" COUNT ","
+	"\"uptime_s\":" COUNT "}},"
+	"\"OpenAPI\":{\"type\":\"object\",\"required\":[\"openapi\",\"info\",\"paths\"]},"
+	"\"Problem\":{\"type\":\"object\",\"description\":\"RFC 9457.\",\"required\":[\"type\",\"title\",\"status\",\"detail\"],"
+	"\"properties\":{\"type\":{\"type\":\"string\"},\"title\":{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},"
+	"\"detail\":{\"type\":\"string\"},\"instance\":{\"type\":\"string\"}}}";
+
+void http_openapi(struct buf *out)
+{
+	buf_puts(out, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Sipar\",\"version\":\"" SIPAR_VERSION "\",\"summary\":"
+		      "\"Reputation of addresses, domains, URLs and files\",\"license\":{\"name\":\"GPL-3.0-or-later\","
+		      "\"identifier\":\"GPL-3.0-or-later\"}},\"servers\":[{\"url\":\"/\"}],\"paths\":{");
+	put_paths(out);
+	buf_puts(out, "},\"components\":{\"responses\":{\"Problem\":{\"description\":\"Why there is no answer.\",\"content\":{");
+	schema_of(out, "application/problem+json", "Problem");
+	buf_puts(out, "}}},\"schemas\":{");
+	put_lists(out);
+	buf_puts(out, schemas);
+	buf_puts(out, "}}}\n");
+}
+
+void http_openapi_get(struct http_server *s, struct http_request *q, struct span value, struct http_answer *a)
+{
+	http_openapi(&a->body);
+	a->status = 200;
+	a->type = "application/json";
+}

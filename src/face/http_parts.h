@@ -1,0 +1,76 @@
+/* For http_*.c alone: what the parts of the HTTP face know of each other.
+ *
+ * A request goes: sys/httpd -> http_server.c (dispatch, count) -> the row of http_routes.c -> its handler.
+ */
+#ifndef FACE_HTTP_PARTS_H
+#define FACE_HTTP_PARTS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "face/http.h"
+#include "sys/httpd.h"
+
+struct http_server;
+
+/** `value`: what stands for {value} in the target, percent-decoded; empty for paths without one. */
+typedef void http_handler(struct http_server *s, struct http_request *q, struct span value, struct http_answer *a);
+
+/** One operation: dispatch, metrics, OpenAPI and the documentation's test all read these rows. */
+struct http_route {
+	const char *method;       /**< "GET", with which HEAD goes, or "POST" */
+	const char *path;         /**< literal, or ending in "{value}", which is all the rest of the target, '/' and '?' included */
+	http_handler *handle;
+	const char *id;           /**< OpenAPI operationId, and label of its metrics */
+	const char *summary, *description;
+	const char *takes;        /**< media types of the body, blank-separated; NULL: it takes none */
+	struct {
+		const char *media;
+		const char *schema;   /**< name in components/schemas; NULL: plain text */
+	} gives[2];               /**< of the answer 200 */
+};
+
+/** All rows, ended by one without a method. */
+extern const struct http_route http_routes[];
+enum { HTTP_ROUTES_MAX = 16 };
+
+/** The row for a request, HEAD as GET.
+ *  @param ret_value  the raw rest of the target.
+ *  @param ret_allow  for the Allow field: "" when no row has the path.
+ *  @return NULL: none. */
+const struct http_route *http_route_find(const char *method, struct span target, struct span *ret_value,
+					 char ret_allow[HTTP_HEADER_VALUE_MAX]);
+/** Does the row take a body of this Content-Type (NULL: none was said, which is text/plain)? */
+bool http_route_takes(const struct http_route *r, const char *type);
+/** RFC 3986 §2.1 into `ret`, which has room for s.n octets.  @return OK; ERR_SYNTAX: '%' without two hexadecimal digits. */
+enum err http_percent_decode(struct span s, uint8_t *ret, size_t *ret_n, struct fault *f) MUST_USE;
+/** Is the media type of a Content-Type or of one item of an Accept field this one?  Parameters and case are ignored. */
+bool http_media_is(struct span field, const char *media);
+
+/** Make the answer a problem (RFC 9457).  `instance`: the request target. */
+void http_problem(struct http_answer *a, unsigned status, struct span instance, const char *detail);
+
+/** Counters of requests; all threads. */
+struct http_meter {
+	_Atomic uint64_t requests[HTTP_ROUTES_MAX + 1][6]; /**< by row (the last: none) and hundreds of the status */
+	_Atomic uint64_t bucket[10], ns;
+};
+void http_meter_count(struct http_meter *m, const struct http_route *r, unsigned status, uint64_t ns);
+
+struct http_server {
+	struct httpd *httpd;
+	struct table *table;
+	struct ledger *ledger;
+	struct http_options options;
+	pthread_key_t reader;     /**< set in threads that are registered with the table */
+	int64_t since_ms;
+	struct http_meter meter;
+};
+
+/** table_enter() for a handler; the thread is registered when it is its first. */
+const struct table_view *http_table_enter(struct http_server *s);
+void http_table_leave(struct http_server *s);
+
+http_handler http_lookup_one, http_why, http_bulk, http_healthz, http_metrics, http_openapi_get;
+
+#endif

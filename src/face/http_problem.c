@@ -1,0 +1,29 @@
+#include "codec/json.h"
+#include "face/http_parts.h"
+
+static const char *title(unsigned status)
+{
+	switch (status) {
+	case 400: return "Bad Request";
+	case 404: return "Not Found";
+	case 405: return "Method Not Allowed";
+	case 413: return "Content Too Large";
+	case 414: return "URI Too Long";
+	case 415: return "Unsupported Media Type";
+	case 503: return "Service Unavailable";
+	}
+	return "Internal Server Error";
+}
+
+/* The type is "about:blank" (RFC 9457 §4.2.1): the status says all that a program needs to know. */
+void http_problem(struct http_answer *a, unsigned status, struct span instance, const char *detail)
+{
+	a->status = status;
+	a->type = "application/problem+json";
+	a->body.n = 0;
+	buf_printf(&a->body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"detail\":", title(status), status);
+	json_put_string(&a->body, span_str(detail));
+	buf_puts(&a->body, ",\"instance\":");
+	json_put_string(&a->body, span_head(instance, 256));
+	buf_puts(&a->body, "}\n");
+}

@@ -1,0 +1,122 @@
+/* The server: opening, closing, and the way of a request to its handler and back. */
+#include "base/clock.h"
+#include "face/http_parts.h"
+
+/* The library has threads of its own and says neither when one starts nor when it ends, but each must be registered with
+ * the table before it reads.  So the first read in a thread registers it, and marks it with this thread-specific value,
+ * whose destructor takes it off again when the thread ends.  The key belongs to the server: nothing here is global. */
+static void reader_ends(void *server)
+{
+	table_reader_exit();
+}
+
+const struct table_view *http_table_enter(struct http_server *s)
+{
+	if (UNLIKELY(!pthread_getspecific(s->reader))) {
+		table_reader_init();
+		pthread_setspecific(s->reader, s);
+	}
+	return table_enter(s->table);
+}
+
+void http_table_leave(struct http_server *s)
+{
+	table_leave(s->table);
+	table_quiescent();
+}
+
+static void refuse(const struct http_server *s, const struct http_request *q, struct http_answer *a)
+{
+	char text[120];
+	switch (q->refusal) {
+	case 413:
+		snprintf(text, sizeof(text), "the body is larger than the %zu octets that are taken; send it in parts", s->options.body_max);
+		break;
+	case 414:
+		snprintf(text, sizeof(text), "the request target is longer than %d octets", HTTP_TARGET_MAX);
+		break;
+	default:
+		snprintf(text, sizeof(text), "too many large requests are being answered; try again in a moment");
+		http_answer_header(a, "Retry-After", "1");
+	}
+	http_problem(a, q->refusal, q->target, text);
+}
+
+/* Everything before the handler of the row: @return true when the answer is there, or the body must be read first. */
+static bool screen(const struct http_server *s, const struct http_request *q, const struct http_route *r, const char *allow,
+		   struct http_answer *a)
+{
+	if (q->refusal)
+		refuse(s, q, a);
+	else if (!r && allow[0]) {
+		http_answer_header(a, "Allow", allow);
+		http_problem(a, 405, q->target, "the method is not one of those in the Allow field");
+	} else if (!r)
+		http_problem(a, 404, q->target, "there is nothing at this path; /openapi.json lists what there is");
+	else if (!http_route_takes(r, http_request_header(q, "Content-Type")))
+		http_problem(a, 415, q->target, "the body must be text/plain or application/x-ndjson, one value per line, or "
+			     "application/json, one array; with curl: -H 'Content-Type: text/plain' --data-binary @FILE");
+	return a->status || q->incomplete;
+}
+
+static void dispatch(void *ctx, struct http_request *q, struct http_answer *a)
+{
+	struct http_server *s = ctx;
+	uint64_t began = clock_mono_ns();
+	char allow[HTTP_HEADER_VALUE_MAX];
+	uint8_t decoded[HTTP_TARGET_MAX];
+	struct span raw, value = { decoded, 0 };
+	struct fault f;
+	const struct http_route *r = http_route_find(q->method, q->target, &raw, allow);
+	if (!screen(s, q, r, allow, a)) {
+		if (http_percent_decode(raw, decoded, &value.n, &f))
+			http_problem(a, 400, q->target, f.text);
+		else
+			r->handle(s, q, value, a);
+	}
+	if (!a->status)
+		return;
+	http_answer_header(a, "X-Content-Type-Options", "nosniff");
+	http_answer_header(a, "Cache-Control", "no-store");
+	http_meter_count(&s->meter, r, a->status, clock_mono_ns() - began);
+}
+
+enum err http_server_open(const struct http_options *o, struct table *t, struct ledger *l, struct http_server **ret_server,
+			  struct fault *f)
+{
+	struct http_server *s = mem_zalloc(sizeof(*s));
+	s->options = *o;
+	s->table = t;
+	s->ledger = l;
+	s->since_ms = clock_ms();
+	if (pthread_key_create(&s->reader, reader_ends)) {
+		free(s);
+		return fault_set(f, ERR_IO, "no thread-specific key is left for the HTTP server");
+	}
+	const struct httpd_options options = {
+		.address = o->address, .threads = o->threads, .body_max = o->body_max, .server = "sipar/" SIPAR_VERSION,
+		.handle = dispatch, .ctx = s,
+	};
+	enum err e = httpd_open(&options, &s->httpd, f);
+	if (e) {
+		pthread_key_delete(s->reader);
+		free(s);
+		return e;
+	}
+	*ret_server = s;
+	return OK;
+}
+
+uint16_t http_server_port(const struct http_server *s)
+{
+	return (uint16_t)httpd_port(s->httpd);
+}
+
+void http_server_close(struct http_server *s)
+{
+	if (!s)
+		return;
+	httpd_close(s->httpd);
+	pthread_key_delete(s->reader);
+	free(s);
+}

@@ -1,1 +1,0 @@
-/* face */ typedef int face_placeholder;
