@@ -1,0 +1,175 @@
+"""What the scenarios share: the program, a data directory, a running daemon, and the real data where it is there."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SIPAR = os.environ.get("SIPAR", str(ROOT / "build" / "sipar"))
+SAMPLES = ROOT / "samples"
+DATA = pathlib.Path(os.environ.get("SIPAR_DATA", ROOT.parent / "shared" / "data"))
+LIMIT = 300  # seconds that anything may take on a busy machine
+
+
+def wait_for(condition, what):
+    """Poll until `condition()` is true; its value."""
+    end = time.monotonic() + LIMIT
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    pytest.fail(f"{what} did not come in {LIMIT} s")
+
+
+class Node:
+    """A data directory and the commands on it."""
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+
+    def run(self, verb, *args, code=0, stdin=None, cwd=None):
+        """Run a verb; asserts its exit code (None: any)."""
+        command = [SIPAR, verb, "-d", str(self.path), *map(str, args)]
+        done = subprocess.run(command, capture_output=True, input=stdin, timeout=LIMIT, cwd=cwd)
+        done.out, done.err = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+        assert done.returncode >= 0, f"{verb} was killed by signal {-done.returncode}: {done.err}"
+        assert "AddressSanitizer" not in done.err and "runtime error" not in done.err, done.err
+        if code is not None:
+            assert done.returncode == code, f"{verb} {args}: exit {done.returncode}\n{done.out}\n{done.err}"
+        return done
+
+    def counts(self, source, *args, code=0, stdin=None, **kw):
+        """Import; the counts that it prints."""
+        done = self.run("import", "--json", "--source", source, *args, code=code, stdin=stdin, **kw)
+        counts = json.loads(done.out.splitlines()[-1])
+        assert counts["read"] == sum(counts[k] for k in ("accepted", "duplicate", "skipped", "rejected")), counts
+        counts["stderr"] = done.err
+        return counts
+
+    def check(self, *values):
+        """One object per value."""
+        done = self.run("check", "--json", "--", *values, code=None)
+        assert done.returncode in (0, 1, 2), done.err
+        return [json.loads(line) for line in done.out.splitlines()]
+
+    def listed(self, value):
+        return self.check(value)[0]["listed"]
+
+    def score(self, value):
+        return self.check(value)[0]["score"]
+
+    def why(self, value):
+        return json.loads(self.run("why", "--json", "--", value, code=None).out)
+
+
+class Daemon:
+    """`sipar serve` on chosen ports."""
+
+    def __init__(self, node, *options):
+        self.node = node
+        self.log = open(node.path / "serve.log", "ab")
+        self.process = subprocess.Popen(
+            [SIPAR, "serve", "-d", str(node.path), "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0", "--json", *options],
+            stdout=subprocess.PIPE, stderr=self.log)
+        line = self.process.stdout.readline()
+        assert line, pathlib.Path(self.log.name).read_text()
+        ready = json.loads(line)
+        self.http_port, self.dns_port = ready["http_port"], ready["dns_port"]
+
+    def get(self, path, **headers):
+        return self.request("GET", path, headers=headers)
+
+    def request(self, method, path, body=None, headers=None):
+        """(status, headers, text)"""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}{path}", data=body, method=method, headers=headers or {})
+        try:
+            with urllib.request.urlopen(request, timeout=LIMIT) as answer:
+                return answer.status, answer.headers, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers, error.read().decode()
+
+    def lookup(self, value):
+        status, _, text = self.get("/v1/lookup/" + urllib.parse.quote(value, safe=""))
+        assert status == 200, text
+        return json.loads(text)
+
+    def dig(self, *args):
+        """(status, answer lines)"""
+        done = subprocess.run(["dig", "@127.0.0.1", "-p", str(self.dns_port), "+tries=5", "+time=10", *args], capture_output=True,
+                              text=True, timeout=LIMIT)
+        assert done.returncode == 0, done.stdout
+        status = done.stdout.split("status: ")[1].split(",")[0]
+        answers = [line.split(None, 4)[-1] for line in done.stdout.splitlines() if line and not line.startswith(";")]
+        return status, answers
+
+    def udp(self, packet, wait=1.0):
+        """The answer to raw octets, or None."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.settimeout(wait)
+            s.sendto(packet, ("127.0.0.1", self.dns_port))
+            try:
+                return s.recv(65535)
+            except socket.timeout:
+                return None
+
+    def memory_kb(self):
+        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS"):
+                return int(line.split()[1])
+
+    def stop(self, how=signal.SIGTERM):
+        """Exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        code = self.process.wait(timeout=LIMIT)
+        self.process.stdout.close()
+        self.log.close()
+        text = pathlib.Path(self.log.name).read_text(errors="replace")
+        assert "AddressSanitizer" not in text and "runtime error" not in text, text[-5000:]
+        return code
+
+
+@pytest.fixture
+def node(tmp_path):
+    n = Node(tmp_path / "node")
+    n.run("init")
+    return n
+
+
+@pytest.fixture
+def samples(node):
+    """A node with all samples."""
+    subprocess.run([str(ROOT / "tools" / "import-samples"), str(node.path)], env=dict(os.environ, SIPAR=SIPAR), check=True,
+                   capture_output=True, timeout=LIMIT)
+    return node
+
+
+@pytest.fixture
+def serve():
+    """serve(node, option...) -> Daemon; stopped at the end."""
+    daemons = []
+
+    def start(node, *options):
+        daemons.append(Daemon(node, *options))
+        return daemons[-1]
+
+    yield start
+    for d in daemons:
+        if d.process.poll() is None:
+            assert d.stop() == 0
+
+
+@pytest.fixture
+def data():
+    if not DATA.exists():
+        pytest.skip("the real data is not here (SIPAR_DATA)")
+    return DATA

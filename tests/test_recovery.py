@@ -1,0 +1,88 @@
+"""What was acknowledged is there after any end; what was not changes no answer; the table can always be made anew."""
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+from conftest import SIPAR, Node
+
+
+def values_of(seed, n):
+    r = random.Random(seed)
+    return [f"192.0.2.{r.randrange(256)}" if i % 2 else f"h{r.randrange(10**6)}.example" for i in range(n)]
+
+
+def test_rebuild_gives_the_same_answers(samples):
+    values = ["198.51.100.7", "203.0.113.80", "login.bank-verify.example", "www.portal.gov.example", "0f343b0931126a20f133d67c2b018a3b"]
+    strip = lambda: [{k: v for k, v in samples.why(value).items() if k not in ("as_of", "now", "lines")} for value in values]
+    before = strip()
+    samples.run("rebuild")
+    assert strip() == before
+    shutil.rmtree(samples.path / "table")
+    assert strip() == before
+
+
+def test_damaged_table_is_made_anew(samples):
+    for path in (samples.path / "table").iterdir():
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert samples.listed("198.51.100.7")
+
+
+def test_killed_daemon_keeps_what_it_acknowledged(node, serve):
+    daemon = serve(node)
+    for i in range(5):
+        assert node.counts(f"feed{i}", "-", stdin="\n".join(values_of(i, 500)).encode())["accepted"] > 0
+    daemon.stop(signal.SIGKILL)
+    for i in range(5):
+        assert all(a["listed"] and f"feed{i}" in a["sources"] for a in node.check(*values_of(i, 500)[:50]))
+    daemon = serve(node)
+    assert daemon.lookup(values_of(0, 1)[0])["listed"]
+
+
+def test_killed_import_changes_nothing(node, tmp_path):
+    node.counts("feed", "-", stdin=b"192.0.2.1\n")
+    big = tmp_path / "big.txt"
+    with open(big, "w") as f:
+        for i in range(400000):
+            f.write(f"name{i}.example\n")
+    for delay in (0.02, 0.1, 0.2):
+        p = subprocess.Popen([SIPAR, "import", "-d", str(node.path), "-q", "--source", "feed", str(big)], stdout=subprocess.DEVNULL)
+        time.sleep(delay)
+        p.kill()
+        finished = p.wait() == 0
+        if not finished:
+            assert node.listed("192.0.2.1") and not node.listed("name0.example")
+    assert node.counts("feed", big)["accepted"] == 400000
+    assert node.listed("name399999.example") and not node.listed("192.0.2.1")
+
+
+def test_cancelled_client_cancels_its_import(node, serve, tmp_path):
+    daemon = serve(node)
+    r, w = os.pipe()
+    p = subprocess.Popen([SIPAR, "import", "-d", str(node.path), "-q", "--source", "slow", "-"], stdin=r, stderr=subprocess.DEVNULL)
+    os.close(r)
+    os.write(w, b"192.0.2.1\n" * 1000)
+    time.sleep(0.3)
+    p.kill()
+    p.wait()
+    os.close(w)
+    assert node.counts("other", "-", stdin=b"192.0.2.2\n")["accepted"] == 1
+    assert daemon.lookup("192.0.2.2")["listed"]
+    assert daemon.stop() == 0
+
+
+def test_daemon_stops_while_an_import_waits(node, serve):
+    daemon = serve(node)
+    r, w = os.pipe()
+    p = subprocess.Popen([SIPAR, "import", "-d", str(node.path), "-q", "--source", "slow", "-"], stdin=r, stderr=subprocess.DEVNULL)
+    os.close(r)
+    os.write(w, b"192.0.2.1\n" * 1000)
+    time.sleep(0.3)
+    daemon.process.send_signal(signal.SIGTERM)
+    time.sleep(0.3)
+    os.close(w)
+    assert daemon.stop() == 0
+    assert p.wait() != 0 or node.listed("192.0.2.1")
