@@ -43,7 +43,10 @@ struct score_line {
 	enum line_fate fate;
 };
 
-enum { SCORE_LINES_MAX = 256 };
+enum {
+	SCORE_LINES_MAX = 256,
+	SCORE_PRIOR_MDB = 20000, /**< evidence that makes 50 of 100: what it takes to believe it as much as not */
+};
 
 /** "Evidence" is a line with mdb > 0, whether it counts itself or a stronger one of its group does: what a source says is not
  *  lost from the categories because a fresher list of the same family says something else. */

@@ -1,0 +1,112 @@
+/* The answer as JSON.  docs/scoring.md says what each member is; tests/score_eval.py computes it again from them. */
+#include "base/clock.h"
+#include "codec/json.h"
+#include "view/reputation.h"
+#include "view/score_words.h"
+
+static void put_key(struct buf *out, const char *key)
+{
+	buf_printf(out, "\"%s\":", key);
+}
+
+static void put_text(struct buf *out, const char *key, const char *value)
+{
+	put_key(out, key);
+	json_put_string(out, span_str(value));
+}
+
+static void put_observable(struct buf *out, const char *key, const struct observable *o)
+{
+	struct buf text = { 0 };
+	obs_format(o, &text);
+	put_key(out, key);
+	json_put_string(out, buf_span(&text));
+	buf_release(&text);
+}
+
+static void put_categories(struct buf *out, const struct verdict *v)
+{
+	const char *between = "";
+	buf_puts(out, "\"categories\":[");
+	for (unsigned i = 0; i <= CAT_COUNT; i++) { /* the strongest, then the others by number */
+		unsigned c = i == 0 ? v->category : i - 1;
+		if (!(v->categories >> c & 1) || (i > 0 && c == v->category))
+			continue;
+		buf_puts(out, between);
+		json_put_string(out, span_str(category_row(c)->name));
+		between = ",";
+	}
+	buf_putc(out, ']');
+}
+
+static void put_sources(struct buf *out, const struct verdict *v, const struct source_set *sources)
+{
+	buf_puts(out, "\"sources\":[");
+	for (unsigned i = 0; i < v->n_sources && i < COUNT_OF(v->sources); i++) {
+		buf_puts(out, i ? "," : "");
+		json_put_string(out, span_str(source_get(sources, v->sources[i])->name));
+	}
+	buf_putc(out, ']');
+}
+
+/* The members that both forms have, without the braces. */
+static void put_answer(const struct reputation *r, const struct observable *o, const struct meaning *m, struct buf *out)
+{
+	const struct verdict *v = &r->verdict;
+	put_observable(out, "value", o);
+	buf_putc(out, ',');
+	put_text(out, "kind", obs_kind_name(o->kind));
+	buf_printf(out, ",\"listed\":%s,\"score\":%u,", v->listed ? "true" : "false", v->score);
+	put_categories(out, v);
+	buf_putc(out, ',');
+	put_sources(out, v, m->sources);
+	if (r->protected_by) {
+		buf_putc(out, ',');
+		put_text(out, "protected_by", r->protected_by);
+	}
+}
+
+void reputation_json(const struct reputation *r, const struct observable *o, const struct meaning *m, struct buf *out)
+{
+	buf_putc(out, '{');
+	put_answer(r, o, m, out);
+	buf_putc(out, '}');
+}
+
+static void put_line(const struct score_line *l, uint8_t asked, struct buf *out)
+{
+	const struct claim *c = &l->claim;
+	struct observable key = score_words_key(l);
+	buf_putc(out, '{');
+	put_text(out, "source", l->source->name);
+	buf_putc(out, ',');
+	put_text(out, "group", l->source->group);
+	buf_printf(out, ",\"weight_db\":%u,\"lane\":%u,\"stance\":\"%s\",", l->source->weight_db, c->lane, score_words_stance(c->stance));
+	put_text(out, "category", category_row(l->category)->name);
+	buf_printf(out, ",\"confidence\":%u,\"seen\":%u,\"age_s\":%u,\"lifetime_d\":%u,\"speed_x10\":%u,\"decay_1024\":%u,\"mdb\":%d",
+		   l->confidence, c->seen, l->age_s, l->lifetime_d, l->speed_x10, l->decay_1024, l->mdb);
+	buf_printf(out, ",\"counts\":%s,\"fate\":\"%s\",", l->fate == LINE_COUNTS ? "true" : "false", score_words_fate(l->fate));
+	put_observable(out, "key", &key);
+	buf_printf(out, ",\"match\":\"%s\",\"entry\":%u,\"until\":%u}", score_words_match(l, asked), c->entry, c->until);
+}
+
+void reputation_why_json(const struct reputation *r, const struct observable *o, const struct meaning *m,
+			 const struct score_line *lines, unsigned n, uint32_t now_s, struct buf *out)
+{
+	const struct verdict *v = &r->verdict;
+	char as_of[32];
+	time_format(now_s, as_of);
+	buf_putc(out, '{');
+	put_answer(r, o, m, out);
+	if (r->rule) {
+		buf_putc(out, ',');
+		put_text(out, "rule", r->rule);
+	}
+	buf_printf(out, ",\"as_of\":\"%s\",\"now\":%u,\"prior_mdb\":%d,\"sum_mdb\":%d,\"groups\":%u,\"claims\":%u,\"lines\":[", as_of, now_s,
+		   SCORE_PRIOR_MDB, v->mdb, v->n_groups, v->n_claims);
+	for (unsigned i = 0; i < n; i++) {
+		buf_puts(out, i ? "," : "");
+		put_line(&lines[i], o->kind, out);
+	}
+	buf_puts(out, "]}");
+}
