@@ -9,74 +9,24 @@
 #ifndef LEDGER_LEDGER_H
 #define LEDGER_LEDGER_H
 
-#include "base/buf.h"
-#include "base/err.h"
-
-/** The lanes that a reader may see: bit n for lane number n. */
-typedef uint64_t clearance;
-enum { LANES_MAX = 64, LANE_NAME_MAX = 31, BODY_MAX = 17 << 20 };
-/** Local operator with the data directory in hand. */
-#define CLEARANCE_ALL UINT64_MAX
+#include "ledger/entry.h"
 
 struct ledger;
 
-struct lane {
-	uint8_t number;
-	char name[LANE_NAME_MAX + 1]; /**< [a-z0-9-]+ */
-	uint8_t tlp;                  /**< audience: enum tlp of codec/feed.h, TLP_CLEAR .. TLP_RED */
-	char realm[16];               /**< "production" or "exercise" */
-	uint64_t size;                /**< entries */
-};
-
-enum entry_kind {
-	ENTRY_FEED = 1,   /**< a piece of a feed: format and state token say how to read the body */
-	ENTRY_SOURCE = 2, /**< a source was added, changed or removed: JSON body */
-	ENTRY_LANE = 3,   /**< the first of a lane: its audience */
-	ENTRY_ENDED = 4,  /**< an import has ended and counts from here on: JSON body with its counts */
-};
-
-enum {
-	ENTRY_BEGINS = 1,   /**< first piece of an import */
-	ENTRY_SNAPSHOT = 2, /**< of an ENTRY_ENDED: replaces what the source said before */
-};
-
-/** What is told to the ledger.  Spans are borrowed until the ticket was waited for. */
-struct submission {
-	uint8_t lane;
-	uint8_t kind, flags;
-	uint64_t import;       /**< number of the import's first entry; 0: this is it */
-	int64_t time_ms;       /**< when it was received */
-	const char *party;     /**< who says it; "local" for the operator; at most 63 octets */
-	const char *source;    /**< name of the source, or "" ; at most 63 octets */
-	const char *media;     /**< format name; at most 31 octets */
-	struct span token;     /**< parser state before this piece */
-	uint32_t count;        /**< records in the body */
-	struct span body;
-};
-
-/** What is read back. */
-struct entry {
-	uint64_t number;       /**< over all lanes of the node, rising, from 1; gaps are allowed */
-	uint64_t index;        /**< in its lane, without gaps, from 0 */
-	uint8_t lane, kind, flags;
-	uint64_t import;
-	int64_t time_ms;
-	char party[64], source[64], media[32];
-	struct buf token;
-	uint32_t count;
-	uint32_t body_octets;
-	uint8_t digest[32];    /**< SHA-256(nonce || body) */
-};
-void entry_release(struct entry *e);
-
-/** Make DIR/ledger.db with no lanes.  @return ERR_EXISTS. */
+/** Make DIR/ledger.db, mode 0600, with no lanes.  @return ERR_EXISTS; ERR_NOTFOUND: no DIR; ERR_FORBIDDEN, ERR_IO. */
 enum err ledger_create(const char *dir, struct fault *f) MUST_USE;
-/** @param writable  false: no writer thread, the file is opened read-only.
- *  @return OK; ERR_NOTFOUND: no ledger there; ERR_CORRUPT; ERR_UNSUPPORTED: written by a newer version. */
+/** One process at a time may have it open for writing (the caller's lock sees to that), others for reading meanwhile.
+ *  @param writable  false: no writer thread, and entries are not changed; what another process commits is seen.
+ *  @return OK; ERR_NOTFOUND: no ledger there; ERR_CORRUPT: not a ledger, or a damaged one; ERR_UNSUPPORTED: written by a
+ *          newer version; ERR_FORBIDDEN: permissions; ERR_BUSY, ERR_IO. */
 enum err ledger_open(const char *dir, bool writable, struct ledger **ret_ledger, struct fault *f) MUST_USE;
-/** Commits what is queued. */
+/** Commits what is queued.  Nobody may be using it any more; NULL is taken. */
 void ledger_close(struct ledger *l);
 
+/** The audience of a lane is fixed for ever by its first entry, an ENTRY_LANE that is written with it.
+ *  @param ret_lane  may be NULL.
+ *  @return ERR_EXISTS; ERR_FULL: LANES_MAX of them are there; ERR_SYNTAX, ERR_RANGE: not a name, audience or realm; or as
+ *          ledger_wait(). */
 enum err ledger_lane_create(struct ledger *l, const char *name, uint8_t tlp, const char *realm, struct lane *ret_lane,
 			    struct fault *f) MUST_USE;
 /** @return ERR_NOTFOUND also for a lane that `clear` does not show. */
@@ -86,31 +36,37 @@ unsigned ledger_lanes(struct ledger *l, clearance clear, struct lane ret_lanes[L
 /** Mask of the lanes whose audience is `tlp` or wider. */
 clearance ledger_clearance(struct ledger *l, uint8_t tlp);
 
-/** Queue a submission; its entry number is fixed at once, in order of the calls.
- *  @param ret_number  the number it will have.  Blocks while the queue holds more than its cap of octets. */
+/** Queue a submission; its entry number is fixed at once, in order of the calls.  Blocks while the queue is at its cap of
+ *  octets or submissions.  What `s` points to must stay until ledger_wait() for this number has returned.
+ *  @param ret_number  the number it will have.
+ *  @return OK; ERR_RANGE, ERR_SYNTAX, ERR_NOTFOUND (no such lane): it was not queued; ERR_FORBIDDEN: opened to be read. */
 enum err ledger_submit(struct ledger *l, const struct submission *s, uint64_t *ret_number, struct fault *f) MUST_USE;
-/** Wait until every submission up to `number` is durable.  @return OK; ERR_IO, ERR_FULL: that commit failed and nothing of
- *  it is stored; `f` has the reason (disk full ...). */
+/** Wait until everything up to `number` has been committed or has failed, and say which of both happened to `number`
+ *  itself: call it for each number that was submitted (those that are settled are answered at once).
+ *  @return OK: durable.  ERR_FULL: no space; ERR_IO ...: the commit that it was in failed and nothing of that is stored;
+ *          `f` has the reason.  Later submissions are tried anew: they succeed when there is space again.
+ *          ERR_RANGE: no such number was given out. */
 enum err ledger_wait(struct ledger *l, uint64_t number, struct fault *f) MUST_USE;
 /** Both in one. */
 enum err ledger_append(struct ledger *l, const struct submission *s, uint64_t *ret_number, struct fault *f) MUST_USE;
 
-/** Number of the last durable entry; 0: none. */
+/** Number of the last durable entry; 0: none (or, opened to be read, the file could not be). */
 uint64_t ledger_last(struct ledger *l);
 
 /** @return ERR_NOTFOUND also when the lane is outside `clear`.  The entry is the caller's: entry_release(). */
 enum err ledger_entry(struct ledger *l, clearance clear, uint64_t number, struct entry *ret_entry) MUST_USE;
-/** Body octets, appended; its salted digest is checked.  @return ERR_NOTFOUND; ERR_CORRUPT: digest or frame do not hold. */
+/** Body octets, appended; its salted digest is checked.
+ *  @return ERR_NOTFOUND: as above; ERR_CORRUPT: digest or frame do not hold; then nothing was appended. */
 enum err ledger_body(struct ledger *l, clearance clear, uint64_t number, struct buf *out, struct fault *f) MUST_USE;
 
-/** Entries with numbers from `from` on that `clear` shows, in order, with their bodies when `bodies`.
- *  Return other than OK from the visitor to stop; it is passed on. */
+/** Entries with numbers from `from` on that `clear` shows, in order, with their bodies when `bodies`:
+ *  those that are durable when it is called.  The entry and its body are lent for the call; no lock or snapshot is held
+ *  meanwhile, so the visitor may take its time and use the ledger.  Return other than OK to stop; it is passed on. */
 typedef enum err entry_visit(void *ctx, const struct entry *e, struct span body, struct fault *f);
 enum err ledger_each(struct ledger *l, clearance clear, uint64_t from, bool bodies, entry_visit *visit, void *ctx,
 		     struct fault *f) MUST_USE;
 
-/** Commits made, entries and octets stored since opening: for metrics. */
-struct ledger_stats { uint64_t commits, entries, body_octets, packed_octets; };
+/** All zero for a ledger that was opened to be read. */
 void ledger_stats(struct ledger *l, struct ledger_stats *ret_stats);
 
 #endif

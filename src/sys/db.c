@@ -50,7 +50,7 @@ static enum err code_of(int rc, int os)
 	return ERR_IO;
 }
 
-/* Say what SQLite answered.  Only its I/O errors have an errno of their own; at other times errno is from something older. */
+/* Say what SQLite answered.  Only its I/O errors come with an errno of their own. */
 static enum err fail(const struct db *d, int rc, struct fault *f)
 {
 	int kind = rc & 0xff;
@@ -66,7 +66,7 @@ static enum err fail(const struct db *d, int rc, struct fault *f)
 	return fault_set(f, code_of(rc, os), "\"%s\": %s", d->path, why);
 }
 
-/* To be told of each commit's log takes the place of SQLite's habit of checkpointing every 1000 pages inside a commit. */
+/* Being told of the log takes the place of SQLite's habit of checkpointing every 1000 pages, inside a commit. */
 static int on_commit(void *ctx, sqlite3 *handle, const char *name, int pages)
 {
 	struct db *d = ctx;
@@ -221,7 +221,7 @@ void query_set_octets(struct query *q, int place, struct span value)
 	if (value.n)
 		bound(q, sqlite3_bind_blob64(q->stmt, place, value.p, value.n, SQLITE_STATIC));
 	else
-		bound(q, sqlite3_bind_zeroblob(q->stmt, place, 0)); /* a NULL pointer would be stored as NULL, not as no octets */
+		bound(q, sqlite3_bind_zeroblob(q->stmt, place, 0)); /* a null pointer would become NULL */
 }
 
 void query_set_text(struct query *q, int place, const char *value)

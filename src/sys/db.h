@@ -1,13 +1,13 @@
 /* One SQLite database file: a connection, its queries, and what SQLite's error codes mean here.
  *
  * A connection and its queries belong to one thread at a time (they may wander between threads under a lock).  Several
- * connections to one file may be used at once, in one process or many.  Writing goes through a write-ahead log (FILE-wal,
- * with its index FILE-shm) and is synchronous: what db_commit() has answered OK to survives power loss.  Nothing is
- * checkpointed behind the caller's back: see db_checkpoint().
+ * connections to one file may be used at once, in one process or many.  Writing goes through a write-ahead log
+ * (FILE-wal, with its index FILE-shm) and is synchronous: what db_commit() has answered OK to survives power loss.
+ * Nothing is checkpointed behind the caller's back: see db_checkpoint().
  *
  * Errors: ERR_FULL disk, quota or size limit; ERR_CORRUPT not a database, or a damaged one; ERR_BUSY another process
- * holds it; ERR_EXISTS a constraint; ERR_FORBIDDEN permissions; ERR_NOTFOUND no such file; ERR_IO the rest.  Out of memory
- * aborts.
+ * holds it; ERR_EXISTS a constraint; ERR_FORBIDDEN permissions; ERR_NOTFOUND no such file; ERR_IO the rest.
+ * Out of memory aborts.
  */
 #ifndef SYS_DB_H
 #define SYS_DB_H

@@ -1,1 +1,0 @@
-/* ledger */ typedef int ledger_placeholder;
