@@ -1,34 +1,26 @@
-/* Image: an immutable set of keys with their claims, in a mapped file or in memory.  See docs/formats.md for the octets.
+/* Image: an immutable set of keys with their claims, in a mapped file or in memory.  See docs/snapshot-format.md for the
+ * octets.
  *
- * Keys are ordered by their keyed 64-bit hash, so that images merge by one sequential pass and a lookup is one read of a
- * small directory and one short run of the index.  The text of a key is kept and compared: a hash collision gives no
- * false answer.  Prefixes are keys too (kind, length, network); a 65,536-row table of bit masks says which prefix lengths
- * occur over and below each IPv4 /16, so that an address is probed for those only.
+ * Keys are ordered by the upper half of their keyed hash, then by themselves, so that images merge by one sequential pass and a
+ * lookup is one read of a small directory and one short run of the index.  The text of a key is kept and compared: a hash
+ * collision gives no false answer.  Prefixes are keys too (kind, length, network); a 65,536-row table of bit masks says which
+ * prefix lengths occur over and below each IPv4 /16, so that an address is probed for those only.
  */
 #ifndef TABLE_IMAGE_H
 #define TABLE_IMAGE_H
 
 #include "base/err.h"
-#include "base/siphash.h"
-#include "base/span.h"
 #include "table/claim.h"
-
-/** A key as the table sees it: kind, prefix length and octets (codec/observable.h gives all three). */
-struct table_key {
-	uint8_t kind, prefix;
-	uint16_t n;
-	const uint8_t *p;
-};
+#include "table/key.h"
 
 struct image;
 
-/** Keyed hash of a key: order and directory of every image made with this seed. */
-uint64_t table_hash(struct siphash_seed seed, const struct table_key *k);
-
-/** Map an image file.  The header, sizes and section bounds are checked, so that no later read leaves the file; claims and keys
- *  are trusted to be what image_merge() wrote (a checksum of header and sections is verified when `verify`).
- *  @return OK; ERR_IO; ERR_CORRUPT; ERR_UNSUPPORTED: a newer version. */
+/** Map an image file.  The header, its check, sizes and section bounds are verified here and offsets where they are used, so that no
+ *  read leaves the file, whatever it says; the checks of the sections are verified when `verify`.
+ *  @return OK; ERR_NOTFOUND: no such file; ERR_IO; ERR_CORRUPT; ERR_UNSUPPORTED: another version or byte order. */
 enum err image_open(const char *path, bool verify, struct image **ret_image, struct fault *f) MUST_USE;
+/** The same of an open file, which stays the caller's; `name` is for the fault. */
+enum err image_open_fd(int fd, const char *name, bool verify, struct image **ret_image, struct fault *f) MUST_USE;
 /** Image of no keys. */
 struct image *image_empty(struct siphash_seed seed);
 void image_free(struct image *m);
@@ -43,7 +35,7 @@ unsigned image_find(const struct image *m, uint64_t hash, const struct table_key
 /** Start loading the cache lines that image_find() will read: first the directory, then (stage 1) the index. */
 void image_prefetch(const struct image *m, uint64_t hash, int stage);
 
-/** Bit l set: a prefix of length l (0..32) in this image may cover `addr` (host order). */
+/** Bit l set: a prefix of length l (0..32) in this image may cover `addr` (the number: 192.0.2.1 is 0xc0000201). */
 uint64_t image_lengths4(const struct image *m, uint32_t addr);
 /** Bit l of [l / 64] set: prefixes of that length (0..128) occur. */
 void image_lengths6(const struct image *m, uint64_t ret_lengths[3]);

@@ -40,7 +40,9 @@ struct siphash_seed table_seed(const struct table *t);
 const char *table_dir(const struct table *t);
 
 /** Writer: put an image on top (taken over, also on error), merging below as needed, and publish it with `context`.
- *  The old context is given to `drop_context` once no reader can see it.  `m` NULL: publish a new context only. */
+ *  The old context is given to `drop_context` once no reader can see it.  `m` NULL: publish a new context only.
+ *  Not between table_enter() and table_leave(): it waits for the readers.
+ *  On error the context is published all the same, without the claims of `m`. */
 enum err table_push(struct table *t, struct image *m, const void *context, void (*drop_context)(const void *),
 		    claim_keep *keep, void *keep_ctx, struct fault *f) MUST_USE;
 /** Writer: make levels and folded number durable.  Cheap when only the number has changed. */
@@ -54,14 +56,15 @@ void table_reader_exit(void);
 /** A consistent view, valid until table_leave(); do not block in between. */
 const struct table_view *table_enter(struct table *t);
 void table_leave(struct table *t);
-/** Between enters: tell that this thread holds nothing (call it before blocking in a loop). */
+/** Between enters: tell that this thread holds nothing (call it before blocking in a loop).  With the flavour of RCU in use there is
+ *  nothing to tell; the calls stay, so that it can be changed. */
 void table_quiescent(void);
 
 enum { TABLE_HITS_MAX = 96 };
 
 /** One key of the table that concerns what was asked. */
 struct table_hit {
-	struct table_key key;        /**< points into the query's octets */
+	struct table_key key;        /**< points into the table: valid until table_leave(), as the claims */
 	bool exact;                  /**< the key itself, not a covering prefix or parent */
 	unsigned n;
 	const struct claim *claims;
@@ -73,8 +76,8 @@ struct table_hits {
 	struct table_hit hit[TABLE_HITS_MAX];
 };
 
-/** Every key that concerns `k`: itself; for an address or prefix all covering prefixes; for a domain its parents of two labels or
- *  more.  Several levels may each give a hit on the same key.  Never allocates.  Reader, between enter and leave. */
+/** Every key that concerns `k`: itself; for an address or prefix all covering prefixes, longest first; for a domain its parents of
+ *  two labels or more, longest first.  Several levels may each give a hit on the same key.  Never allocates.  Reader, between enter and leave. */
 void table_lookup(const struct table_view *v, const struct table_key *k, struct table_hits *ret_hits);
 
 /** The same for many keys, overlapping their cache misses; `visit` is called once per key, in order. */

@@ -1,0 +1,186 @@
+/* Nothing of a file is trusted: opening checks what is read once (header, bounds of the sections), and image_run() and
+ * image_key_at() check each offset where it is used, which costs a few predicted branches.  So a start is a map, not a scan. */
+#include "table/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "table/layout.h"
+
+static enum err check_header(const struct image_header *h, uint64_t octets, const char *name, struct fault *f)
+{
+	if (memcmp(h->magic, "SIPARIMG", 8) != 0)
+		return fault_set(f, ERR_CORRUPT, "\"%s\" is not an image: its first octets are not \"SIPARIMG\"", name);
+	if (h->mark != IMAGE_MARK)
+		return fault_set(f, ERR_UNSUPPORTED, "\"%s\" was made on a machine of the other byte order", name);
+	if (h->version != IMAGE_VERSION)
+		return fault_set(f, ERR_UNSUPPORTED, "\"%s\" is of version %u, this program knows %u", name, h->version, IMAGE_VERSION);
+	if (h->check != image_check(0, h, offsetof(struct image_header, check)))
+		return fault_set(f, ERR_CORRUPT, "\"%s\": header is damaged", name);
+	if (h->octets != octets)
+		return fault_set(f, ERR_CORRUPT, "\"%s\" has %llu octets, its header says %llu: it was cut off or has grown", name,
+				 (unsigned long long)octets, (unsigned long long)h->octets);
+	if (h->keys >= UINT32_MAX || h->bits > IMAGE_BITS_MAX)
+		return fault_set(f, ERR_CORRUPT, "\"%s\": counts in the header are out of range", name);
+	for (unsigned i = 0; i < IMAGE_SECTIONS; i++) {
+		uint64_t at = h->section[i].at, n = h->section[i].octets;
+		if (at % IMAGE_ALIGN || at < sizeof(*h) || at > octets || n > octets - at)
+			return fault_set(f, ERR_CORRUPT, "\"%s\": section %u lies outside the file", name, i);
+	}
+	uint64_t records = h->section[IMAGE_RECORDS].octets, masks = h->section[IMAGE_LENGTHS].octets;
+	if (records % 4 || records / 4 > UINT32_MAX || (masks && masks != IMAGE_MASKS * sizeof(uint32_t)) ||
+	    h->section[IMAGE_INDEX].octets != (h->keys + 1) * sizeof(struct image_entry) ||
+	    h->section[IMAGE_DIRECTORY].octets != ((1ULL << h->bits) + 1) * sizeof(struct image_slot))
+		return fault_set(f, ERR_CORRUPT, "\"%s\": sizes of the sections do not fit the counts", name);
+	return OK;
+}
+
+static enum err check_sections(const struct image_header *h, const uint8_t *map, const char *name, struct fault *f)
+{
+	static const char *const names[] = { "records", "index", "directory", "masks" };
+	for (unsigned i = 0; i < IMAGE_SECTIONS; i++) {
+		uint64_t check = 0, left = h->section[i].octets;
+		for (const uint8_t *p = map + h->section[i].at; left;) {
+			size_t n = left < IMAGE_CHECK_CHUNK ? (size_t)left : IMAGE_CHECK_CHUNK;
+			check = image_check(check, p, n);
+			p += n, left -= n;
+		}
+		if (check != h->section[i].check)
+			return fault_set(f, ERR_CORRUPT, "\"%s\": section \"%s\" is damaged", name, names[i]);
+	}
+	return OK;
+}
+
+static struct image *image_of_map(const struct image_header *h, uint8_t *map)
+{
+	struct image *m = mem_zalloc(sizeof(*m));
+	m->header = *h;
+	m->map = map;
+	m->records = map + h->section[IMAGE_RECORDS].at;
+	m->index = (const void *)(map + h->section[IMAGE_INDEX].at);
+	m->directory = (const void *)(map + h->section[IMAGE_DIRECTORY].at);
+	m->masks = h->section[IMAGE_LENGTHS].octets ? (const void *)(map + h->section[IMAGE_LENGTHS].at) : NULL;
+	image_ready(m);
+	return m;
+}
+
+enum err image_open_fd(int fd, const char *name, bool verify, struct image **ret_image, struct fault *f)
+{
+	struct stat st;
+	struct image_header h;
+	if (fstat(fd, &st))
+		return fault_set(f, ERR_IO, "\"%s\" cannot be examined: %s", name, strerror(errno));
+	if ((uint64_t)st.st_size < sizeof(h))
+		return fault_set(f, ERR_CORRUPT, "\"%s\" has %lld octets: too short for an image", name, (long long)st.st_size);
+	uint8_t *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		return fault_set(f, ERR_IO, "\"%s\" cannot be mapped: %s", name, strerror(errno));
+	memcpy(&h, map, sizeof(h));
+	enum err e = check_header(&h, (uint64_t)st.st_size, name, f);
+	if (e == OK && verify)
+		e = check_sections(&h, map, name, f);
+	if (e == OK)
+		*ret_image = image_of_map(&h, map);
+	else
+		munmap(map, (size_t)st.st_size);
+	return e;
+}
+
+enum err image_open(const char *path, bool verify, struct image **ret_image, struct fault *f)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return fault_set(f, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, "\"%s\" cannot be opened: %s", path, strerror(errno));
+	enum err e = image_open_fd(fd, path, verify, ret_image, f);
+	close(fd);
+	return e;
+}
+
+struct image *image_empty(struct siphash_seed seed)
+{
+	struct image *m = mem_zalloc(sizeof(*m));
+	m->header = (struct image_header){ .magic = "SIPARIMG", .version = IMAGE_VERSION, .mark = IMAGE_MARK, .seed = seed };
+	m->header.section[IMAGE_INDEX].octets = sizeof(struct image_entry);
+	m->header.section[IMAGE_DIRECTORY].octets = 2 * sizeof(struct image_slot);
+	m->index = m->owned[IMAGE_INDEX] = mem_zalloc(sizeof(struct image_entry));
+	m->directory = m->owned[IMAGE_DIRECTORY] = mem_zalloc(2 * sizeof(struct image_slot));
+	m->records = m->owned[IMAGE_RECORDS] = mem_zalloc(4);
+	m->header.octets = sizeof(struct image_header) + sizeof(struct image_entry) + 2 * sizeof(struct image_slot);
+	image_ready(m);
+	return m;
+}
+
+void image_free(struct image *m)
+{
+	if (!m)
+		return;
+	if (m->map)
+		munmap(m->map, (size_t)m->header.octets);
+	for (unsigned i = 0; i < IMAGE_SECTIONS; i++)
+		free(m->owned[i]);
+	free(m);
+}
+
+uint64_t image_keys(const struct image *m)
+{
+	return m->header.keys;
+}
+
+uint64_t image_claims(const struct image *m)
+{
+	return m->header.claims;
+}
+
+uint64_t image_octets(const struct image *m)
+{
+	return m->header.octets;
+}
+
+struct siphash_seed image_seed(const struct image *m)
+{
+	return m->header.seed;
+}
+
+unsigned image_find(const struct image *m, uint64_t hash, const struct table_key *k, const struct claim **ret_claims)
+{
+	uint32_t first, tag = image_tag(hash), run = image_run(m, tag, &first);
+	struct table_key found;
+	return run ? image_match(m, first, run, tag, k, &found, ret_claims) : 0;
+}
+
+void image_prefetch(const struct image *m, uint64_t hash, int stage)
+{
+	uint32_t first, tag = image_tag(hash);
+	if (stage == 0)
+		__builtin_prefetch(image_slot_of(m, tag));
+	else if (image_run(m, tag, &first))
+		__builtin_prefetch(m->index + first);
+}
+
+uint64_t image_lengths4(const struct image *m, uint32_t addr)
+{
+	return image_find_lengths4(m, addr);
+}
+
+void image_lengths6(const struct image *m, uint64_t ret_lengths[3])
+{
+	memcpy(ret_lengths, m->header.lengths6, sizeof(m->header.lengths6));
+}
+
+void image_each(const struct image *m, image_visit *visit, void *ctx)
+{
+	for (uint32_t i = 0; i < m->keys; i++) {
+		struct table_key k;
+		const struct claim *claims;
+		const uint8_t *end;
+		if (image_key_at(m, i, &k, &end)) {
+			unsigned n = image_claims_at(&k, end, &claims);
+			visit(ctx, &k, claims, n);
+		}
+	}
+}

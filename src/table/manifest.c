@@ -1,0 +1,192 @@
+#include "table/manifest.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/num.h"
+#include "table/writer.h"
+
+enum { MANIFEST_MAX = 4096 };
+
+static char *path_of(const char *dir, const char *name)
+{
+	struct buf b = { 0 };
+	buf_printf(&b, "%s/%s", dir, name);
+	char *path = mem_strdup(buf_cstr(&b));
+	buf_release(&b);
+	return path;
+}
+
+char *manifest_image_path(const char *dir, uint64_t number)
+{
+	char name[40];
+	snprintf(name, sizeof(name), "%08llu.image", (unsigned long long)number);
+	return path_of(dir, name);
+}
+
+static uint64_t check_of(const void *p, size_t n)
+{
+	return siphash13((struct siphash_seed){ 0x6d616e69, 0x66657374 }, p, n);
+}
+
+/* Next line of `text` without its end; empty when there is none. */
+static struct span line(struct span *text)
+{
+	size_t n = span_find(*text, '\n');
+	struct span l = span_head(*text, n);
+	*text = span_from(*text, n + 1);
+	return l;
+}
+
+/* The value when the next line is "`word` value". */
+static bool field(struct span *text, const char *word, struct span *ret_value)
+{
+	struct span rest = *text, l = line(&rest);
+	size_t n = strlen(word);
+	if (!span_starts(l, span_str(word)) || l.n <= n + 1 || l.p[n] != ' ')
+		return false;
+	*ret_value = span_from(l, n + 1);
+	*text = rest;
+	return true;
+}
+
+static bool number_field(struct span *text, const char *word, uint64_t *ret_value)
+{
+	struct span v;
+	return field(text, word, &v) && num_parse_u64(v, UINT64_MAX, ret_value) == OK;
+}
+
+/* Everything after the first line; the check was right, so that any mistake is one of whoever wrote it. */
+static bool parse(struct span text, struct manifest *m)
+{
+	struct span v;
+	uint8_t seed[16];
+	if (!field(&text, "seed", &v) || hex_decode(v, seed, sizeof(seed)) || !number_field(&text, "folded", &m->folded) ||
+	    !number_field(&text, "next", &m->next))
+		return false;
+	memcpy(&m->seed.k0, seed, 8);
+	memcpy(&m->seed.k1, seed + 8, 8);
+	for (m->n = 0; field(&text, "image", &v); m->n++) {
+		size_t blank = span_find(v, ' ');
+		if (m->n == TABLE_LEVELS_MAX || num_parse_u64(span_head(v, blank), UINT64_MAX, &m->level[m->n].number) ||
+		    num_parse_u64(span_from(v, blank + 1), UINT64_MAX, &m->level[m->n].octets))
+			return false;
+	}
+	return text.n == 0;
+}
+
+static enum err understand(struct span text, const char *path, struct manifest *ret_manifest, struct fault *f)
+{
+	static const struct span last = SPAN_LIT("check 0123456789abcdef\n");
+	uint8_t check[8];
+	struct manifest m;
+	if (span_starts(text, SPAN_LIT("sipar table ")) && !span_starts(text, SPAN_LIT("sipar table 1\n")))
+		return fault_set(f, ERR_UNSUPPORTED, "\"%s\" is of another version than 1", path);
+	if (text.n < last.n)
+		return fault_set(f, ERR_CORRUPT, "\"%s\" is cut off", path);
+	struct span body = span_head(text, text.n - last.n), end = span_from(text, body.n);
+	uint64_t want = check_of(body.p, body.n), has = 0;
+	bool ok = span_starts(end, SPAN_LIT("check ")) && end.p[end.n - 1] == '\n' &&
+		  hex_decode(span_of(end.p + 6, 16), check, sizeof(check)) == OK;
+	for (unsigned i = 0; ok && i < 8; i++)
+		has = has << 8 | check[i];
+	if (!ok || has != want)
+		return fault_set(f, ERR_CORRUPT, "\"%s\" is damaged: its check does not fit", path);
+	line(&body);
+	if (!parse(body, &m))
+		return fault_set(f, ERR_CORRUPT, "\"%s\" is not understood", path);
+	*ret_manifest = m;
+	return OK;
+}
+
+enum err manifest_read(const char *dir, struct manifest *ret_manifest, struct fault *f)
+{
+	char *path = path_of(dir, "manifest");
+	uint8_t text[MANIFEST_MAX];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+	enum err e;
+	if (n < 0)
+		e = fault_set(f, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, "\"%s\" cannot be read: %s", path, strerror(errno));
+	else
+		e = understand(span_of(text, (size_t)n), path, ret_manifest, f);
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return e;
+}
+
+static void format(const struct manifest *m, struct buf *out)
+{
+	uint8_t seed[16];
+	char hex[32];
+	memcpy(seed, &m->seed.k0, 8);
+	memcpy(seed + 8, &m->seed.k1, 8);
+	hex_encode(seed, sizeof(seed), hex);
+	buf_printf(out, "sipar table 1\nseed %.32s\nfolded %llu\nnext %llu\n", hex, (unsigned long long)m->folded,
+		   (unsigned long long)m->next);
+	for (unsigned i = 0; i < m->n; i++)
+		buf_printf(out, "image %llu %llu\n", (unsigned long long)m->level[i].number,
+			   (unsigned long long)m->level[i].octets);
+	buf_printf(out, "check %016llx\n", (unsigned long long)check_of(out->p, out->n));
+}
+
+enum err manifest_write(const char *dir, const struct manifest *m, struct fault *f)
+{
+	char *path = path_of(dir, "manifest"), *temporary = path_of(dir, "manifest.tmp");
+	struct buf text = { 0 };
+	enum err e = OK;
+	format(m, &text);
+	int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	if (fd < 0 || write(fd, text.p, text.n) != (ssize_t)text.n || fsync(fd) || rename(temporary, path))
+		e = fault_set(f, ERR_IO, "\"%s\" cannot be written: %s", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	if (e == OK)
+		e = writer_sync_directory(path, f);
+	buf_release(&text);
+	free(path);
+	free(temporary);
+	return e;
+}
+
+static bool ends(const char *name, const char *with)
+{
+	size_t n = strlen(name), w = strlen(with);
+	return n >= w && memcmp(name + n - w, with, w) == 0;
+}
+
+static bool listed(const struct manifest *m, const char *name)
+{
+	for (unsigned i = 0; m && i < m->n; i++) {
+		char *image = manifest_image_path("", m->level[i].number);
+		bool same = strcmp(image + 1, name) == 0;
+		free(image);
+		if (same)
+			return true;
+	}
+	return false;
+}
+
+enum err manifest_sweep(const char *dir, const struct manifest *m, struct fault *f)
+{
+	DIR *d = opendir(dir);
+	if (!d)
+		return errno == ENOENT ? OK : fault_set(f, ERR_IO, "\"%s\" cannot be read: %s", dir, strerror(errno));
+	enum err e = OK;
+	/* The manifest goes first: without it no image is missed. */
+	if (!m && unlinkat(dirfd(d), "manifest", 0) && errno != ENOENT)
+		e = fault_set(f, ERR_IO, "manifest in \"%s\" cannot be removed: %s", dir, strerror(errno));
+	for (struct dirent *entry; e == OK && (entry = readdir(d));) {
+		const char *name = entry->d_name;
+		bool stray = ends(name, ".tmp") || strncmp(name, "scratch-", 8) == 0 || (ends(name, ".image") && !listed(m, name));
+		if (stray && unlinkat(dirfd(d), name, 0) && errno != ENOENT)
+			e = fault_set(f, ERR_IO, "\"%s/%s\" cannot be removed: %s", dir, name, strerror(errno));
+	}
+	closedir(d);
+	return e;
+}

@@ -1,0 +1,217 @@
+/* A heap of cursors, one for each image, ordered by tag and then key: every image is read once, in order.
+ *
+ * Images may be in use by readers while they are merged, so a file is read through a second mapping of the same pages
+ * (mremap of length 0), which alone is told that it is read in order and which gives back what it has passed: resident memory
+ * stays flat, and the readers' mapping keeps its pages.  What is dropped by `keep` is dropped before equal claims collapse, so
+ * that the result does not depend on who was merged with whom first. */
+#include "table/merge.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/buf.h"
+#include "table/claims.h"
+#include "table/layout.h"
+
+enum { GIVE_BACK = 16 << 20 };
+
+struct place {
+	uint32_t tag;
+	struct table_key key;
+};
+
+struct cursor {
+	struct place at;
+	const uint8_t *end;  /* of the record of at.key */
+	uint32_t i;          /* its number */
+	struct image m;      /* a copy, whose sections are those of the second mapping */
+	uint8_t *mapping;    /* the second mapping, or NULL */
+	size_t given_back;   /* of it, octets */
+};
+
+struct merge {
+	struct cursor *cursor;
+	unsigned n;          /* cursors made */
+	unsigned *heap;      /* numbers of cursors that have keys left */
+	unsigned heap_n;
+	claim_keep *keep;
+	void *ctx;
+	struct claim *claims;
+	size_t claims_n, claims_cap;
+	uint64_t dup;
+};
+
+static int order(const struct place *a, const struct place *b)
+{
+	if (a->tag != b->tag)
+		return a->tag < b->tag ? -1 : 1;
+	uint32_t x = table_key_header(&a->key), y = table_key_header(&b->key);
+	return x != y ? memcmp(&x, &y, 4) : memcmp(a->key.p, b->key.p, a->key.n);
+}
+
+static void sift_down(struct merge *g, unsigned i)
+{
+	for (unsigned child; (child = 2 * i + 1) < g->heap_n; i = child) {
+		if (child + 1 < g->heap_n && order(&g->cursor[g->heap[child + 1]].at, &g->cursor[g->heap[child]].at) < 0)
+			child++;
+		if (order(&g->cursor[g->heap[i]].at, &g->cursor[g->heap[child]].at) <= 0)
+			return;
+		unsigned x = g->heap[i];
+		g->heap[i] = g->heap[child];
+		g->heap[child] = x;
+	}
+}
+
+static void cursor_init(struct cursor *c, const struct image *m)
+{
+	*c = (struct cursor){ .m = *m };
+	if (!m->map)
+		return;
+	size_t n = (size_t)m->header.octets;
+	uint8_t *map = mremap(m->map, 0, n, MREMAP_MAYMOVE);
+	if (map == MAP_FAILED)
+		return;
+	madvise(map, n, MADV_SEQUENTIAL);
+	c->mapping = map;
+	c->m.records = map + (m->records - (uint8_t *)m->map);
+	c->m.index = (const void *)(map + ((const uint8_t *)m->index - (uint8_t *)m->map));
+}
+
+/* Load key number c->i, if there is one. */
+static enum err cursor_load(struct cursor *c, bool *ret_more, struct fault *f)
+{
+	*ret_more = c->i < c->m.keys;
+	if (!*ret_more)
+		return OK;
+	uint32_t tag = c->m.index[c->i].tag;
+	if (tag < c->at.tag || !image_key_at(&c->m, c->i, &c->at.key, &c->end))
+		return fault_set(f, ERR_CORRUPT, "image is damaged: key number %u is out of order or out of bounds", c->i);
+	c->at.tag = tag;
+	size_t passed = c->mapping ? (size_t)(c->at.key.p - c->mapping) & ~(size_t)4095 : 0;
+	if (passed > c->given_back + GIVE_BACK) {
+		madvise(c->mapping + c->given_back, passed - c->given_back, MADV_DONTNEED);
+		c->given_back = passed;
+	}
+	return OK;
+}
+
+/* Next key of the cursor at the top of the heap. */
+static enum err advance(struct merge *g, struct fault *f)
+{
+	bool more;
+	struct cursor *c = &g->cursor[g->heap[0]];
+	c->i++;
+	enum err e = cursor_load(c, &more, f);
+	if (e)
+		return e;
+	if (!more)
+		g->heap[0] = g->heap[--g->heap_n];
+	sift_down(g, 0);
+	return OK;
+}
+
+static void take(struct merge *g, const struct cursor *c)
+{
+	const struct claim *claims;
+	unsigned n = image_claims_at(&c->at.key, c->end, &claims);
+	if (g->claims_n + n > g->claims_cap) {
+		g->claims_cap = (g->claims_n + n) * 2;
+		g->claims = mem_realloc(g->claims, g->claims_cap * sizeof(*g->claims));
+	}
+	for (unsigned i = 0; i < n; i++)
+		if (!g->keep || g->keep(g->ctx, &claims[i]))
+			g->claims[g->claims_n++] = claims[i];
+}
+
+/* All claims on the least key, from every image that has it. */
+static enum err next_key(struct merge *g, struct place *ret_at, struct fault *f)
+{
+	enum err e;
+	*ret_at = g->cursor[g->heap[0]].at;
+	g->claims_n = 0;
+	do {
+		take(g, &g->cursor[g->heap[0]]);
+		e = advance(g, f);
+	} while (e == OK && g->heap_n && order(ret_at, &g->cursor[g->heap[0]].at) == 0);
+	return e;
+}
+
+static enum err run(struct merge *g, struct writer *w, struct fault *f)
+{
+	enum err e = OK;
+	while (e == OK && g->heap_n) {
+		struct place at;
+		e = next_key(g, &at, f);
+		if (e)
+			break;
+		unsigned n = claims_settle(g->claims, (unsigned)g->claims_n, &g->dup);
+		if (n)
+			e = writer_add(w, at.tag, &at.key, g->claims, n, f);
+	}
+	return e;
+}
+
+static enum err open_cursors(struct merge *g, struct image *const *in, unsigned n, struct image_bounds *bounds, struct fault *f)
+{
+	*bounds = (struct image_bounds){ 0 };
+	for (unsigned i = 0; i < n; i++) {
+		bool more;
+		struct cursor *c = &g->cursor[g->n++];
+		cursor_init(c, in[i]);
+		enum err e = cursor_load(c, &more, f);
+		if (e)
+			return e;
+		if (more)
+			g->heap[g->heap_n++] = i;
+		bounds->keys += in[i]->header.keys;
+		bounds->prefixes4 += in[i]->header.prefixes4;
+		bounds->record_octets += in[i]->header.section[IMAGE_RECORDS].octets;
+	}
+	for (unsigned i = g->heap_n / 2; i-- > 0;)
+		sift_down(g, i);
+	return OK;
+}
+
+static void release(struct merge *g)
+{
+	for (unsigned i = 0; i < g->n; i++)
+		if (g->cursor[i].mapping)
+			munmap(g->cursor[i].mapping, (size_t)g->cursor[i].m.header.octets);
+	free(g->cursor);
+	free(g->heap);
+	free(g->claims);
+}
+
+enum err merge_images(struct image *const *in, unsigned n, claim_keep *keep, void *ctx, const struct image_target *t,
+		      struct image **ret_image, uint64_t *ret_dup, struct fault *f)
+{
+	if (n == 0)
+		return fault_set(f, ERR_RANGE, "merge of no images");
+	struct siphash_seed seed = in[0]->header.seed;
+	for (unsigned i = 1; i < n; i++)
+		if (memcmp(&seed, &in[i]->header.seed, sizeof(seed)) != 0)
+			return fault_set(f, ERR_CORRUPT, "images of different seeds cannot be merged");
+	struct merge g = { .keep = keep, .ctx = ctx, .cursor = mem_zalloc(n * sizeof(*g.cursor)),
+			   .heap = mem_zalloc(n * sizeof(*g.heap)) };
+	struct image_bounds bounds;
+	struct writer *w = NULL;
+	enum err e = open_cursors(&g, in, n, &bounds, f);
+	if (e == OK)
+		e = writer_new(seed, &bounds, t, &w, f);
+	if (e == OK)
+		e = run(&g, w, f);
+	if (e == OK)
+		e = writer_finish(w, ret_image, f);
+	if (e == OK && ret_dup)
+		*ret_dup = g.dup;
+	writer_free(w);
+	release(&g);
+	return e;
+}
+
+enum err image_merge(struct image *const *in, unsigned n, claim_keep *keep, void *ctx, const char *path,
+		     struct image **ret_image, uint64_t *ret_dup, struct fault *f)
+{
+	struct image_target t = { .kind = path ? IMAGE_AS_FILE : IMAGE_IN_MEMORY, .path = path, .sync = true };
+	return merge_images(in, n, keep, ctx, &t, ret_image, ret_dup, f);
+}

@@ -1,1 +1,0 @@
-/* table */ typedef int table_placeholder;
