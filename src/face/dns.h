@@ -6,6 +6,7 @@
  *   evil.example.ZONE          a domain                       2.0.0.127.ZONE listed, 1.0.0.127.ZONE never, and ::FFFF:7F00:2 / :1
  * Listed: A 127.0.0.x (x by category, codec/category.h) and TXT with score, categories and sources.  Not listed: NXDOMAIN for whole
  * addresses; NODATA for parts of addresses and for domains, below which something may be listed (RFC 8020, RFC 9156).
+ * docs/dns.md has it all for users.
  */
 #ifndef FACE_DNS_H
 #define FACE_DNS_H
@@ -17,12 +18,15 @@
 struct dns_options {
 	const char *address;     /**< "127.0.0.1:5300", "[::1]:5300"; port 0: any */
 	const char *zone;        /**< "bl.sipar.test" */
+	const char *name_server; /**< NS of the zone as its parent delegates it; NULL: NODATA for NS, so that resolvers keep what the
+				      parent says */
 	unsigned workers;        /**< UDP sockets with SO_REUSEPORT, one worker thread each */
 	clearance clear;         /**< what anonymous askers may see */
 	uint8_t min_score;       /**< at least this to be listed, 1..100 */
 	uint32_t ttl_s, negative_ttl_s;
 };
 
+/** queries = listed + unlisted (apex and parts of addresses too) + errors + refused + dropped (no answer). */
 struct dns_counters {
 	uint64_t queries, listed, unlisted, errors, refused, truncated, tcp_queries, dropped;
 };
@@ -30,13 +34,15 @@ struct dns_counters {
 enum { DNS_REPLY_MAX = 4096, DNS_QUERY_MAX = 4096 };
 
 struct dns_zone;
-/** Parsed options, precomputed SOA and so on; immutable.  @return ERR_SYNTAX: the zone is not a domain name. */
+/** Parsed options; immutable.  @return ERR_SYNTAX: zone or name server is not a domain name; ERR_RANGE: the zone's name is so long
+ *  that a reversed IPv6 address does not fit in front of it. */
 enum err dns_zone_new(const struct dns_options *o, struct dns_zone **ret_zone, struct fault *f) MUST_USE;
 void dns_zone_free(struct dns_zone *z);
 
 /** The answer to one query.  Pure but for the table view.
- *  @param limit  octets that the asker can take: 512, its EDNS size (at most 1232 used), or 65535 over TCP
- *  @param out    room for DNS_REPLY_MAX octets
+ *  @param limit  octets that the transport takes, 512 or more: DNS_UDP_MAX (the answer is shorter as the query's EDNS says: 512 without), or
+ *                65535 over TCP
+ *  @param out    room for min(limit, DNS_REPLY_MAX) octets
  *  @return octets written; 0: no answer at all (shorter than a header, a response, ...). */
 size_t dns_reply(const struct dns_zone *z, const struct table_view *v, uint32_t now_s, struct span query, size_t limit,
 		 uint8_t *out, struct dns_counters *count);
