@@ -68,16 +68,14 @@ static enum err take_lock(struct node *n, unsigned wait_ms, struct fault *f)
 /* The table is derived: one that cannot be used is dropped and folded anew. */
 static enum err open_table(struct node *n, uint64_t *ret_folded, struct fault *f)
 {
-	char path[4096];
 	struct siphash_seed seed;
 	random_octets(&seed, sizeof(seed));
-	snprintf(path, sizeof(path), "%s/table", n->dir);
-	enum err e = table_open(path, seed, true, &n->table, ret_folded, f);
+	enum err e = table_open(n->dir, seed, true, &n->table, ret_folded, f);
 	if (e == ERR_CORRUPT || e == ERR_UNSUPPORTED || (e == OK && *ret_folded > ledger_last(n->ledger))) {
 		table_close(n->table);
 		n->table = NULL;
-		if ((e = table_drop(path, f)) == OK)
-			e = table_open(path, seed, true, &n->table, ret_folded, f);
+		if ((e = table_drop(n->dir, f)) == OK)
+			e = table_open(n->dir, seed, true, &n->table, ret_folded, f);
 	}
 	return e;
 }
@@ -190,12 +188,10 @@ enum err node_source_change(struct node *n, const struct source_change *c, struc
 enum err node_rebuild(const char *dir, struct fault *f)
 {
 	struct node *n = mem_zalloc(sizeof(*n));
-	char path[4096];
 	enum err e;
 	n->dir = mem_strdup(dir);
 	pthread_mutex_init(&n->writing, NULL);
-	snprintf(path, sizeof(path), "%s/table", dir);
-	if ((e = take_lock(n, 0, f)) == OK && (e = table_drop(path, f)) == OK &&
+	if ((e = take_lock(n, 0, f)) == OK && (e = table_drop(dir, f)) == OK &&
 	    (e = ledger_open(dir, true, &n->ledger, f)) == OK)
 		e = open_views(n, f);
 	node_close(n);

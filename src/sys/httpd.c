@@ -270,7 +270,7 @@ static enum err listen_on(const char *address, struct sockaddr_storage *ret_boun
 enum err httpd_open(const struct httpd_options *o, struct httpd **ret_httpd, struct fault *f)
 {
 	struct sockaddr_storage bound;
-	int fd;
+	int fd = -1;
 	enum err e = listen_on(o->address, &bound, &fd, f);
 	if (e)
 		return e;
