@@ -1,0 +1,63 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include <pthread.h>
+
+#include "base/num.h"
+#include "sys/digest.h"
+
+static void expect(struct span a, struct span b, const char *hex)
+{
+	uint8_t want[32], got[32];
+	assert_int_equal(hex_decode(span_str(hex), want, 32), OK);
+	sha256_two(a, b, got);
+	assert_memory_equal(want, got, 32);
+}
+
+/* FIPS 180-4 examples; the split must not matter. */
+static void known_answers(void **state)
+{
+	static const char abc[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+	static const char two[] = "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1";
+	struct span long_text = span_str("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"), none = { 0 };
+	expect(none, none, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+	expect(SPAN_LIT("abc"), none, abc);
+	expect(none, SPAN_LIT("abc"), abc);
+	expect(SPAN_LIT("a"), SPAN_LIT("bc"), abc);
+	for (size_t i = 0; i <= long_text.n; i++)
+		expect(span_head(long_text, i), span_from(long_text, i), two);
+}
+
+static void *hash_often(void *arg)
+{
+	uint8_t *bad = arg;
+	uint8_t first[32], again[32], fill[200];
+	memset(fill, 7, sizeof(fill));
+	sha256_two(span_of(fill, 100), span_of(fill, 100), first);
+	for (int i = 0; i < 1000; i++) {
+		sha256_two(span_of(fill, (size_t)i % 200), span_of(fill, 200 - (size_t)i % 200), again);
+		*bad |= memcmp(first, again, 32) != 0;
+	}
+	return NULL;
+}
+
+/* A thread's context is its own, and taken back when it ends (the leak checker looks). */
+static void threads(void **state)
+{
+	pthread_t t[4];
+	uint8_t bad[4] = { 0 };
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&t[i], NULL, hash_often, &bad[i]), 0);
+	for (int i = 0; i < 4; i++) {
+		pthread_join(t[i], NULL);
+		assert_int_equal(bad[i], 0);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(known_answers), cmocka_unit_test(threads) };
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
