@@ -204,9 +204,11 @@ static enum err unpack_body(struct query *q, uint64_t number, struct buf *out, s
 	if (e) {
 		out->n = before;
 		fault_at(f, "body of entry %llu", (unsigned long long)number);
-		return ERR_CORRUPT;
+		e = ERR_CORRUPT; /* whatever it was that did not hold */
+		if (f)
+			f->code = e;
 	}
-	return OK;
+	return e;
 }
 
 enum err reader_body(struct reader *r, clearance clear, uint64_t number, struct buf *out, struct fault *f)

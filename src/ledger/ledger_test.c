@@ -1,0 +1,392 @@
+#include "ledger/testing.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "codec/feed.h"
+#include "sys/db.h"
+#include "sys/digest.h"
+
+enum { PUBLIC = 1, MEMBERS = 2 }; /* clearances: one bit each */
+
+static void tamper(struct testing *t, const char *sql)
+{
+	struct db *d;
+	struct fault f = { .text = "" };
+	if (db_open(t->path, DB_WRITE, &d, &f) || db_exec(d, sql, &f))
+		fail_msg("%s", f.text);
+	db_close(d);
+}
+
+static void reads_what_was_told(void **state)
+{
+	struct ledger *l = testing_ledger(*state);
+	struct submission s = testing_submission(1, SPAN_LIT("192.0.2.1\n\0\xff"));
+	struct entry e;
+	struct buf body = { 0 };
+	struct fault f;
+	uint64_t number;
+	s.import = 2;
+	assert_int_equal(ledger_append(l, &s, &number, &f), OK);
+	assert_int_equal(number, 3); /* two lanes were founded before */
+	assert_int_equal(ledger_last(l), 3);
+	assert_int_equal(ledger_entry(l, CLEARANCE_ALL, 3, &e), OK);
+	assert_int_equal(e.number, 3);
+	assert_int_equal(e.index, 1);
+	assert_int_equal(e.lane, 1);
+	assert_int_equal(e.kind, ENTRY_FEED);
+	assert_int_equal(e.flags, ENTRY_BEGINS);
+	assert_int_equal(e.import, 2);
+	assert_true(e.time_ms == 1700000000123);
+	assert_string_equal(e.party, "local");
+	assert_string_equal(e.source, "s.example");
+	assert_string_equal(e.media, "list");
+	assert_true(span_is(buf_span(&e.token), "token"));
+	assert_int_equal(e.count, 3);
+	assert_int_equal(e.body_octets, 12);
+	entry_release(&e);
+	buf_puts(&body, "before ");
+	assert_int_equal(ledger_body(l, CLEARANCE_ALL, 3, &body, &f), OK);
+	assert_true(span_eq(buf_span(&body), SPAN_LIT("before 192.0.2.1\n\0\xff")));
+	buf_release(&body);
+	ledger_close(l);
+}
+
+static void empty_and_large_bodies(void **state)
+{
+	struct testing *t = *state;
+	struct ledger *l = testing_ledger(t);
+	struct buf large = { 0 }, body = { 0 };
+	struct entry e;
+	struct fault f;
+	uint64_t number, none = testing_append(l, 0, span_of(NULL, 0));
+	random_octets(buf_reserve(&large, BODY_MAX + 1), BODY_MAX); /* cannot be compressed */
+	struct submission s = testing_submission(0, span_of(large.p, BODY_MAX));
+	s.token = span_of(NULL, 0);
+	s.source = "";
+	assert_int_equal(ledger_append(l, &s, &number, &f), OK);
+	s.body.n++;
+	assert_int_equal(ledger_append(l, &s, &number, &f), ERR_RANGE);
+	ledger_close(l);
+	assert_int_equal(ledger_open(t->dir, false, &l, &f), OK);
+	assert_int_equal(ledger_body(l, PUBLIC, none, &body, &f), OK);
+	assert_int_equal(body.n, 0);
+	assert_int_equal(ledger_body(l, PUBLIC, number, &body, &f), OK);
+	assert_true(span_eq(buf_span(&body), span_of(large.p, BODY_MAX)));
+	assert_int_equal(ledger_entry(l, PUBLIC, number, &e), OK);
+	assert_int_equal(e.token.n, 0);
+	assert_string_equal(e.source, "");
+	assert_int_equal(e.import, number); /* told as 0: its own */
+	entry_release(&e);
+	buf_release(&body);
+	buf_release(&large);
+	ledger_close(l);
+}
+
+static void refuses_out_of_bounds(void **state)
+{
+	struct ledger *l = testing_ledger(*state);
+	char text[65];
+	static uint8_t token[TOKEN_MAX + 1];
+	struct fault f;
+	uint64_t number = 77;
+	memset(text, 'x', 64);
+	text[64] = 0;
+	struct submission good = testing_submission(0, SPAN_LIT("x")), s = good;
+	s.lane = 2;
+	assert_int_equal(ledger_append(l, &s, &number, &f), ERR_NOTFOUND);
+	s.lane = 200;
+	assert_int_equal(ledger_append(l, &s, &number, &f), ERR_RANGE);
+	s = good, s.party = text;
+	assert_int_equal(ledger_append(l, &s, &number, &f), ERR_RANGE);
+	s = good, s.source = text;
+	assert_int_equal(ledger_append(l, &s, &number, &f), ERR_RANGE);
+	s = good, s.source = "\xff";
+	assert_int_equal(ledger_append(l, &s, &number, &f), ERR_SYNTAX);
+	s = good, s.media = text + 32;
+	assert_int_equal(ledger_append(l, &s, &number, &f), ERR_RANGE);
+	s = good, s.media = NULL;
+	assert_int_equal(ledger_append(l, &s, &number, &f), ERR_RANGE);
+	s = good, s.token = span_of(token, sizeof(token));
+	assert_int_equal(ledger_append(l, &s, &number, &f), ERR_RANGE);
+	s = good, s.import = 3; /* has not begun */
+	assert_int_equal(ledger_append(l, &s, &number, &f), ERR_RANGE);
+	assert_int_equal(number, 77);
+	assert_int_equal(ledger_last(l), 2);
+	s = good, s.party = text + 1, s.source = text + 1, s.media = text + 33; /* just fit */
+	s.token = span_of(token, TOKEN_MAX);
+	assert_int_equal(ledger_append(l, &s, &number, &f), OK);
+	assert_int_equal(number, 3);
+	ledger_close(l);
+}
+
+static void lanes(void **state)
+{
+	struct testing *t = *state;
+	struct ledger *l = testing_ledger(t);
+	struct lane lane, all[LANES_MAX];
+	struct buf body = { 0 };
+	struct fault f;
+	static const char *const bad[] = { "", "Upper", "a b", "a/b", "ü", "0123456789012345678901234567890x" };
+	for (size_t i = 0; i < COUNT_OF(bad); i++)
+		assert_int_equal(ledger_lane_create(l, bad[i], TLP_CLEAR, "production", NULL, &f), ERR_SYNTAX);
+	assert_int_equal(ledger_lane_create(l, "x", TLP_CLEAR, "test", NULL, &f), ERR_SYNTAX);
+	assert_int_equal(ledger_lane_create(l, "x", TLP_UNSAID, "exercise", NULL, &f), ERR_RANGE);
+	assert_int_equal(ledger_lane_create(l, "x", TLP_RED + 1, "exercise", NULL, &f), ERR_RANGE);
+	assert_int_equal(ledger_lane_create(l, "public", TLP_RED, "production", NULL, &f), ERR_EXISTS);
+	assert_int_equal(ledger_lane_create(l, "drill", TLP_GREEN, "exercise", &lane, &f), OK);
+	assert_int_equal(lane.number, 2);
+	assert_int_equal(ledger_body(l, CLEARANCE_ALL, ledger_last(l), &body, &f), OK);
+	assert_true(span_is(buf_span(&body), "{\"audience\":\"tlp:green\",\"lane\":\"drill\",\"realm\":\"exercise\"}"));
+	buf_release(&body);
+	testing_append(l, 2, SPAN_LIT("x"));
+	assert_int_equal(ledger_lanes(l, CLEARANCE_ALL, all), 3);
+	assert_string_equal(all[2].name, "drill");
+	assert_string_equal(all[2].realm, "exercise");
+	assert_int_equal(all[2].tlp, TLP_GREEN);
+	assert_int_equal(all[2].size, 2);
+	assert_int_equal(all[0].size, 1);
+	assert_int_equal(ledger_clearance(l, TLP_UNSAID), 0);
+	assert_int_equal(ledger_clearance(l, TLP_CLEAR), 1);
+	assert_int_equal(ledger_clearance(l, TLP_GREEN), 1 | 4);
+	assert_int_equal(ledger_clearance(l, TLP_RED), 1 | 2 | 4);
+	for (unsigned i = 3; i < LANES_MAX; i++) {
+		char name[16];
+		snprintf(name, sizeof(name), "lane-%u", i);
+		assert_int_equal(ledger_lane_create(l, name, TLP_RED, "production", &lane, &f), OK);
+		assert_int_equal(lane.number, i);
+	}
+	assert_int_equal(ledger_lane_create(l, "one-too-many", TLP_RED, "production", NULL, &f), ERR_FULL);
+	uint64_t last = testing_append(l, 63, SPAN_LIT("the last bit of the mask"));
+	ledger_close(l);
+	struct entry e;
+	assert_int_equal(ledger_open(t->dir, true, &l, &f), OK);
+	assert_int_equal(ledger_lanes(l, CLEARANCE_ALL, all), LANES_MAX);
+	assert_int_equal(ledger_lanes(l, (clearance)1 << 63, all), 1);
+	assert_int_equal(all[0].number, 63);
+	assert_int_equal(ledger_entry(l, (clearance)1 << 63, last, &e), OK);
+	entry_release(&e);
+	assert_int_equal(ledger_entry(l, CLEARANCE_ALL >> 1, last, &e), ERR_NOTFOUND);
+	ledger_close(l);
+}
+
+struct seen {
+	struct ledger *l;
+	uint64_t numbers[512];
+	unsigned n, stop_at;
+	bool bodies;
+};
+
+static enum err look(void *ctx, const struct entry *e, struct span body, struct fault *f)
+{
+	struct seen *s = ctx;
+	struct buf again = { 0 };
+	assert_int_equal(ledger_body(s->l, (clearance)1 << e->lane, e->number, &again, f), OK); /* may use the ledger */
+	assert_true(s->bodies ? span_eq(body, buf_span(&again)) : body.n == 0);
+	assert_int_equal(e->body_octets, again.n);
+	buf_release(&again);
+	s->numbers[s->n++] = e->number;
+	return s->n == s->stop_at ? fault_set(f, ERR_CANCELLED, "enough") : OK;
+}
+
+static void clearance_decides(void **state)
+{
+	struct ledger *l = testing_ledger(*state);
+	struct seen s = { .l = l };
+	struct entry e;
+	struct lane lane;
+	struct buf body = { 0 };
+	struct fault f;
+	for (int i = 0; i < 300; i++) /* several pages; 3, 5, 7 .. public, 4, 6, 8 .. members */
+		testing_append(l, i % 2, span_of("0123456789", (size_t)i % 10));
+	assert_int_equal(ledger_entry(l, PUBLIC, 4, &e), ERR_NOTFOUND);
+	assert_int_equal(ledger_body(l, PUBLIC, 4, &body, &f), ERR_NOTFOUND);
+	assert_null(body.p);
+	assert_int_equal(ledger_entry(l, 0, 3, &e), ERR_NOTFOUND);
+	assert_int_equal(ledger_lane_find(l, PUBLIC, "members", &lane), ERR_NOTFOUND);
+	assert_int_equal(ledger_lane_find(l, MEMBERS, "members", &lane), OK);
+	assert_int_equal(lane.size, 151);
+	assert_int_equal(ledger_each(l, PUBLIC, 3, false, look, &s, &f), OK);
+	assert_int_equal(s.n, 150);
+	for (unsigned i = 0; i < s.n; i++)
+		assert_int_equal(s.numbers[i], 3 + 2 * i);
+	s.n = 0, s.bodies = true;
+	assert_int_equal(ledger_each(l, CLEARANCE_ALL, 0, true, look, &s, &f), OK);
+	assert_int_equal(s.n, 302);
+	s.n = 0;
+	assert_int_equal(ledger_each(l, 0, 0, true, look, &s, &f), OK);
+	assert_int_equal(ledger_each(l, CLEARANCE_ALL, 303, true, look, &s, &f), OK);
+	assert_int_equal(ledger_each(l, CLEARANCE_ALL, UINT64_MAX, true, look, &s, &f), OK);
+	assert_int_equal(s.n, 0);
+	s.stop_at = 70;
+	assert_int_equal(ledger_each(l, CLEARANCE_ALL, 1, true, look, &s, &f), ERR_CANCELLED);
+	assert_int_equal(s.n, 70);
+	assert_int_equal(ledger_entry(l, CLEARANCE_ALL, 0, &e), ERR_NOTFOUND);
+	assert_int_equal(ledger_entry(l, CLEARANCE_ALL, UINT64_MAX, &e), ERR_NOTFOUND);
+	assert_int_equal(ledger_body(l, CLEARANCE_ALL, UINT64_MAX, &body, &f), ERR_NOTFOUND);
+	ledger_close(l);
+}
+
+static void digest_is_salted_and_checked(void **state)
+{
+	struct testing *t = *state;
+	struct ledger *l = testing_ledger(t);
+	struct entry a, b;
+	struct buf body = { 0 };
+	struct fault f;
+	uint8_t plain[32];
+	for (int i = 0; i < 6; i++)
+		testing_append(l, 0, SPAN_LIT("guessable"));
+	assert_int_equal(ledger_entry(l, PUBLIC, 3, &a), OK);
+	assert_int_equal(ledger_entry(l, PUBLIC, 4, &b), OK);
+	sha256_two(SPAN_LIT("guessable"), span_of(NULL, 0), plain);
+	assert_memory_not_equal(a.digest, b.digest, 32);
+	assert_memory_not_equal(a.digest, plain, 32);
+	entry_release(&a);
+	entry_release(&b);
+	ledger_close(l);
+	tamper(t, "UPDATE vault SET nonce = zeroblob(32) WHERE number = 3;"
+		  "UPDATE vault SET frame = (SELECT frame FROM vault WHERE number = 1) WHERE number = 4;"
+		  "UPDATE vault SET frame = x'00' WHERE number = 5;"
+		  "UPDATE entries SET octets = 8 WHERE number = 6;"
+		  "DELETE FROM vault WHERE number = 7");
+	assert_int_equal(ledger_open(t->dir, false, &l, &f), OK);
+	for (uint64_t n = 3; n <= 6; n++) {
+		assert_int_equal(ledger_body(l, PUBLIC, n, &body, &f), ERR_CORRUPT);
+		assert_int_equal(f.code, ERR_CORRUPT);
+		assert_int_equal(body.n, 0);
+	}
+	assert_int_equal(ledger_body(l, PUBLIC, 7, &body, &f), ERR_NOTFOUND);
+	assert_int_equal(ledger_body(l, PUBLIC, 8, &body, &f), OK);
+	buf_release(&body);
+	ledger_close(l);
+}
+
+static void rows_are_not_believed(void **state)
+{
+	struct testing *t = *state;
+	struct ledger *l = testing_ledger(t);
+	struct seen s = { .l = l };
+	struct entry e;
+	struct fault f;
+	for (int i = 0; i < 5; i++)
+		testing_append(l, 0, SPAN_LIT("x"));
+	ledger_close(l);
+	tamper(t, "UPDATE entries SET party = printf('%0100d', 0) WHERE number = 3;"
+		  "UPDATE entries SET token = zeroblob(9999) WHERE number = 4;"
+		  "UPDATE entries SET digest = x'00' WHERE number = 5;"
+		  "UPDATE entries SET octets = -1 WHERE number = 6");
+	assert_int_equal(ledger_open(t->dir, false, &l, &f), OK);
+	for (uint64_t n = 3; n <= 6; n++)
+		assert_int_equal(ledger_entry(l, CLEARANCE_ALL, n, &e), ERR_CORRUPT);
+	assert_int_equal(ledger_each(l, CLEARANCE_ALL, 1, false, look, &s, &f), ERR_CORRUPT);
+	ledger_close(l);
+	tamper(t, "UPDATE lanes SET tlp = 1 WHERE name = 'members'"); /* a wider audience than it was founded for */
+	assert_int_equal(ledger_open(t->dir, false, &l, &f), ERR_CORRUPT);
+	assert_non_null(strstr(f.text, "members"));
+	assert_int_equal(ledger_open(t->dir, true, &l, &f), ERR_CORRUPT);
+}
+
+static void open_says_what_is_wrong(void **state)
+{
+	struct testing *t = *state;
+	struct ledger *l = NULL;
+	struct fault f;
+	assert_int_equal(ledger_open(t->dir, true, &l, &f), ERR_NOTFOUND);
+	assert_int_equal(ledger_open(t->dir, false, &l, &f), ERR_NOTFOUND);
+	assert_int_equal(ledger_open("/nonexistent.example", false, &l, &f), ERR_NOTFOUND);
+	assert_int_equal(ledger_create("/nonexistent.example", &f), ERR_NOTFOUND);
+	assert_int_equal(ledger_open("/dev/null", false, &l, &f), ERR_NOTFOUND);
+	assert_non_null(strstr(f.text, "is not a directory"));
+	int fd = open(t->path, O_WRONLY | O_CREAT, 0600);
+	assert_int_equal(ledger_open(t->dir, false, &l, &f), ERR_CORRUPT); /* an empty file */
+	assert_int_equal(write(fd, "this is a text file and no database, however long it may go on, and it does go on\n", 82), 82);
+	close(fd);
+	assert_int_equal(ledger_open(t->dir, false, &l, &f), ERR_CORRUPT);
+	assert_int_equal(ledger_open(t->dir, true, &l, &f), ERR_CORRUPT);
+	assert_int_equal(ledger_create(t->dir, &f), ERR_EXISTS);
+	unlink(t->path);
+	assert_int_equal(ledger_create(t->dir, &f), OK);
+	assert_int_equal(ledger_create(t->dir, &f), ERR_EXISTS);
+	tamper(t, "PRAGMA user_version = 2");
+	assert_int_equal(ledger_open(t->dir, true, &l, &f), ERR_UNSUPPORTED);
+	assert_int_equal(ledger_open(t->dir, false, &l, &f), ERR_UNSUPPORTED);
+	tamper(t, "PRAGMA user_version = 1; PRAGMA application_id = 7");
+	assert_int_equal(ledger_open(t->dir, true, &l, &f), ERR_CORRUPT);
+	tamper(t, "PRAGMA application_id = 1399418994; DROP TABLE vault");
+	assert_int_not_equal(ledger_open(t->dir, true, &l, &f), OK);
+	assert_null(l);
+}
+
+static void permissions(void **state)
+{
+	struct testing *t = *state;
+	ledger_close(testing_ledger(t));
+	chmod(t->dir, 0755);
+	pid_t child = fork();
+	if (child == 0) {
+		struct ledger *l;
+		struct fault f;
+		if (getuid() == 0 && setuid(65534))
+			_exit(9);
+		chmod(t->path, 0); /* for whom it is his own */
+		bool ok = ledger_open(t->dir, false, &l, &f) == ERR_FORBIDDEN && ledger_open(t->dir, true, &l, &f) == ERR_FORBIDDEN &&
+			  strstr(f.text, "Permission denied");
+		_exit(ok ? 0 : 1);
+	}
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+/* Another process has written and is gone without a word: everything is in the log, nothing in the file. */
+static void reads_a_hot_log(void **state)
+{
+	struct testing *t = *state;
+	struct ledger *l, *writer;
+	struct seen s = { 0 };
+	struct fault f;
+	uint64_t number;
+	pid_t child = fork();
+	if (child == 0) {
+		l = testing_ledger(t);
+		for (int i = 0; i < 100; i++)
+			testing_append(l, 0, SPAN_LIT("hot"));
+		_exit(0);
+	}
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(ledger_open(t->dir, false, &l, &f), OK);
+	assert_int_equal(ledger_last(l), 102);
+	s.l = l, s.bodies = true;
+	assert_int_equal(ledger_each(l, PUBLIC, 1, true, look, &s, &f), OK);
+	assert_int_equal(s.n, 101);
+	struct submission sub = testing_submission(0, SPAN_LIT("x"));
+	assert_int_equal(ledger_append(l, &sub, &number, &f), ERR_FORBIDDEN);
+	assert_int_equal(ledger_lane_create(l, "x", TLP_RED, "production", NULL, &f), ERR_FORBIDDEN);
+	/* A reader beside a writer sees what that commits. */
+	assert_int_equal(ledger_open(t->dir, true, &writer, &f), OK);
+	number = testing_append(writer, 0, SPAN_LIT("new"));
+	assert_int_equal(number, 103);
+	assert_int_equal(ledger_last(l), 103);
+	struct entry e;
+	assert_int_equal(ledger_entry(l, PUBLIC, 103, &e), OK);
+	entry_release(&e);
+	ledger_close(writer);
+	assert_int_equal(ledger_last(l), 103);
+	ledger_close(l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, testing_setup, testing_teardown)
+		CASE(reads_what_was_told), CASE(empty_and_large_bodies), CASE(refuses_out_of_bounds), CASE(lanes),
+		CASE(clearance_decides), CASE(digest_is_salted_and_checked), CASE(rows_are_not_believed),
+		CASE(open_says_what_is_wrong), CASE(permissions), CASE(reads_a_hot_log),
+	};
+	sys_key_init();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
