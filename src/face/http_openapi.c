@@ -107,6 +107,8 @@ static void put_lists(struct buf *out)
 
 #define REF(name) "{\"$ref\":\"#/components/schemas/" name "\"}"
 #define COUNT "{\"type\":\"integer\",\"minimum\":0}"
+#define INTEGER "{\"type\":\"integer\"}"
+#define TEXT "{\"type\":\"string\"}"
 #define ABOUT                                                                                                          \
 	"\"value\":{\"type\":\"string\",\"description\":\"In canonical form.\"},\"kind\":" REF("Kind") ","                  \
 	"\"listed\":{\"type\":\"boolean\",\"description\":\"The score is at least 1.\"},"                                  \
@@ -123,8 +125,16 @@ static const char schemas[] =
 	"\"LookupLine\":{\"description\":\"Each line of the answer.\",\"oneOf\":[" REF("Lookup") "," REF("Fault") "]},"
 	"\"Values\":{\"type\":\"array\",\"items\":{\"oneOf\":[{\"type\":\"string\"},{\"type\":\"object\",\"required\":[\"value\"],"
 	"\"properties\":{\"value\":{\"type\":\"string\"}}}]}},"
-	"\"Why\":{\"type\":\"object\"," ABOUT_REQUIRED ",\"lines\"],\"properties\":{" ABOUT ","
-	"\"lines\":{\"type\":\"array\",\"description\":\"Each claim, strongest first.\",\"items\":{\"type\":\"object\"}}}},"
+	"\"Why\":{\"type\":\"object\"," ABOUT_REQUIRED ",\"as_of\",\"now\",\"prior_mdb\",\"sum_mdb\",\"lines\"],\"properties\":{" ABOUT
+	",\"rule\":{\"type\":\"string\",\"description\":\"The text rule that it meets.\"},"
+	"\"as_of\":{\"type\":\"string\",\"format\":\"date-time\"},\"now\":" COUNT ",\"prior_mdb\":" INTEGER ",\"sum_mdb\":" INTEGER ","
+	"\"groups\":" COUNT ",\"claims\":" COUNT ",\"lines\":{\"type\":\"array\",\"description\":\"Strongest first.\",\"items\":" REF("Line")
+	"}}},"
+	"\"Line\":{\"type\":\"object\",\"description\":\"One claim and what it adds, in millidecibans.\",\"required\":[\"source\","
+	"\"mdb\",\"counts\",\"fate\"],\"properties\":{\"source\":" TEXT ",\"group\":" TEXT ",\"weight_db\":" COUNT ",\"lane\":" COUNT ","
+	"\"stance\":" TEXT ",\"category\":" REF("Category") ",\"confidence\":" COUNT ",\"seen\":" COUNT ",\"age_s\":" COUNT ","
+	"\"lifetime_d\":" COUNT ",\"speed_x10\":" COUNT ",\"decay_1024\":" COUNT ",\"mdb\":" INTEGER ",\"counts\":{\"type\":"
+	"\"boolean\"},\"fate\":" TEXT ",\"key\":" TEXT ",\"match\":" TEXT ",\"entry\":" COUNT ",\"until\":" COUNT "}},"
 	"\"Health\":{\"type\":\"object\",\"required\":[\"status\",\"version\"],\"properties\":{\"status\":{\"const\":\"ok\"},"
 	"\"version\":{\"type\":\"string\"},\"keys\":" COUNT ",\"claims\":" COUNT ",\"levels\":" COUNT ",\"last_entry\":" COUNT ","
 	"\"uptime_s\":" COUNT "}},"

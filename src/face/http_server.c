@@ -22,7 +22,6 @@ const struct table_view *http_table_enter(struct http_server *s)
 void http_table_leave(struct http_server *s)
 {
 	table_leave(s->table);
-	table_quiescent();
 }
 
 static void refuse(const struct http_server *s, const struct http_request *q, struct http_answer *a)
