@@ -50,16 +50,15 @@ static enum err code_of(int rc, int os)
 	return ERR_IO;
 }
 
-/* Say what SQLite answered.  Only its I/O errors come with an errno of their own. */
+/* Say what SQLite answered.  Its I/O errors come with an errno, which sqlite3_system_errno() does not have when it was the
+ * COMMIT that failed: so callers clear errno before they call SQLite. */
 static enum err fail(const struct db *d, int rc, struct fault *f)
 {
-	int kind = rc & 0xff;
+	int kind = rc & 0xff, os = kind == SQLITE_IOERR || kind == SQLITE_CANTOPEN ? errno : 0;
 	if (kind == SQLITE_NOMEM) {
 		fprintf(stderr, "sipar: out of memory in SQLite (\"%s\")\n", d->path);
 		abort();
 	}
-	bool has_errno = kind == SQLITE_IOERR || kind == SQLITE_CANTOPEN;
-	int os = has_errno ? sqlite3_system_errno(d->handle) : 0;
 	const char *why = d->handle ? sqlite3_errmsg(d->handle) : sqlite3_errstr(rc);
 	if (os)
 		return fault_set(f, code_of(rc, os), "\"%s\": %s (%s)", d->path, why, strerror(os));
@@ -81,6 +80,7 @@ enum err db_open(const char *path, enum db_access access, struct db **ret_db, st
 	int64_t ignored;
 	enum err e = OK;
 	d->path = mem_strdup(path);
+	errno = 0;
 	int rc = sqlite3_open_v2(path, &d->handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 	if (rc != SQLITE_OK) {
 		e = fail(d, rc, f);
@@ -133,6 +133,7 @@ void db_close(struct db *d)
 
 enum err db_exec(struct db *d, const char *sql, struct fault *f)
 {
+	errno = 0;
 	int rc = sqlite3_exec(d->handle, sql, NULL, NULL, NULL);
 	return rc == SQLITE_OK ? OK : fail(d, rc, f);
 }
@@ -176,7 +177,9 @@ unsigned db_log_pages(const struct db *d)
 
 enum err db_checkpoint(struct db *d, struct fault *f)
 {
-	int pages, copied, rc = sqlite3_wal_checkpoint_v2(d->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
+	int pages, copied;
+	errno = 0;
+	int rc = sqlite3_wal_checkpoint_v2(d->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
 	if (rc != SQLITE_OK)
 		return fail(d, rc, f);
 	if (pages == copied)
@@ -187,6 +190,7 @@ enum err db_checkpoint(struct db *d, struct fault *f)
 enum err db_query(struct db *d, const char *sql, struct query **ret_query, struct fault *f)
 {
 	sqlite3_stmt *stmt;
+	errno = 0;
 	int rc = sqlite3_prepare_v3(d->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL);
 	if (rc != SQLITE_OK)
 		return fail(d, rc, f);
@@ -231,6 +235,7 @@ void query_set_text(struct query *q, int place, const char *value)
 
 enum err query_step(struct query *q, bool *ret_row, struct fault *f)
 {
+	errno = 0;
 	int rc = q->bound != SQLITE_OK ? q->bound : sqlite3_step(q->stmt);
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
 		return fail(q->db, rc, f);
