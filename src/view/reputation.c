@@ -37,7 +37,7 @@ static struct span text_of(const struct observable *o, struct buf *scratch)
 
 static bool meets_rule(const struct question *q, const struct observable *o, struct rule_hit *ret_hit)
 {
-	if (LIKELY(!(rules_kinds(q->meaning->rules) & protect_kinds(o->kind))))
+	if (LIKELY(!q->meaning || !(rules_kinds(q->meaning->rules) & protect_kinds(o->kind))))
 		return false;
 	struct buf scratch = { 0 };
 	bool hit = rules_match(q->meaning->rules, q->meaning->sources, q->clear, o->kind, text_of(o, &scratch), ret_hit);
@@ -78,7 +78,13 @@ static void conclude(const struct question *q, const char *special, struct reput
 static void answer(const struct question *q, const struct table_hits *h, unsigned n, const char *special, struct reputation *r,
 		   struct score_line *lines, unsigned *n_lines)
 {
-	score_hits(h, n, q->meaning->sources, q->clear, q->obs->kind, q->now_s, &r->verdict, lines, n_lines);
+	if (LIKELY(q->meaning)) {
+		score_hits(h, n, q->meaning->sources, q->clear, q->obs->kind, q->now_s, &r->verdict, lines, n_lines);
+	} else { /* nothing was published yet */
+		r->verdict = (struct verdict){ 0 };
+		if (lines)
+			*n_lines = 0;
+	}
 	conclude(q, special, r);
 }
 

@@ -39,12 +39,12 @@ static void put_categories(struct buf *out, const struct verdict *v)
 	buf_putc(out, ']');
 }
 
-static void put_sources(struct buf *out, const struct verdict *v, const struct source_set *sources)
+static void put_sources(struct buf *out, const struct verdict *v, const struct meaning *m)
 {
 	buf_puts(out, "\"sources\":[");
 	for (unsigned i = 0; i < v->n_sources && i < COUNT_OF(v->sources); i++) {
 		buf_puts(out, i ? "," : "");
-		json_put_string(out, span_str(source_get(sources, v->sources[i])->name));
+		json_put_string(out, span_str(source_get(m->sources, v->sources[i])->name));
 	}
 	buf_putc(out, ']');
 }
@@ -59,7 +59,7 @@ static void put_answer(const struct reputation *r, const struct observable *o, c
 	buf_printf(out, ",\"listed\":%s,\"score\":%u,", v->listed ? "true" : "false", v->score);
 	put_categories(out, v);
 	buf_putc(out, ',');
-	put_sources(out, v, m->sources);
+	put_sources(out, v, m);
 	if (r->protected_by) {
 		buf_putc(out, ',');
 		put_text(out, "protected_by", r->protected_by);
