@@ -21,6 +21,7 @@ enum {
 	IDLE_S = 30,
 	BODIES_MAX = 16,      /* times body_max, for all bodies at once */
 	PIECE = 32 << 10,
+	DRAIN_TIMES = 4,      /* of a body that is refused, this many times body_max are read */
 	DRAIN_MS = 5000,
 	CONTENT_TOO_LARGE = 413, /* its name differs between versions of the library */
 };
@@ -169,20 +170,23 @@ static enum MHD_Result ask(struct exchange *x)
 	return result;
 }
 
-/* The header is read.  Is a body to come, and is it one that can be refused at once? */
+/* The header is read.  Only a client that waits for leave to send its body (RFC 9110 §10.1.1) is refused now: another would lose the
+ * answer when the connection is closed under what it is sending, so its body is read on, unless that is no end of octets. */
 static enum MHD_Result begin(struct exchange *x)
 {
 	struct http_request *q = &x->request;
 	const char *length = http_request_header(q, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	size_t max = x->httpd->options.body_max;
 	uint64_t n = 0;
 	if (length && num_parse_u64(span_str(length), UINT64_MAX, &n) == ERR_RANGE)
 		n = UINT64_MAX;
-	if (!n && !http_request_header(q, MHD_HTTP_HEADER_TRANSFER_ENCODING))
-		return MHD_YES;
-	if (n > x->httpd->options.body_max && !q->refusal)
+	if (n > max && !q->refusal)
 		q->refusal = CONTENT_TOO_LARGE;
+	bool waits = http_request_header(q, MHD_HTTP_HEADER_EXPECT) != NULL;
 	if (strcmp(q->method, MHD_HTTP_METHOD_POST) && strcmp(q->method, MHD_HTTP_METHOD_PUT))
 		return MHD_YES; /* of other methods the library reads the body in any case */
+	if (!waits && n / DRAIN_TIMES <= max)
+		return MHD_YES;
 	q->incomplete = true;
 	enum MHD_Result result = ask(x);
 	q->incomplete = false;
@@ -210,7 +214,7 @@ static enum MHD_Result collect(struct exchange *x, const char *data, size_t n)
 	buf_release(&q->body);
 	atomic_fetch_sub_explicit(&h->body_octets, x->body_octets, memory_order_relaxed);
 	x->body_octets = 0;
-	return x->received / 4 > max ? MHD_NO : MHD_YES;
+	return x->received / DRAIN_TIMES > max ? MHD_NO : MHD_YES;
 }
 
 static enum MHD_Result respond(void *cls, struct MHD_Connection *connection, const char *url, const char *method,

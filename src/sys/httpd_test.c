@@ -141,10 +141,28 @@ static void bodies(void **state)
 	expect(h, "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" TAIL "3\r\n123\r\n2\r\n45\r\n0\r\n\r\n", "HTTP/1.1 200",
 	       "POST 0 / 5 none");
 	expect(h, "GET / HTTP/1.1\r\nContent-Length: 5\r\n" TAIL "12345", "HTTP/1.1 200", "GET 0 / 5 none");
-	expect(h, "POST /refuse HTTP/1.1\r\nContent-Length: 5\r\n" TAIL, "HTTP/1.1 200", "POST 1 /refuse 0 none");
-	expect(h, "POST / HTTP/1.1\r\nContent-Length: 100001\r\n" TAIL, "HTTP/1.1 413", "POST 1 / 0 none");
+	expect(h, "POST /refuse HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n" TAIL, "HTTP/1.1 200", "POST 1 /refuse 0 none");
+	expect(h, "POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n" TAIL "12345", "HTTP/1.1 200", "POST 0 / 5 none");
+	expect(h, "POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 100001\r\n" TAIL, "HTTP/1.1 413", "POST 1 / 0 none");
+	expect(h, "POST / HTTP/1.1\r\nContent-Length: 500000\r\n" TAIL, "HTTP/1.1 413", "POST 1 / 0 none");
 	expect(h, "POST / HTTP/1.1\r\nContent-Length: 99999999999999999999999999\r\n" TAIL, "HTTP/1.1 4", "");
 	expect(h, "POST / HTTP/1.1\r\nContent-Length: -5\r\n" TAIL "12345", "HTTP/1.1 400", "");
+	httpd_close(h);
+}
+
+/* Who sends without asking gets the answer too, behind the body. */
+static void large_body(void **state)
+{
+	static const char head[] = "POST / HTTP/1.1\r\nContent-Length: 300000\r\n" TAIL;
+	static char body[300000];
+	struct httpd *h = start(1);
+	int fd = dial(httpd_port(h));
+	tell(fd, head, sizeof(head) - 1);
+	tell(fd, body, sizeof(body));
+	char *answer = hear(fd);
+	if (!strstr(answer, "HTTP/1.1 413") || !strstr(answer, "POST 0 / 0 none"))
+		fail_msg("%.200s", answer);
+	free(answer);
 	httpd_close(h);
 }
 
@@ -249,7 +267,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(target_is_as_sent), cmocka_unit_test(fields_of_answers), cmocka_unit_test(bodies),
-		cmocka_unit_test(endless_body), cmocka_unit_test(long_targets), cmocka_unit_test(answers_in_pieces),
+		cmocka_unit_test(large_body), cmocka_unit_test(endless_body), cmocka_unit_test(long_targets), cmocka_unit_test(answers_in_pieces),
 		cmocka_unit_test(close_waits_for_answers), cmocka_unit_test(addresses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
