@@ -32,11 +32,17 @@ static inline uint32_t claim_import(const struct claim *c)
 	return c->entry - c->back;
 }
 
-/** Two claims on one key say the same thing again when source, lane, category, stance and what they cover are equal ... */
+/** What a claim says, as a number: source, lane, category, stance and what it covers.  Claims on a key are kept in this order. */
+static inline uint64_t claim_says(const struct claim *c)
+{
+	return (uint64_t)c->source << 32 | (uint64_t)c->lane << 24 | (uint64_t)c->category << 16 | (uint64_t)c->stance << 8 |
+	       (c->flags & (CLAIM_PART | CLAIM_WILDCARD | CLAIM_EXACT));
+}
+
+/** Two claims on one key say the same thing again ... */
 static inline bool claim_same(const struct claim *a, const struct claim *b)
 {
-	return a->source == b->source && a->lane == b->lane && a->category == b->category && a->stance == b->stance &&
-	       ((a->flags ^ b->flags) & (CLAIM_PART | CLAIM_WILDCARD | CLAIM_EXACT)) == 0;
+	return claim_says(a) == claim_says(b);
 }
 
 /** ... and then the one from the later import stays; in one import the later seen, the surer, the later entry. */

@@ -110,7 +110,7 @@ struct image *image_empty(struct siphash_seed seed)
 	m->index = m->owned[IMAGE_INDEX] = mem_zalloc(sizeof(struct image_entry));
 	m->directory = m->owned[IMAGE_DIRECTORY] = mem_zalloc(2 * sizeof(struct image_slot));
 	m->records = m->owned[IMAGE_RECORDS] = mem_zalloc(4);
-	m->header.octets = sizeof(struct image_header) + sizeof(struct image_entry) + 2 * sizeof(struct image_slot);
+	m->header.octets = sizeof(struct image_header) + 2 * IMAGE_ALIGN;
 	image_ready(m);
 	return m;
 }

@@ -72,7 +72,7 @@ static bool parse(struct span text, struct manifest *m)
 	memcpy(&m->seed.k1, seed + 8, 8);
 	for (m->n = 0; field(&text, "image", &v); m->n++) {
 		size_t blank = span_find(v, ' ');
-		if (m->n == TABLE_LEVELS_MAX || num_parse_u64(span_head(v, blank), UINT64_MAX, &m->level[m->n].number) ||
+		if (m->n == MANIFEST_LEVELS_MAX || num_parse_u64(span_head(v, blank), UINT64_MAX, &m->level[m->n].number) ||
 		    num_parse_u64(span_from(v, blank + 1), UINT64_MAX, &m->level[m->n].octets))
 			return false;
 	}

@@ -11,14 +11,16 @@
 #define TABLE_MANIFEST_H
 
 #include "base/err.h"
-#include "table/table.h"
+#include "base/siphash.h"
+
+enum { MANIFEST_LEVELS_MAX = 12 };
 
 struct manifest {
 	struct siphash_seed seed;
 	uint64_t folded;
 	uint64_t next; /**< number of the next image file */
 	unsigned n;
-	struct { uint64_t number, octets; } level[TABLE_LEVELS_MAX];
+	struct { uint64_t number, octets; } level[MANIFEST_LEVELS_MAX];
 };
 
 /** @return OK; ERR_NOTFOUND: there is none; ERR_CORRUPT; ERR_UNSUPPORTED: a newer version; ERR_IO. */

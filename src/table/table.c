@@ -26,6 +26,8 @@ enum {
 	IN_MEMORY_MAX = 4 << 20, /* octets of images whose merge stays in memory */
 };
 
+_Static_assert((int)TABLE_LEVELS_MAX == (int)MANIFEST_LEVELS_MAX, "the manifest lists every level");
+
 struct level {
 	struct image *image;
 	uint64_t file; /* number of its file; 0: none yet */
