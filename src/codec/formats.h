@@ -1,0 +1,13 @@
+/* The formats, one file each; feed_formats[] in feed.c is their list. */
+#ifndef CODEC_FORMATS_H
+#define CODEC_FORMATS_H
+
+#include "codec/feed.h"
+
+extern const struct feed_format feed_lines, feed_netset, feed_hosts, feed_csv, feed_abusech, feed_rpz, feed_adblock, feed_dnsmasq,
+	feed_unbound, feed_bindzones;
+
+/* Of JSON. */
+extern const struct feed_format feed_stix, feed_misp, feed_misp_manifest, feed_warninglist, feed_jsonl;
+
+#endif
