@@ -189,6 +189,8 @@ static enum err check_port(struct span s, struct fault *f)
 static enum err parse_endpoint(struct span s, uint8_t *store, struct observable *ret_obs, struct fault *f)
 {
 	size_t colon = span_find(s, ':'), close = span_find(s, ']');
+	if (span_find(s, ' ') < s.n)
+		return fault_set(f, ERR_SYNTAX, "a blank is inside");
 	if (s.n && s.p[0] == '[') {
 		struct span rest = span_from(s, close + 1);
 		if (close == s.n || (rest.n && rest.p[0] != ':'))
@@ -231,16 +233,19 @@ static enum err parse_url(struct span s, uint8_t *store, struct observable *ret_
 	return OK;
 }
 
-/* Behind "tcp://" or "udp://" there is an endpoint, unless there is a path too. */
+/* A URL; but "tcp://" and "udp://" with nothing behind the port only say where, which is an endpoint. */
 static enum err parse_with_scheme(struct span s, size_t scheme, uint8_t *store, struct observable *ret_obs, struct fault *f)
 {
-	struct span name = span_head(s, scheme), rest = span_from(s, scheme + 3);
-	if (rest.n && rest.p[rest.n - 1] == '/')
-		rest.n--;
-	if ((span_ieq(name, SPAN_LIT("tcp")) || span_ieq(name, SPAN_LIT("udp"))) && span_find(rest, '/') == rest.n &&
-	    span_find(rest, '?') == rest.n)
-		return parse_endpoint(rest, store, ret_obs, f);
-	return parse_url(s, store, ret_obs, f);
+	struct span name = span_head(s, scheme);
+	struct observable o;
+	enum err e = parse_url(s, store, &o, f);
+	if (e)
+		return e;
+	struct span rest = span_from(span_of(store, o.n), scheme + 3);
+	if ((span_ieq(name, SPAN_LIT("tcp")) || span_ieq(name, SPAN_LIT("udp"))) && span_find(rest, '/') == rest.n - 1)
+		return parse_endpoint(span_head(rest, rest.n - 1), store, ret_obs, f);
+	*ret_obs = o;
+	return OK;
 }
 
 static enum err parse_email(struct span s, uint8_t *store, struct observable *ret_obs, struct fault *f)

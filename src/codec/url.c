@@ -182,6 +182,8 @@ static enum err put_host(struct text *t, const struct parts *u, struct fault *f)
 {
 	uint8_t raw[HOST_RAW_MAX], name[DOMAIN_MAX];
 	size_t n = 0, name_n;
+	if (u->host.n == 0 && u->bare)
+		return fault_set(f, ERR_SYNTAX, "a path alone does not say on which host");
 	if (u->host.n == 0)
 		return u->special || u->port.n ? fault_set(f, ERR_SYNTAX, "a URL has no host") : OK;
 	if (u->host.n > HOST_RAW_MAX)
