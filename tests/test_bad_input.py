@@ -47,7 +47,8 @@ def test_a_line_of_100_mb(node, tmp_path):
         assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 400 * 1024
 
 
-@pytest.mark.parametrize("text", [b"[" * 10000, b"[" * 10000 + b"]" * 10000, b'{"type":"bundle","objects":[' + b'{"a":' * 10000 + b"1" + b"}" * 10000 + b"]}"])
+@pytest.mark.parametrize("text", [b"[" * 10000, b"[" * 10000 + b"]" * 10000, b'{"type":"bundle","objects":[' + b'{"a":' * 10000 + b"1" + b"}" * 10000 + b"]}"],
+                         ids=["open arrays", "closed arrays", "objects in a bundle"])
 def test_deep_json(node, text):
     done = node.run("import", "--json", "--format", "stix", "--source", "deep", "-", stdin=text, code=None)
     assert done.returncode in (0, 1, 2) and "standard input" in done.err

@@ -11,7 +11,7 @@
 struct source_options {
 	const char *dir, *group, *category, *type;
 	uint64_t weight, confidence, lifetime, speed;
-	bool json, all;
+	bool json, all, snapshot, event;
 };
 
 #define OPTION_ROWS(o)                                                                                                 \
@@ -26,6 +26,8 @@ struct source_options {
 		  &(o)->confidence, 100 },                                                                                     \
 		{ 't', "type", "TYPE", "snapshot (an import is all it says; default) or event (each claim stands)",            \
 		  OPTION_TEXT, &(o)->type, 0 },                                                                                \
+		{ 0, "snapshot", NULL, "the same as --type snapshot", OPTION_FLAG, &(o)->snapshot, 0 },                        \
+		{ 0, "event", NULL, "the same as --type event", OPTION_FLAG, &(o)->event, 0 },                                 \
 		{ 0, "lifetime", "DAYS", "decay: days until a claim is at its floor (0: by category)", OPTION_NUMBER,          \
 		  &(o)->lifetime, 36500 },                                                                                     \
 		{ 0, "decay-speed", "N", "decay: speed times 10 (3, 5, 10, 15, 20 or 30; 0: by category)", OPTION_NUMBER,      \
@@ -95,11 +97,12 @@ static enum err to_change(const struct source_options *o, struct source_change *
 		if ((c->category = category_find(span_str(o->category))) == CAT_COUNT)
 			return fault_set(f, ERR_USAGE, "there is no category \"%s\"; \"sipar source --help\" lists them", o->category);
 	}
-	if (o->type) {
+	const char *type = o->type ? o->type : o->snapshot ? "snapshot" : o->event ? "event" : NULL;
+	if (type || c->op == SOURCE_ADD) {
 		c->has_snapshot = true;
-		c->snapshot = strcmp(o->type, "snapshot") == 0;
-		if (!c->snapshot && strcmp(o->type, "event") != 0)
-			return fault_set(f, ERR_USAGE, "--type \"%s\" is neither snapshot nor event", o->type);
+		c->snapshot = !type || strcmp(type, "snapshot") == 0;
+		if (!c->snapshot && strcmp(type, "event") != 0)
+			return fault_set(f, ERR_USAGE, "--type \"%s\" is neither snapshot nor event", type);
 	}
 	return OK;
 }

@@ -93,6 +93,7 @@ struct feed_format {
 	/** How sure this format is of a stream that begins with `head` (64 KiB, or all of it when `whole`): 0 no, 100 certain.
 	 *  `filename` (may be NULL) is a hint only.  Ties go to the earlier row. */
 	int (*sniff)(struct span head, bool whole, const char *filename);
+	bool adds;                /**< files of it add to what their source said (reports); false: each is all of it (lists) */
 	size_t state_size;        /**< octets of state: plain data, no pointers out, so copying it is legal */
 	void (*start)(void *state, const struct feed_options *o);
 	/** Consume whole records of `in`; with `last`, all of it (an unfinished record is rejected).

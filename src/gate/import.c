@@ -45,7 +45,7 @@ struct import {
 	void *ctx;
 	struct lane lane;
 	struct intake intake;
-	bool snapshot;
+	bool has_source, snapshot;
 	int64_t time_ms;
 	uint64_t first;               /* number of the first piece; 0: none yet */
 	struct slot slot[SLOTS];
@@ -66,20 +66,33 @@ struct import {
 
 /* ---- beginning ---- */
 
-static enum err find_or_add_source(struct import *i, struct fault *f)
+static bool find_source(struct import *i)
 {
-	struct span name = span_str(i->o.source);
 	struct fold *fold = node_write_begin(i->node);
-	const struct source *s = source_find(fold_sources(fold), name);
+	const struct source *s = source_find(fold_sources(fold), span_str(i->o.source));
 	bool known = s && !s->removed;
-	if (known)
-		i->intake.source = s->number, i->snapshot = s->snapshot;
+	if (known) {
+		i->intake.source = s->number;
+		i->snapshot = s->snapshot;
+	}
 	node_write_end(i->node);
-	if (known)
+	return i->has_source = known;
+}
+
+/* A new source is a snapshot or gives events by what its first file is. */
+static enum err ensure_source(struct import *i, const struct feed_format *format, struct fault *f)
+{
+	if (i->has_source || find_source(i))
 		return OK;
-	struct source_change add = { .op = SOURCE_ADD, .name = name };
+	struct source_change add = {
+		.op = SOURCE_ADD, .name = span_str(i->o.source), .has_snapshot = true, .snapshot = !(format && format->adds),
+	};
 	enum err e = node_source_change(i->node, &add, f);
-	return e == OK || e == ERR_EXISTS ? find_or_add_source(i, f) : e;
+	if (e == ERR_EXISTS) /* another import has added it meanwhile */
+		e = OK;
+	if (e == OK && !find_source(i))
+		e = fault_set(f, ERR_NOTFOUND, "source \"%s\" was removed while the import began", i->o.source);
+	return e;
 }
 
 enum err import_begin(struct node *n, const struct import_options *o, import_complaint *complain, import_progress *progress,
@@ -94,7 +107,7 @@ enum err import_begin(struct node *n, const struct import_options *o, import_com
 	else if (ledger_lane_find(node_ledger(n), CLEARANCE_ALL, lane, &i->lane))
 		e = fault_set(f, ERR_NOTFOUND, "there is no lane \"%s\"", lane);
 	else
-		e = find_or_add_source(i, f);
+		e = OK;
 	if (e) {
 		free(i);
 		return e;
@@ -102,6 +115,7 @@ enum err import_begin(struct node *n, const struct import_options *o, import_com
 	i->intake.batch = batch_new(table_seed(node_table(n)), table_dir(node_table(n)), BATCH_OCTETS);
 	i->intake.lane = i->lane.number;
 	i->intake.time_s = (uint32_t)(i->time_ms / 1000);
+	(void)find_source(i);
 	*ret_import = i;
 	return OK;
 }
@@ -347,6 +361,8 @@ enum err import_stream(struct import *i, struct input *in, const char *name, str
 	if (!st.format)
 		return fault_set(f, ERR_UNSUPPORTED, "%s: the format is not recognised; name it with --format (see \"sipar formats\")",
 				 name);
+	if ((e = ensure_source(i, st.format, f)) != OK)
+		return e;
 	st.parser = feed_parser_new(st.format, &st.options);
 	e = run_stream(i, &st, s, f);
 	feed_parser_free(st.parser);
@@ -382,8 +398,8 @@ static enum err tell_end(struct import *i, uint64_t *ret_number, struct fault *f
 
 enum err import_finish(struct import *i, struct import_counts *ret_counts, struct fault *f)
 {
+	enum err e = ensure_source(i, NULL, f);
 	struct ended_import end = { .source = i->intake.source, .snapshot = i->snapshot, .time_ms = i->time_ms };
-	enum err e = OK;
 	for (unsigned k = 1; k <= SLOTS && e == OK; k++) /* oldest first */
 		e = wait_slot(i, &i->slot[(i->at + k) % SLOTS], f);
 	if (e == OK && batch_count(i->intake.batch))

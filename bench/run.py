@@ -1,0 +1,226 @@
+#!/usr/bin/python3
+"""Measures what bench/RESULTS.md reports.  Each figure is a median of several runs and stands beside a limit or a peer measured in the
+same run.  bench/run.py [NAME...]: import, memory, stix, check, start, data, table, ledger, dns, score."""
+import json
+import os
+import pathlib
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build-release"
+SIPAR = str(BUILD / "sipar")
+DATA = pathlib.Path(os.environ.get("SIPAR_DATA", ROOT.parent / "shared" / "data"))
+RUNS = 5
+
+
+def timed(command, stdin=None):
+    """(seconds, peak KiB, output) of a whole process."""
+    begin = time.monotonic()
+    process = subprocess.Popen(["/usr/bin/env", *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                               stdin=open(stdin, "rb") if stdin else subprocess.DEVNULL)
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return time.monotonic() - begin, usage.ru_maxrss, output.decode("utf-8", "replace")
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def fresh(base):
+    node = pathlib.Path(tempfile.mkdtemp(dir=base)) / "node"
+    subprocess.run([SIPAR, "init", "-d", str(node)], check=True, capture_output=True)
+    return node
+
+
+def sipar(node, verb, *args, **kw):
+    return timed([SIPAR, verb, "-d", str(node), *map(str, args)], **kw)
+
+
+def real_lines():
+    """All plain addresses, prefixes and domains of the real block lists, shuffled; topped up with made ones to a million."""
+    values = set()
+    for folder in ("blocklists/ipsum", "blocklists/x4bnet-vpn", "blocklists/urlhaus-filter-2025-07-19", "blocklists/maltrail", "dga"):
+        for path in sorted((DATA / folder).rglob("*")) if DATA.exists() else []:
+            if path.is_file() and (".txt" in path.name):
+                text = subprocess.run(["zstdcat", "-f", str(path)], capture_output=True).stdout.decode("utf-8", "replace")
+                values.update(w[0] for w in (line.split() for line in text.splitlines()) if w and w[0][0].isalnum() and "." in w[0])
+    values = sorted(values)
+    r = random.Random(1)
+    r.shuffle(values)
+    real = len(values)
+    while len(values) < 1000000:
+        values.append(f"{r.randrange(1 << 40):x}.{r.choice(('example', 'test.example', 'bad.example'))}" if len(values) % 2
+                      else f"{r.randrange(1, 224)}.{r.randrange(256)}.{r.randrange(256)}.{r.randrange(1, 255)}")
+    return values[:1000000], min(real, 1000000)
+
+
+def write_list(base, values, name="list.txt"):
+    path = pathlib.Path(base) / name
+    path.write_text("\n".join(values) + "\n")
+    return path
+
+
+def bench_import(base):
+    values, real = real_lines()
+    path = write_list(base, values)
+    rates, zstds = [], []
+    for _ in range(RUNS):
+        node = fresh(base)
+        seconds, peak, out = sipar(node, "import", "--json", "-q", "--source", "list", path)
+        counts = json.loads(out)
+        assert counts["read"] == len(values)
+        assert sipar(node, "check", "-q", values[0])[0] is not None
+        zstds.append(timed(["sh", "-c", f"zstd -1 -q -f {path} -o {base}/packed.zst && sync {base}/packed.zst"])[0])
+        rates.append(len(values) / seconds)
+        shutil.rmtree(node.parent)
+    say(f"import, plain list: {median(rates) / 1e6:.2f} M lines/s (1,000,000 lines, {real} of them real; whole process, durable and "
+        f"answering; peak {peak / 1024:.0f} MiB); {len(values) / median(rates) / median(zstds):.1f} times the time of zstd -1 and fsync of the file")
+
+
+def bench_memory(base):
+    r = random.Random(2)
+    peaks = []
+    for millions in (1, 4, 16):
+        path = pathlib.Path(base) / f"{millions}m.txt"
+        with open(path, "w") as f:
+            for _ in range(millions * 10):
+                f.writelines(f"{r.randrange(1 << 44):x}.example\n" for _ in range(100000))
+        node = fresh(base)
+        seconds, peak, out = sipar(node, "import", "--json", "-q", "--source", "list", path)
+        counts = json.loads(out)
+        assert counts["accepted"] + counts["duplicate"] == millions * 1000000
+        peaks.append(f"{millions} M lines: {peak / 1024:.0f} MiB, {millions / seconds:.2f} M lines/s")
+        shutil.rmtree(node.parent)
+        path.unlink()
+    say("import, peak memory: " + "; ".join(peaks))
+
+
+def bench_stix(base):
+    objects = []
+    for i in range(200000):
+        value = f"[domain-name:value = 'host{i}.bad{i % 977}.example']" if i % 2 else f"[file:hashes.'SHA-256' = '{i:064x}']"
+        objects.append('{"type":"indicator","spec_version":"2.1","id":"indicator--00000000-0000-4000-8000-%012x","created_by_ref":'
+                       '"identity--f431f809-377b-45e0-aa1c-6a4751cae5ff","created":"2026-05-01T08:17:27.000Z","modified":'
+                       '"2026-05-01T08:17:27.000Z","name":"Indicator %d of a synthetic bundle","description":"%s","indicator_types":'
+                       '["malicious-activity"],"pattern":"%s","pattern_type":"stix","valid_from":"2026-05-01T08:17:27Z",'
+                       '"confidence":75,"labels":["phishing"]}' % (i, i, "made for measuring " * 12, value))
+    path = pathlib.Path(base) / "bundle.json"
+    path.write_text('{"type":"bundle","id":"bundle--00000000-0000-4000-8000-000000000000","objects":[' + ",\n".join(objects) + "]}")
+    rates, peers = [], []
+    for _ in range(RUNS):
+        node = fresh(base)
+        seconds, peak, out = sipar(node, "import", "--json", "-q", "--source", "stix", path)
+        assert json.loads(out)["accepted"] == len(objects), out
+        rates.append(len(objects) / seconds)
+        peers.append(timed(["/usr/bin/python3", "-c", f"import json; json.load(open('{path}'))"])[0])
+        shutil.rmtree(node.parent)
+    say(f"import, STIX bundle: {median(rates):,.0f} objects/s ({path.stat().st_size / 1e6:.0f} MB, {len(objects)} indicators; peak "
+        f"{peak / 1024:.0f} MiB); {len(objects) / median(rates) / median(peers):.2f} times the time in which Python only parses the JSON")
+
+
+def bench_check(base):
+    values, _ = real_lines()
+    node = fresh(base)
+    sipar(node, "import", "-q", "--source", "list", write_list(base, values[:700000]))
+    r = random.Random(3)
+    asked = [values[r.randrange(700000)] if i % 2 else f"{r.randrange(1, 224)}.{r.randrange(256)}.{r.randrange(256)}.{r.randrange(256)}"
+             for i in range(1000000)]
+    path = write_list(base, asked, "asked.txt")
+    one = write_list(base, asked[:1], "one.txt")
+    times, starts, cats = [], [], []
+    for _ in range(RUNS):
+        seconds, peak, out = sipar(node, "check", stdin=path)
+        assert out.count("\n") == 1000000
+        times.append(seconds)
+        starts.append(sipar(node, "check", stdin=one)[0])
+        cats.append(timed(["sort", "-S", "1G", str(path)])[0])
+    say(f"check, 1 M values from a file: {median(times) - median(starts):.2f} s beyond a start-up of {median(starts) * 1000:.0f} ms (peak "
+        f"{peak / 1024:.0f} MiB); {(median(times) - median(starts)) / median(cats):.2f} times sort(1) of the same file")
+
+
+def rss_kib(pid):
+    fields = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
+    return int(fields["VmRSS"].split()[0])
+
+
+def serve(node):
+    begin = time.monotonic()
+    process = subprocess.Popen([SIPAR, "serve", "-d", str(node), "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0", "--json"],
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    ready = json.loads(process.stdout.readline())
+    return process, ready, time.monotonic() - begin
+
+
+def bench_start(base):
+    values, _ = real_lines()
+    empty, node = fresh(base), fresh(base)
+    sipar(node, "import", "-q", "--source", "list", write_list(base, values))
+    starts, per, touched = [], [], []
+    for _ in range(RUNS):
+        process, _, _ = serve(empty)
+        nothing = rss_kib(process.pid)
+        process.terminate()
+        process.wait()
+        process, _, seconds = serve(node)
+        starts.append(seconds)
+        sipar(node, "check", "-q", stdin=write_list(base, values))
+        per.append((rss_kib(process.pid) - nothing) * 1024 / len(values))
+        process.terminate()
+        process.wait()
+    say(f"start with 1 M indicators: {median(starts) * 1000:.0f} ms to serving; resident {median(per):.0f} octets per indicator above an empty node, "
+        "after every one of them was looked up")
+
+
+def bench_data(base):
+    """Every real file alone: nothing may fail that the formats page does not explain (tests/test_real_data.py holds the counts)."""
+    if not DATA.exists():
+        return say("data: not here")
+    node = fresh(base)
+    seconds, peak, out = sipar(node, "import", "--json", "-q", "--source", "all", *(DATA / d for d in ("blocklists", "dga", "intel")))
+    counts = json.loads(out)
+    say(f"real data, blocklists + dga + intel in one import: {counts['read']:,} records, {counts['accepted']:,} accepted, {counts['rejected']:,} "
+        f"rejected, {seconds:.1f} s, peak {peak / 1024:.0f} MiB")
+
+
+def program(name, *args):
+    path = BUILD / "bench" / name
+    say(subprocess.run([str(path), *args], capture_output=True, text=True).stdout.rstrip() if path.exists() else f"{name}: not built")
+
+
+def bench_table(base):
+    program("table_bench")
+
+
+def bench_ledger(base):
+    program("ledger_bench", str(base))
+
+
+def bench_dns(base):
+    program("dns_bench")
+
+
+def bench_score(base):
+    program("score_bench")
+
+
+if __name__ == "__main__":
+    every = {name[6:]: function for name, function in list(globals().items()) if name.startswith("bench_")}
+    wanted = sys.argv[1:] or list(every)
+    for name in wanted:
+        if name not in every:
+            sys.exit(f"bench: there is no \"{name}\"; there are {', '.join(every)}")
+    with tempfile.TemporaryDirectory(dir=os.environ.get("SIPAR_BENCH_DIR", "/var/tmp")) as directory:
+        for name in wanted:
+            every[name](directory)
