@@ -110,9 +110,9 @@ static enum err load_tally(struct store *st, struct tally *ret_tally, struct fau
 static enum err prepare(struct store *st, struct fault *f)
 {
 	enum err e;
-	/* A long log that was needed once is cut back to what lies ahead of one checkpoint; its blocks are then written over
-	 * again and again, which is faster to sync than blocks that have to be allocated. */
-	if ((e = db_exec(st->db, "PRAGMA journal_size_limit = 134217728; PRAGMA cache_size = -16384", f)) ||
+	/* The log's file keeps its size from one checkpoint to the next: writing over blocks that it has is much faster to sync
+	 * than having new ones allocated.  Only what a large import needed once is given back. */
+	if ((e = db_exec(st->db, "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16384", f)) ||
 	    (e = db_query(st->db, "INSERT INTO lanes VALUES(?1, ?2, ?3, ?4)", &st->put_lane, f)) ||
 	    (e = db_query(st->db, "INSERT INTO entries VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
 			  &st->put_entry, f)))

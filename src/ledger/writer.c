@@ -25,7 +25,7 @@ enum {
 	BATCH = 256,               /* submissions in one commit, at most */
 	BATCH_OCTETS = 32 << 20,   /* reached by one more body at most */
 	FAILURES = 64,             /* ranges of failed numbers that are told apart */
-	LOG_LONG = 64 << 20,       /* octets of log from which it is moved at once, */
+	LOG_LONG = 16 << 20,       /* octets of log from which it is moved at once, */
 	LOG_SHORT = 256 << 10,     /* and below which it stays where it is */
 	IDLE_MS = 200,
 };

@@ -141,7 +141,7 @@ enum err db_exec(struct db *d, const char *sql, struct fault *f)
 enum err db_number(struct db *d, const char *sql, int64_t *ret_value, struct fault *f)
 {
 	struct query *q;
-	bool row;
+	bool row = false;
 	enum err e = db_query(d, sql, &q, f);
 	if (e)
 		return e;
