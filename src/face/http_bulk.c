@@ -1,6 +1,6 @@
-/* A lookup of many values.  They are read, looked up and answered in batches; what does not fit into the first piece of the answer
- * is made when the client has taken what went before, so that memory is bounded by the body, and a client with many values
- * does not hold up the others of its thread.  Each batch sees the table as it is then. */
+/* A lookup of many values.  They are read, looked up and answered in batches; what does not fit into the first piece of the
+ * answer is made when the client has taken what went before, so that memory is bounded by the body, and a client with many
+ * values does not hold up the others of its thread.  Each batch sees the table as it is then. */
 #include "base/clock.h"
 #include "codec/json.h"
 #include "face/http_parts.h"

@@ -29,7 +29,8 @@ static void refuse(const struct http_server *s, const struct http_request *q, st
 	char text[120];
 	switch (q->refusal) {
 	case 413:
-		snprintf(text, sizeof(text), "the body is larger than the %zu octets that are taken; send it in parts", s->options.body_max);
+		snprintf(text, sizeof(text), "the body is larger than the %zu octets that are taken; send it in parts",
+			 s->options.body_max);
 		break;
 	case 414:
 		snprintf(text, sizeof(text), "the request target is longer than %d octets", HTTP_TARGET_MAX);

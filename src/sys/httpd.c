@@ -140,7 +140,8 @@ static struct MHD_Response *response_new(struct http_answer *a)
 		if (!r)
 			stream_free(s);
 	} else {
-		r = MHD_create_response_from_buffer(a->body.n, a->body.p, a->body.n ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+		enum MHD_ResponseMemoryMode mode = a->body.n ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT;
+		r = MHD_create_response_from_buffer(a->body.n, a->body.p, mode);
 		if (!r || !a->body.n)
 			buf_release(&a->body);
 	}
@@ -170,8 +171,9 @@ static enum MHD_Result ask(struct exchange *x)
 	return result;
 }
 
-/* The header is read.  Only a client that waits for leave to send its body (RFC 9110 §10.1.1) is refused now: another would lose the
- * answer when the connection is closed under what it is sending, so its body is read on, unless that is no end of octets. */
+/* The header is read.  Only a client that waits for leave to send its body (RFC 9110 §10.1.1) is refused now: another would
+ * lose the answer when the connection is closed under what it is sending, so its body is read on, unless that is no end of
+ * octets. */
 static enum MHD_Result begin(struct exchange *x)
 {
 	struct http_request *q = &x->request;

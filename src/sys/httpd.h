@@ -19,7 +19,7 @@ enum {
 
 struct http_request {
 	const char *method;  /**< as sent: "GET", "HEAD", "POST", ... */
-	struct span target;  /**< as sent, without scheme and host: "/v1/lookup/http%3A%2F%2Fevil.example?a"; at most HTTP_TARGET_MAX */
+	struct span target;  /**< as sent, without scheme and host: "/v1/lookup/http%3A%2F%2Fevil.example?a" */
 	struct buf body;     /**< all of it; a handler that needs it longer takes it: copy the struct and zero this one */
 	/** A POST or PUT whose client waits for leave to send its body (Expect: 100-continue), or wants to send far too much: an
 	 *  answer now refuses it and closes the connection; none (status 0) has it read. */

@@ -166,6 +166,37 @@ static void large_body(void **state)
 	httpd_close(h);
 }
 
+/* Bodies of all connections together are bounded; who finishes makes room. */
+static void too_many_bodies(void **state)
+{
+	static const char head[] = "POST / HTTP/1.1\r\nContent-Length: 100000\r\n" TAIL;
+	static char body[BODY_MAX_TEST];
+	struct httpd *h = start(1);
+	int fd[16];
+	for (int i = 0; i < 16; i++) {
+		fd[i] = dial(httpd_port(h));
+		tell(fd[i], head, sizeof(head) - 1);
+		tell(fd[i], body, sizeof(body) - 1);
+	}
+	usleep(200000);
+	for (int last = 0; last < 2; last++) {
+		int more = dial(httpd_port(h));
+		tell(more, head, sizeof(head) - 1);
+		tell(more, body, sizeof(body));
+		char *answer = hear(more);
+		if (!strstr(answer, last ? "HTTP/1.1 200" : "HTTP/1.1 503"))
+			fail_msg("%.200s", answer);
+		free(answer);
+		for (int i = 0; i < 16 && !last; i++) {
+			tell(fd[i], body, 1);
+			answer = hear(fd[i]);
+			assert_non_null(strstr(answer, "HTTP/1.1 200"));
+			free(answer);
+		}
+	}
+	httpd_close(h);
+}
+
 /* A body whose length was not said is refused when it has come to an end, or cut off when it does not. */
 static void endless_body(void **state)
 {
@@ -267,7 +298,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(target_is_as_sent), cmocka_unit_test(fields_of_answers), cmocka_unit_test(bodies),
-		cmocka_unit_test(large_body), cmocka_unit_test(endless_body), cmocka_unit_test(long_targets), cmocka_unit_test(answers_in_pieces),
+		cmocka_unit_test(large_body), cmocka_unit_test(too_many_bodies),
+		cmocka_unit_test(endless_body), cmocka_unit_test(long_targets), cmocka_unit_test(answers_in_pieces),
 		cmocka_unit_test(close_waits_for_answers), cmocka_unit_test(addresses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
