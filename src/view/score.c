@@ -14,11 +14,13 @@
 #include "view/protect.h"
 #include "view/score_lines.h"
 
-/* Strongest claim for and against, by number of source or of group.  Few are searched in order, many by an index. */
+/* Strongest claim for and against, by number of source or of group.  Few are searched in order, when a filter of one word does not
+ * say that the number is new; many by an index. */
 enum { TALLY_FEW = 32 };
 
 struct tally {
 	unsigned n;
+	uint64_t filter; /* bit number % 64 of all that are there */
 	struct slot {
 		uint16_t number, plus, minus; /* at most SOURCE_WEIGHT_MAX * 1000 mdb */
 	} slot[SOURCES_MAX];
@@ -30,6 +32,7 @@ _Static_assert(SOURCE_WEIGHT_MAX * 1000 <= UINT16_MAX, "a slot holds the stronge
 static struct slot *tally_append(struct tally *t, uint16_t number)
 {
 	t->slot[t->n++] = (struct slot){ .number = number };
+	t->filter |= 1ULL << (number & 63);
 	if (t->n == TALLY_FEW + 1) {
 		memset(t->index, 0, sizeof(t->index));
 		for (unsigned i = 0; i < t->n; i++)
@@ -43,7 +46,9 @@ static struct slot *tally_append(struct tally *t, uint16_t number)
 static inline struct slot *tally_at(struct tally *t, uint16_t number, bool *ret_again)
 {
 	unsigned i = 0;
-	if (LIKELY(t->n <= TALLY_FEW))
+	if (!(t->filter >> (number & 63) & 1))
+		i = t->n;
+	else if (LIKELY(t->n <= TALLY_FEW))
 		while (i < t->n && t->slot[i].number != number)
 			i++;
 	else
@@ -118,27 +123,37 @@ static inline enum line_fate fate_alone(const struct ask *a, const struct table_
 	return UNLIKELY(a->host_guarded) && about_host(a, h) ? LINE_HOST : LINE_COUNTS;
 }
 
-/* Fill the numbers of a line.  Its source, claim, key and fate are set. */
-static inline void weigh(struct score_line *l, uint32_t now_s)
+/* The numbers of a claim on a key of `kind` that has the fate. */
+struct weight {
+	uint32_t age_s;
+	int32_t mdb;
+	uint16_t lifetime_d, speed_x10, decay;
+	uint8_t confidence, category;
+};
+
+static inline struct weight weigh(const struct claim *c, const struct source *s, uint8_t kind, enum line_fate fate, uint32_t now_s)
 {
-	const struct source *s = l->source;
-	bool guards = l->claim.stance == STANCE_PROTECTED || l->claim.stance == STANCE_KNOWN;
-	unsigned confidence = l->claim.confidence == CONFIDENCE_ABSENT ? s->confidence : l->claim.confidence;
-	l->confidence = guards ? 0 : confidence > 100 ? 100 : (uint8_t)confidence;
-	l->category = l->claim.category == CAT_UNKNOWN ? s->category : l->claim.category;
-	l->age_s = now_s > l->claim.seen ? now_s - l->claim.seen : 0;
-	if (s->lifetime_d == 0 || s->speed_x10 == 0)
-		score_lifetime(l->key.kind, l->category, &l->lifetime_d, &l->speed_x10);
-	if (s->lifetime_d)
-		l->lifetime_d = s->lifetime_d;
-	if (s->speed_x10)
-		l->speed_x10 = s->speed_x10;
-	l->decay_1024 = score_decay(l->age_s, l->lifetime_d, l->speed_x10);
-	l->mdb = 0;
-	if (l->fate == LINE_COUNTS) /* weight * 1000 * confidence * decay / (100 * 1024), reduced */
-		l->mdb = (int32_t)(s->weight_db * 10U * l->confidence * l->decay_1024 / 1024);
-	if (l->claim.stance == STANCE_FALSE_POSITIVE)
-		l->mdb = -l->mdb;
+	struct weight w;
+	bool guards = c->stance == STANCE_PROTECTED || c->stance == STANCE_KNOWN;
+	unsigned confidence = c->confidence == CONFIDENCE_ABSENT ? s->confidence : c->confidence;
+	w.confidence = guards ? 0 : confidence > 100 ? 100 : (uint8_t)confidence;
+	w.category = c->category == CAT_UNKNOWN ? s->category : c->category;
+	w.age_s = now_s > c->seen ? now_s - c->seen : 0;
+	w.lifetime_d = s->lifetime_d;
+	w.speed_x10 = s->speed_x10;
+	if (s->lifetime_d == 0 || s->speed_x10 == 0) {
+		uint16_t lifetime_d, speed_x10;
+		score_lifetime(kind, w.category, &lifetime_d, &speed_x10);
+		w.lifetime_d = s->lifetime_d ? s->lifetime_d : lifetime_d;
+		w.speed_x10 = s->speed_x10 ? s->speed_x10 : speed_x10;
+	}
+	w.decay = score_decay(w.age_s, w.lifetime_d, w.speed_x10);
+	w.mdb = 0;
+	if (fate == LINE_COUNTS) /* weight * 1000 * confidence * decay / (100 * 1024), reduced */
+		w.mdb = (int32_t)(s->weight_db * 10U * w.confidence * w.decay / 1024);
+	if (c->stance == STANCE_FALSE_POSITIVE)
+		w.mdb = -w.mdb;
+	return w;
 }
 
 static bool same_key(const struct table_key *a, const struct table_key *b)
@@ -182,34 +197,50 @@ static enum standing standing(const struct ask *a, const struct table_key *key, 
 	return answer;
 }
 
-static inline void add_evidence(struct sum *sum, struct slot *slot, const struct score_line *l, uint32_t now_s)
+static inline bool better(const struct best *a, const struct best *b)
 {
-	if (l->mdb < 0 && -l->mdb > slot->minus)
-		slot->minus = (uint16_t)-l->mdb;
-	if (l->mdb <= 0)
+	if (a->mdb != b->mdb)
+		return a->mdb > b->mdb;
+	if (a->seen != b->seen)
+		return a->seen > b->seen;
+	return a->category != b->category ? a->category > b->category : a->entry > b->entry;
+}
+
+static inline void add_evidence(struct sum *sum, struct slot *slot, const struct claim *c, const struct weight *w, uint32_t now_s)
+{
+	if (w->mdb < 0 && -w->mdb > slot->minus)
+		slot->minus = (uint16_t)-w->mdb;
+	if (w->mdb <= 0)
 		return;
-	if (l->mdb > slot->plus)
-		slot->plus = (uint16_t)l->mdb;
-	sum->categories |= 1U << (l->category & 31);
-	uint32_t seen = l->claim.seen < now_s ? l->claim.seen : now_s;
+	if (w->mdb > slot->plus)
+		slot->plus = (uint16_t)w->mdb;
+	sum->categories |= 1U << (w->category & 31);
+	uint32_t seen = c->seen < now_s ? c->seen : now_s;
 	if (seen > sum->seen)
 		sum->seen = seen;
-	struct best b = { l->mdb, l->claim.seen, l->claim.entry, l->category };
-	const struct best *o = &sum->best;
-	if (b.mdb != o->mdb		? b.mdb > o->mdb :
-	    b.seen != o->seen		? b.seen > o->seen :
-	    b.category != o->category	? b.category > o->category : b.entry > o->entry)
+	struct best b = { w->mdb, c->seen, c->entry, w->category };
+	if (better(&b, &sum->best))
 		sum->best = b;
 }
 
-static void add_guard(const struct ask *a, struct sum *sum, const struct score_line *l)
+static void add_guard(struct sum *sum, bool of_host, uint16_t source)
 {
-	bool host = a->has_host && l->key.kind != a->kind;
-	bool *is = host ? &sum->host_protected : &sum->guarded;
-	uint16_t *who = host ? &sum->host_protector : &sum->protector;
-	if (!*is || l->claim.source < *who)
-		*who = l->claim.source;
+	bool *is = of_host ? &sum->host_protected : &sum->guarded;
+	uint16_t *who = of_host ? &sum->host_protector : &sum->protector;
+	if (!*is || source < *who)
+		*who = source;
 	*is = true;
+}
+
+static void add_line(struct score_lines *lines, const struct table_hit *h, const struct claim *c, const struct source *s,
+		     enum line_fate fate, const struct weight *w)
+{
+	struct score_line l = {
+		.source = s, .claim = *c, .key = h->key, .exact = h->exact, .age_s = w->age_s, .lifetime_d = w->lifetime_d,
+		.speed_x10 = w->speed_x10, .decay_1024 = w->decay, .confidence = w->confidence, .category = w->category, .mdb = w->mdb,
+		.fate = fate,
+	};
+	score_lines_add(lines, &l);
 }
 
 /* One claim.  @return false: its source was met before, and nobody has looked what that means. */
@@ -224,34 +255,32 @@ static inline bool add_claim(const struct ask *a, const struct table_hit *h, con
 		return false;
 	if (!concerns(a, h, c))
 		return true;
-	struct score_line l;
-	l.source = source_get(a->sources, c->source);
-	l.claim = *c;
-	l.key = h->key;
-	l.exact = h->exact;
-	l.fate = fate_alone(a, h, c, l.source);
+	const struct source *s = source_get(a->sources, c->source);
+	enum line_fate fate = fate_alone(a, h, c, s);
 	if (careful) {
 		enum standing st = standing(a, &h->key, c);
 		if (st == SAID_AGAIN)
 			return true;
-		if (st == TAKEN_BACK && (l.fate == LINE_COUNTS || l.fate == LINE_PART || l.fate == LINE_HOST))
-			l.fate = LINE_RETRACTED;
+		if (st == TAKEN_BACK && (fate == LINE_COUNTS || fate == LINE_PART || fate == LINE_HOST))
+			fate = LINE_RETRACTED;
 	}
 	sum->n_claims++;
-	if (l.fate == LINE_COUNTS || lines->v)
-		weigh(&l, a->now_s);
-	if (l.fate == LINE_COUNTS)
-		add_evidence(sum, slot, &l, a->now_s);
-	else if (l.fate == LINE_PROTECTS)
-		add_guard(a, sum, &l);
-	if (lines->v)
-		score_lines_add(lines, &l);
+	if (fate == LINE_PROTECTS)
+		add_guard(sum, about_host(a, h), c->source);
+	if (fate != LINE_COUNTS && !lines)
+		return true;
+	struct weight w = weigh(c, s, h->key.kind, fate, a->now_s);
+	if (fate == LINE_COUNTS)
+		add_evidence(sum, slot, c, &w, a->now_s);
+	if (lines)
+		add_line(lines, h, c, s, fate, &w);
 	return true;
 }
 
 static void sum_init(struct sum *sum)
 {
 	sum->by_source.n = 0;
+	sum->by_source.filter = 0;
 	memset(&sum->n_claims, 0, sizeof(*sum) - offsetof(struct sum, n_claims));
 }
 
@@ -292,6 +321,7 @@ static void conclude(const struct ask *a, const struct sum *sum, struct verdict 
 {
 	struct tally groups;
 	groups.n = 0;
+	groups.filter = 0;
 	uint16_t strongest[COUNT_OF(v->sources)];
 	unsigned n = 0;
 	for (unsigned i = 0; i < sum->by_source.n; i++) {
@@ -331,23 +361,23 @@ void score_hits(const struct table_hits *hits, unsigned n_hits, const struct sou
 		.now_s = now_s, .kind = kind, .kinds = protect_kinds(kind), .has_host = kind == OBS_URL || kind == OBS_EMAIL,
 	};
 	struct score_lines l = { .v = lines };
-	struct verdict v = { 0 };
+	struct verdict *v = ret_verdict;
 	struct sum sum;
 	if (a.has_host)
 		a.host_guarded = host_guarded(&a);
-	if (lines || !add_up(&a, false, &sum, &l))
-		(void)add_up(&a, true, &sum, &l);
-	conclude(&a, &sum, &v);
-	v.is_protected = sum.guarded || (sum.host_protected && v.n_groups == 0);
-	v.protector = sum.guarded ? sum.protector : sum.host_protector;
-	v.score = v.is_protected ? 0 : score_from_mdb(v.mdb);
-	v.listed = v.score > 0;
-	v.categories = sum.categories;
-	v.category = sum.best.category;
-	v.n_claims = sum.n_claims;
-	v.seen = sum.seen;
-	v.entry = sum.best.entry;
-	*ret_verdict = v;
+	if (lines || !add_up(&a, false, &sum, NULL))
+		(void)add_up(&a, true, &sum, lines ? &l : NULL);
+	*v = (struct verdict){ 0 };
+	conclude(&a, &sum, v);
+	v->is_protected = sum.guarded || (sum.host_protected && v->n_groups == 0);
+	v->protector = sum.guarded ? sum.protector : sum.host_protector;
+	v->score = v->is_protected ? 0 : score_from_mdb(v->mdb);
+	v->listed = v->score > 0;
+	v->categories = sum.categories;
+	v->category = sum.best.category;
+	v->n_claims = sum.n_claims;
+	v->seen = sum.seen;
+	v->entry = sum.best.entry;
 	if (lines) {
 		score_lines_sort(&l);
 		*ret_n_lines = l.n;
