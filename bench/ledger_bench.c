@@ -2,7 +2,8 @@
  *
  *   ledger_bench [DIR]      DIR: on the disk to be measured; default: the current directory
  *
- * 1. one submitter that waits for each statement, against writing 4 KiB into a preallocated file with one fdatasync each
+ * 1. one submitter that waits for each statement, against writing 4 KiB into a preallocated file with one fdatasync
+ * each
  * 2. 64 such submitters together, against one
  * 3. bodies of 1 MiB of feed text, 16 under way, against packing and hashing them alone, by one thread */
 #include <errno.h>
@@ -18,7 +19,8 @@
 #include "sys/key.h"
 #include "sys/zstd.h"
 
-enum { ROUNDS = 5, SYNCS = 300, SUBMITTERS = 64, STATEMENTS = 20, BODIES = 128, UNDER_WAY = 16, BODY = 1 << 20, BLOCK = 4096 };
+enum { ROUNDS = 5, SYNCS = 300, SUBMITTERS = 64, STATEMENTS = 20, BLOCK = 4096 };
+enum { BODIES = 128, UNDER_WAY = 16, BODY = 1 << 20 };
 
 static void or_exit(bool ok, const char *what, const struct fault *f)
 {
@@ -45,14 +47,16 @@ static double seconds_since(uint64_t start_ns)
 	return (double)(clock_mono_ns() - start_ns) / 1e9;
 }
 
-/* Write `total` octets over a file that has its blocks already, with one fdatasync for each `block`; seconds of each. */
+/* Write `total` octets over a file that has its blocks already, with one fdatasync for each `block`; seconds of each.
+ * */
 static void disk_writes(int fd, size_t total, size_t block, double *ret_s)
 {
 	uint8_t *octets = mem_alloc(block);
 	random_octets(octets, block);
 	for (size_t at = 0; at < total; at += block) {
 		uint64_t start = clock_mono_ns();
-		or_exit(pwrite(fd, octets, block, (off_t)at) == (ssize_t)block && fdatasync(fd) == 0, "file of comparison", NULL);
+		bool ok = pwrite(fd, octets, block, (off_t)at) == (ssize_t)block && fdatasync(fd) == 0;
+		or_exit(ok, "file of comparison", NULL);
 		*ret_s++ = seconds_since(start);
 	}
 	free(octets);
@@ -78,8 +82,9 @@ static struct submission statement(struct span body)
 
 static void append_statements(struct ledger *l, unsigned n, double *ret_s)
 {
-	static const char body[] = "{\"type\":\"indicator\",\"spec_version\":\"2.1\",\"id\":\"indicator--00000000-0000-4000-8000-"
-				   "000000000000\",\"pattern\":\"[ipv4-addr:value = '192.0.2.1']\",\"pattern_type\":\"stix\"}";
+	static const char body[] = "{\"type\":\"indicator\",\"spec_version\":\"2.1\","
+				   "\"id\":\"indicator--00000000-0000-4000-8000-000000000000\",\"pattern\":"
+				   "\"[ipv4-addr:value = '192.0.2.1']\",\"pattern_type\":\"stix\"}";
 	for (unsigned i = 0; i < n; i++) {
 		struct submission s = statement(SPAN_LIT(body));
 		struct fault f;
@@ -131,8 +136,8 @@ static void feed_text(struct buf *out)
 	while (out->n < BODY) {
 		uint8_t r[6];
 		random_octets(r, sizeof(r));
-		buf_printf(out, "198.51.%u.%u,%u,2026-01-%02uT%02u:00:00Z,%s\n", r[0], r[1], r[2] * 256 + r[3], r[4] % 28 + 1, r[4] % 24,
-			   word[r[5] % COUNT_OF(word)]);
+		buf_printf(out, "198.51.%u.%u,%u,2026-01-%02uT%02u:00:00Z,%s\n", r[0], r[1], r[2] * 256 + r[3],
+			   r[4] % 28 + 1, r[4] % 24, word[r[5] % COUNT_OF(word)]);
 	}
 	out->n = BODY;
 }
@@ -168,9 +173,9 @@ static void bench_statements(struct ledger *l, int fd)
 	enum { N = ROUNDS * SYNCS };
 	double d = median(disk, N), o = median(one, N), t = median(rate, ROUNDS);
 	printf("one 4 KiB write and fdatasync   p50 %7.0f us   p99 %7.0f us\n", d * 1e6, disk[N * 99 / 100] * 1e6);
-	printf("one durable statement           p50 %7.0f us   p99 %7.0f us   ratio %.2f\n", o * 1e6, one[N * 99 / 100] * 1e6,
-	       o / d);
-	printf("%d submitters together      %9.0f /s   one alone %.0f /s   ratio %.1f   %.1f statements in a commit\n", SUBMITTERS, t,
+	printf("one durable statement           p50 %7.0f us   p99 %7.0f us   ratio %.2f\n", o * 1e6,
+	       one[N * 99 / 100] * 1e6, o / d);
+	printf("%d submitters together      %9.0f /s   one alone %.0f /s   ratio %.1f   %.1f in a commit\n", SUBMITTERS, t,
 	       1 / o, t * o, (double)(after.entries - before.entries) / (double)(after.commits - before.commits));
 }
 
@@ -188,9 +193,9 @@ static void bench_bodies(struct ledger *l)
 	}
 	ledger_stats(l, &after);
 	double s = median(stored, ROUNDS), p = median(packed, ROUNDS);
-	printf("bodies of 1 MiB             %9.0f MiB/s   packed to %.0f %%   packing and hashing alone %.0f MiB/s   ratio %.2f\n", s,
-	       100.0 * (double)(after.packed_octets - before.packed_octets) / (double)(after.body_octets - before.body_octets), p,
-	       s / p);
+	double in = (double)(after.body_octets - before.body_octets);
+	printf("bodies of 1 MiB             %9.0f MiB/s   packing and hashing alone %.0f MiB/s   ratio %.2f   packed to %.0f %%\n",
+	       s, p, s / p, 100 * (double)(after.packed_octets - before.packed_octets) / in);
 	for (unsigned i = 0; i < UNDER_WAY; i++)
 		buf_release(&text[i]);
 }

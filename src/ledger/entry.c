@@ -52,7 +52,8 @@ static bool plain_name(const char *name, size_t most)
 enum err lane_check(const char *name, uint8_t tlp, const char *realm, struct fault *f)
 {
 	if (!plain_name(name, LANE_NAME_MAX))
-		return fault_set(f, ERR_SYNTAX, "lane name \"%.64s\" is not 1 to %d of a-z, 0-9 and \"-\"", name, LANE_NAME_MAX);
+		return fault_set(f, ERR_SYNTAX, "lane name \"%.64s\" is not 1 to %d of a-z, 0-9 and \"-\"", name,
+				 LANE_NAME_MAX);
 	if (tlp < TLP_CLEAR || tlp > TLP_RED)
 		return fault_set(f, ERR_RANGE, "lane \"%s\" has no audience: %u is no TLP level", name, tlp);
 	if (strcmp(realm, "production") != 0 && strcmp(realm, "exercise") != 0)

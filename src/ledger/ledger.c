@@ -135,8 +135,8 @@ static enum err found_lane(struct ledger *l, struct lane *lane, struct fault *f)
 	lane->size = 1;
 	lane_body(lane, &body);
 	struct submission s = {
-		.lane = lane->number, .kind = ENTRY_LANE, .time_ms = clock_ms(), .party = "local", .source = "", .media = "json",
-		.count = 1, .body = buf_span(&body),
+		.lane = lane->number, .kind = ENTRY_LANE, .time_ms = clock_ms(), .party = "local", .source = "",
+		.media = "json", .count = 1, .body = buf_span(&body),
 	};
 	enum err e = writer_submit(l->writer, &s, lane, &number, f);
 	if (e == OK)
@@ -212,8 +212,8 @@ enum err ledger_body(struct ledger *l, clearance clear, uint64_t number, struct 
 	return reader_body(l->reader, clear, number, out, f);
 }
 
-/* Page by page, each read in an instant: entries are never changed, so that a bound fixed at the start is all the snapshot
- * that is needed, and a slow visitor does not keep the log from being moved into the file. */
+/* Page by page, each read in an instant: entries are never changed, so that a bound fixed at the start is all the
+ * snapshot that is needed, and a slow visitor does not keep the log from being moved into the file. */
 enum err ledger_each(struct ledger *l, clearance clear, uint64_t from, bool bodies, entry_visit *visit, void *ctx,
 		     struct fault *f)
 {

@@ -17,16 +17,16 @@ struct ledger;
 enum err ledger_create(const char *dir, struct fault *f) MUST_USE;
 /** One process at a time may have it open for writing (the caller's lock sees to that), others for reading meanwhile.
  *  @param writable  false: no writer thread, and entries are not changed; what another process commits is seen.
- *  @return OK; ERR_NOTFOUND: no ledger there; ERR_CORRUPT: not a ledger, or a damaged one; ERR_UNSUPPORTED: written by a
- *          newer version; ERR_FORBIDDEN: permissions; ERR_BUSY, ERR_IO. */
+ *  @return OK; ERR_NOTFOUND: no ledger there; ERR_CORRUPT: not a ledger, or a damaged one; ERR_UNSUPPORTED: written by
+ *          a newer version; ERR_FORBIDDEN: permissions; ERR_BUSY, ERR_IO. */
 enum err ledger_open(const char *dir, bool writable, struct ledger **ret_ledger, struct fault *f) MUST_USE;
 /** Commits what is queued.  Nobody may be using it any more; NULL is taken. */
 void ledger_close(struct ledger *l);
 
 /** The audience of a lane is fixed for ever by its first entry, an ENTRY_LANE that is written with it.
  *  @param ret_lane  may be NULL.
- *  @return ERR_EXISTS; ERR_FULL: LANES_MAX of them are there; ERR_SYNTAX, ERR_RANGE: not a name, audience or realm; or as
- *          ledger_wait(). */
+ *  @return ERR_EXISTS; ERR_FULL: LANES_MAX of them are there; ERR_SYNTAX, ERR_RANGE: not a name, audience or realm; or
+ *          as ledger_wait(). */
 enum err ledger_lane_create(struct ledger *l, const char *name, uint8_t tlp, const char *realm, struct lane *ret_lane,
 			    struct fault *f) MUST_USE;
 /** @return ERR_NOTFOUND also for a lane that `clear` does not show. */
@@ -36,15 +36,15 @@ unsigned ledger_lanes(struct ledger *l, clearance clear, struct lane ret_lanes[L
 /** Mask of the lanes whose audience is `tlp` or wider. */
 clearance ledger_clearance(struct ledger *l, uint8_t tlp);
 
-/** Queue a submission; its entry number is fixed at once, in order of the calls.  Blocks while the queue is at its cap of
- *  octets or submissions.  What `s` points to must stay until ledger_wait() for this number has returned.
+/** Queue a submission; its entry number is fixed at once, in order of the calls.  Blocks while the queue is at its cap
+ *  of octets or submissions.  What `s` points to must stay until ledger_wait() for this number has returned.
  *  @param ret_number  the number it will have.
- *  @return OK; ERR_RANGE, ERR_SYNTAX, ERR_NOTFOUND (no such lane): it was not queued; ERR_FORBIDDEN: opened to be read. */
+ *  @return OK; ERR_RANGE, ERR_SYNTAX, ERR_NOTFOUND (no such lane): it was not queued; ERR_FORBIDDEN: only to read. */
 enum err ledger_submit(struct ledger *l, const struct submission *s, uint64_t *ret_number, struct fault *f) MUST_USE;
 /** Wait until everything up to `number` has been committed or has failed, and say which of both happened to `number`
  *  itself: call it for each number that was submitted (those that are settled are answered at once).
- *  @return OK: durable.  ERR_FULL: no space; ERR_IO ...: the commit that it was in failed and nothing of that is stored;
- *          `f` has the reason.  Later submissions are tried anew: they succeed when there is space again.
+ *  @return OK: durable.  ERR_FULL: no space; ERR_IO ...: the commit that it was in failed and nothing of that is
+ *          stored; `f` has the reason.  Later submissions are tried anew: they succeed when there is space again.
  *          ERR_RANGE: no such number was given out. */
 enum err ledger_wait(struct ledger *l, uint64_t number, struct fault *f) MUST_USE;
 /** Both in one. */

@@ -301,7 +301,8 @@ static void open_says_what_is_wrong(void **state)
 	assert_non_null(strstr(f.text, "is not a directory"));
 	int fd = open(t->path, O_WRONLY | O_CREAT, 0600);
 	assert_int_equal(ledger_open(t->dir, false, &l, &f), ERR_CORRUPT); /* an empty file */
-	assert_int_equal(write(fd, "this is a text file and no database, however long it may go on, and it does go on\n", 82), 82);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(write(fd, "a text file, and no database\n", 29), 29);
 	close(fd);
 	assert_int_equal(ledger_open(t->dir, false, &l, &f), ERR_CORRUPT);
 	assert_int_equal(ledger_open(t->dir, true, &l, &f), ERR_CORRUPT);
@@ -331,8 +332,8 @@ static void permissions(void **state)
 		if (getuid() == 0 && setuid(65534))
 			_exit(9);
 		chmod(t->path, 0); /* for whom it is his own */
-		bool ok = ledger_open(t->dir, false, &l, &f) == ERR_FORBIDDEN && ledger_open(t->dir, true, &l, &f) == ERR_FORBIDDEN &&
-			  strstr(f.text, "Permission denied");
+		bool ok = ledger_open(t->dir, false, &l, &f) == ERR_FORBIDDEN &&
+			  ledger_open(t->dir, true, &l, &f) == ERR_FORBIDDEN && strstr(f.text, "Permission denied");
 		_exit(ok ? 0 : 1);
 	}
 	int status;

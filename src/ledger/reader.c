@@ -13,7 +13,8 @@ enum { IDLE_CONNECTIONS = 16 };
 
 enum { Q_LAST, Q_LANES, Q_PAGE, Q_BODY, QUERIES };
 
-/* The one place where a clearance is looked at: it is ?1 of each query, and a row of a lane outside it does not exist. */
+/* The one place where a clearance is looked at: it is ?1 of each query, and a row of a lane outside it does not exist.
+ * */
 #define SHOWS(lane) " ((?1 >> " lane ") & 1) "
 #define ENTRY_COLUMNS                                                                                                  \
 	" number, lane, idx, kind, flags, import, time_ms, party, source, media, token, count, octets, digest FROM entries "
@@ -133,8 +134,8 @@ static bool read_entry(struct query *q, struct entry *e)
 	return true;
 }
 
-enum err reader_page(struct reader *r, clearance clear, uint64_t from, uint64_t to, struct entry *entries, unsigned room,
-		     unsigned *ret_n, struct fault *f)
+enum err reader_page(struct reader *r, clearance clear, uint64_t from, uint64_t to, struct entry *entries,
+		     unsigned room, unsigned *ret_n, struct fault *f)
 {
 	struct connection *c;
 	unsigned n = 0;
@@ -274,7 +275,8 @@ static enum err read_lanes(struct reader *r, clearance clear, struct lane lanes[
 	return e;
 }
 
-enum err reader_lanes(struct reader *r, clearance clear, struct lane ret_lanes[LANES_MAX], unsigned *ret_n, struct fault *f)
+enum err reader_lanes(struct reader *r, clearance clear, struct lane ret_lanes[LANES_MAX], unsigned *ret_n,
+		      struct fault *f)
 {
 	uint64_t first[LANES_MAX];
 	return read_lanes(r, clear, ret_lanes, first, ret_n, f);

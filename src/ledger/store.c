@@ -2,8 +2,8 @@
  *
  *   lanes    what each lane is, as its first entry says it
  *   entries  the facts, a few hundred octets each
- *   vault    their bodies: a random nonce and one zstd frame.  Apart from the entries, so that walking the entries reads no
- *            bodies, and so that a body can go one day while its entry stays
+ *   vault    their bodies: a random nonce and one zstd frame.  Apart from the entries, so that walking the entries
+ *            reads no bodies, and so that a body can go one day while its entry stays
  *
  * The page size is a compromise: a body of a feed is hundreds of thousands of octets and wants large pages, a single
  * statement of some hundred octets writes one page of each tree into the log and wants small ones. */
@@ -110,8 +110,8 @@ static enum err load_tally(struct store *st, struct tally *ret_tally, struct fau
 static enum err prepare(struct store *st, struct fault *f)
 {
 	enum err e;
-	/* The log's file keeps its size from one checkpoint to the next: writing over blocks that it has is much faster to sync
-	 * than having new ones allocated.  Only what a large import needed once is given back. */
+	/* The log's file keeps its size from one checkpoint to the next: writing over blocks that it has is much faster to
+	 * sync than having new ones allocated.  Only what a large import needed once is given back. */
 	if ((e = db_exec(st->db, "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16384", f)) ||
 	    (e = db_query(st->db, "INSERT INTO lanes VALUES(?1, ?2, ?3, ?4)", &st->put_lane, f)) ||
 	    (e = db_query(st->db, "INSERT INTO entries VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",

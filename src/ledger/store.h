@@ -1,5 +1,5 @@
-/* Store: the connection that writes the database of a ledger, a batch of submissions in one transaction.  For ledger/ alone.
- * One thread at a time. */
+/* Store: the connection that writes the database of a ledger, a batch of submissions in one transaction.  For ledger/
+ * alone.  One thread at a time. */
 #ifndef LEDGER_STORE_H
 #define LEDGER_STORE_H
 

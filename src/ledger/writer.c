@@ -1,16 +1,17 @@
 /* Group commit.
  *
- * A submission gets its number when it is queued, so the queue is a ring indexed by number and its state is two numbers:
- * all up to `settled` are durable or have failed, all below `next` are given out.  The thread takes a batch from the head
- * (everything queued, within bounds), puts it into one transaction, commits, and then moves `settled` and wakes those who
- * wait.  While it waits for the disk the next batch gathers: the slower the disk, the larger the batches, without a timer.
+ * A submission gets its number when it is queued, so the queue is a ring indexed by number and its state is two
+ * numbers: all up to `settled` are durable or have failed, all below `next` are given out.  The thread takes a batch
+ * from the head (everything queued, within bounds), puts it into one transaction, commits, and then moves `settled` and
+ * wakes those who wait.  While it waits for the disk the next batch gathers: the slower the disk, the larger the
+ * batches, without a timer.
  *
- * A commit that fails takes its whole batch with it and nothing else.  The reason is kept for the ranges of numbers that
- * failed last.  When there are too many of them the two oldest become one, which covers what lies between them too: one
- * who asks that late may be told of a failure that was not, never the reverse.
+ * A commit that fails takes its whole batch with it and nothing else.  The reason is kept for the ranges of numbers
+ * that failed last.  When there are too many of them the two oldest become one, which covers what lies between them
+ * too: one who asks that late may be told of a failure that was not, never the reverse.
  *
- * The write-ahead log is moved into the file when nobody has wanted anything for a moment, or when it has become long; the
- * latter is the one wait that submitters can notice during a long import. */
+ * The write-ahead log is moved into the file when nobody has wanted anything for a moment, or when it has become long;
+ * the latter is the one wait that submitters can notice during a long import. */
 #include "ledger/writer.h"
 
 #include <pthread.h>
@@ -234,7 +235,8 @@ enum err writer_submit(struct writer *w, const struct submission *s, const struc
 	if (!founds && s->lane >= w->lanes)
 		e = fault_set(f, ERR_NOTFOUND, "there is no lane %u", s->lane);
 	else if (s->import >= w->next)
-		e = fault_set(f, ERR_RANGE, "import %llu has not begun: no entry has that number yet", (unsigned long long)s->import);
+		e = fault_set(f, ERR_RANGE, "import %llu has not begun: no entry has that number yet",
+			      (unsigned long long)s->import);
 	if (e == OK) {
 		*slot(w, w->next) = (struct queued){ .s = *s, .founds = founds };
 		*ret_number = w->next++;

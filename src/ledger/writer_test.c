@@ -45,7 +45,8 @@ static void *append_many(void *arg)
 	return NULL;
 }
 
-static void start(struct ledger *l, struct appender a[THREADS], pthread_t t[THREADS], unsigned first_id, unsigned appends, int acks)
+static void start(struct ledger *l, struct appender a[THREADS], pthread_t t[THREADS], unsigned first_id,
+		  unsigned appends, int acks)
 {
 	for (unsigned i = 0; i < THREADS; i++) {
 		a[i] = (struct appender){ .l = l, .id = first_id + i, .appends = appends, .acks = acks };
@@ -264,7 +265,8 @@ static void full_disk(struct testing *t)
 	buf_release(&got);
 }
 
-/* Space comes and goes: each failure stays one, also beyond those that are told apart, and success after them is seen. */
+/* Space comes and goes: each failure stays one, also beyond those that are told apart, and success after them is seen.
+ * */
 static void flapping_disk(struct testing *t)
 {
 	enum { TIMES = 100 };

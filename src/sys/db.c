@@ -50,8 +50,8 @@ static enum err code_of(int rc, int os)
 	return ERR_IO;
 }
 
-/* Say what SQLite answered.  Its I/O errors come with an errno, which sqlite3_system_errno() does not have when it was the
- * COMMIT that failed: so callers clear errno before they call SQLite. */
+/* Say what SQLite answered.  Its I/O errors come with an errno, which sqlite3_system_errno() does not have when it was
+ * the COMMIT that failed: so callers clear errno before they call SQLite. */
 static enum err fail(const struct db *d, int rc, struct fault *f)
 {
 	int kind = rc & 0xff, os = kind == SQLITE_IOERR || kind == SQLITE_CANTOPEN ? errno : 0;
