@@ -72,7 +72,8 @@ static void media(void **state)
 	assert_true(http_route_takes(many, "text/plain"));
 	assert_true(http_route_takes(many, "Application/JSON ; charset=utf-8"));
 	assert_true(http_route_takes(many, "application/x-ndjson"));
-	assert_false(http_route_takes(many, "application/x-www-form-urlencoded"));
+	assert_true(http_route_takes(many, "application/x-www-form-urlencoded"));
+	assert_false(http_route_takes(many, "image/png"));
 	assert_false(http_route_takes(many, ""));
 	assert_false(http_route_takes(many, "text"));
 	assert_false(http_route_takes(many, "text/plain application/json"));

@@ -245,7 +245,8 @@ static void refusals(void **state)
 	EXPECT(n, "GET", "/v1/../v1/lookup/x", "", 404, "\"status\":404");
 	EXPECT(n, "DELETE", "/v1/lookup/192.0.2.1", "", 405, "Allow: GET, HEAD\r\n", "\"status\":405");
 	EXPECT(n, "GET", "/v1/lookup", "", 405, "Allow: POST\r\n");
-	POST(n, "application/x-www-form-urlencoded", "192.0.2.1", 415, "\"status\":415", "--data-binary");
+	POST(n, "image/png", "192.0.2.1", 415, "\"status\":415");
+	POST(n, "application/x-www-form-urlencoded", "192.0.2.1\n", 200, "\"value\":\"192.0.2.1\"");
 	POST(n, "application/json", "[\"192.0.2.1\"", 400, "not JSON");
 	POST(n, "application/json", "\"192.0.2.1\"", 400, "not an array");
 	EXPECT(n, "POST", "/v1/lookup", "Content-Length: 99999999\r\n", 413, "\"status\":413", "4194304 octets");
