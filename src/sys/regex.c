@@ -1,5 +1,5 @@
-/* PCRE2 with its just-in-time compiler.  A compiled pattern and a match context are read-only and shared by threads; what a match
- * writes to is made for each call. */
+/* PCRE2 with its just-in-time compiler.  A compiled pattern and a match context are read-only and shared by threads;
+ * what a match writes to is made for each call. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "sys/regex.h"
 

@@ -21,7 +21,8 @@ uint16_t score_decay(uint32_t age_s, uint16_t lifetime_d, uint16_t speed_x10)
 	uint64_t lifetime_s = (uint64_t)lifetime_d * DAY_S;
 	if (age_s >= lifetime_s)
 		return DECAY_FLOOR;
-	/* age / lifetime in 1/65536: the upper 8 bits choose the point of the table, the lower 8 are between it and the next. */
+	/* age / lifetime in 1/65536: the upper 8 bits choose the point of the table, the lower 8 are between it and the
+	 * next. */
 	unsigned x = (unsigned)(((uint64_t)age_s << 16) / lifetime_s);
 	const uint16_t *t = &decay_table[row_of(speed_x10)][x >> 8];
 	unsigned between = x & 255;

@@ -1,5 +1,5 @@
-/* The special-purpose address registries of IANA (RFC 6890 and what was registered since), multicast and the reserved class E.
- * A narrower range stands before the wider one that it lies in: its name says more. */
+/* The special-purpose address registries of IANA (RFC 6890 and what was registered since), multicast and the reserved
+ * class E. A narrower range stands before the wider one that it lies in: its name says more. */
 #include "view/protect.h"
 
 struct range {

@@ -1,12 +1,12 @@
 /* What is looked up for a question, and what caps the answer.
  *
  * address, prefix, domain, hash   one lookup; the table knows what covers it
- * URL                             the URL in both spellings of its scheme (a list says http where a log says https), and its host
+ * URL                             the URL in both spellings of its scheme (lists and logs differ), and its host
  * e-mail address                  the address, and its domain
  *
- * All hits add up in one sum.  A protected host does not protect a URL that is itself listed (a phishing page on a large shared
- * host), it only takes away what is said about the host: score.c for claims, and here for text rules.  An address that is of
- * special purpose protects everything on it.
+ * All hits add up in one sum.  A protected host does not protect a URL that is itself listed (a phishing page on a
+ * large shared host), it only takes away what is said about the host: score.c for claims, and here for text rules.  An
+ * address that is of special purpose protects everything on it.
  */
 #include "view/reputation.h"
 
@@ -75,8 +75,8 @@ static void conclude(const struct question *q, const char *special, struct reput
 		cap(r, special);
 }
 
-static void answer(const struct question *q, const struct table_hits *h, unsigned n, const char *special, struct reputation *r,
-		   struct score_line *lines, unsigned *n_lines)
+static void answer(const struct question *q, const struct table_hits *h, unsigned n, const char *special,
+		   struct reputation *r, struct score_line *lines, unsigned *n_lines)
 {
 	if (LIKELY(q->meaning)) {
 		score_hits(h, n, q->meaning->sources, q->clear, q->obs->kind, q->now_s, &r->verdict, lines, n_lines);
@@ -88,7 +88,8 @@ static void answer(const struct question *q, const struct table_hits *h, unsigne
 	conclude(q, special, r);
 }
 
-/* The same URL with "http" for "https" or the other way round, into `store`.  @return its octets; 0: it has neither, or no room. */
+/* The same URL with "http" for "https" or the other way round, into `store`.  @return its octets; 0: it has neither, or
+ * no room. */
 static uint16_t other_scheme(const struct observable *o, uint8_t store[OBS_KEY_MAX])
 {
 	struct span url = span_of(o->key, o->n);

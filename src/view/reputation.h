@@ -18,8 +18,8 @@ struct reputation {
 	const char *rule;         /**< NULL, or the text rule (protecting or known) that it meets; valid likewise */
 };
 
-/** One observable.  A URL is judged by itself (https and http alike), its host and what covers that; an e-mail address by itself and
- *  its domain.  Reader, between table_enter() and table_leave().
+/** One observable.  A URL is judged by itself (https and http alike), its host and what covers that; an e-mail address
+ * by itself and its domain.  Reader, between table_enter() and table_leave().
  *  @param lines, ret_n_lines  as in score_hits(). */
 void reputation_of(const struct table_view *v, const struct observable *o, clearance clear, uint32_t now_s,
 		   struct reputation *ret_reputation, struct score_line *lines, unsigned *ret_n_lines);
@@ -29,7 +29,8 @@ typedef void reputation_visit(void *ctx, size_t i, const struct reputation *r);
 void reputation_batch(const struct table_view *v, const struct observable *o, size_t n, clearance clear, uint32_t now_s,
 		      reputation_visit *visit, void *ctx);
 
-/** One JSON object, without a line end: value, kind, listed, score, categories, sources, and when protected protected_by. */
+/** One JSON object, without a line end: value, kind, listed, score, categories, sources, and when protected
+ * protected_by. */
 void reputation_json(const struct reputation *r, const struct observable *o, const struct meaning *m, struct buf *out);
 /** One JSON object: the same with "lines", prior, sums and as_of: all that an independent evaluator needs. */
 void reputation_why_json(const struct reputation *r, const struct observable *o, const struct meaning *m,

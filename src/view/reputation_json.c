@@ -2,7 +2,6 @@
 #include "base/clock.h"
 #include "codec/json.h"
 #include "view/reputation.h"
-#include "view/score_words.h"
 
 static void put_key(struct buf *out, const char *key)
 {
@@ -76,18 +75,22 @@ void reputation_json(const struct reputation *r, const struct observable *o, con
 static void put_line(const struct score_line *l, uint8_t asked, struct buf *out)
 {
 	const struct claim *c = &l->claim;
-	struct observable key = score_words_key(l);
+	struct observable key = score_line_key(l);
 	buf_putc(out, '{');
 	put_text(out, "source", l->source->name);
 	buf_putc(out, ',');
 	put_text(out, "group", l->source->group);
-	buf_printf(out, ",\"weight_db\":%u,\"lane\":%u,\"stance\":\"%s\",", l->source->weight_db, c->lane, score_words_stance(c->stance));
+	buf_printf(out, ",\"weight_db\":%u,\"lane\":%u,\"stance\":\"%s\",", l->source->weight_db, c->lane,
+		   score_line_stance(c->stance));
 	put_text(out, "category", category_row(l->category)->name);
-	buf_printf(out, ",\"confidence\":%u,\"seen\":%u,\"age_s\":%u,\"lifetime_d\":%u,\"speed_x10\":%u,\"decay_1024\":%u,\"mdb\":%d",
+	buf_printf(out,
+		   ",\"confidence\":%u,\"seen\":%u,\"age_s\":%u,\"lifetime_d\":%u,\"speed_x10\":%u,\"decay_1024\":%u,"
+		   "\"mdb\":%d",
 		   l->confidence, c->seen, l->age_s, l->lifetime_d, l->speed_x10, l->decay_1024, l->mdb);
-	buf_printf(out, ",\"counts\":%s,\"fate\":\"%s\",", l->fate == LINE_COUNTS ? "true" : "false", score_words_fate(l->fate));
+	buf_printf(out, ",\"counts\":%s,\"fate\":\"%s\",", l->fate == LINE_COUNTS ? "true" : "false",
+		   score_line_fate(l->fate));
 	put_observable(out, "key", &key);
-	buf_printf(out, ",\"match\":\"%s\",\"entry\":%u,\"until\":%u}", score_words_match(l, asked), c->entry, c->until);
+	buf_printf(out, ",\"match\":\"%s\",\"entry\":%u,\"until\":%u}", score_line_match(l, asked), c->entry, c->until);
 }
 
 void reputation_why_json(const struct reputation *r, const struct observable *o, const struct meaning *m,
@@ -102,8 +105,10 @@ void reputation_why_json(const struct reputation *r, const struct observable *o,
 		buf_putc(out, ',');
 		put_text(out, "rule", r->rule);
 	}
-	buf_printf(out, ",\"as_of\":\"%s\",\"now\":%u,\"prior_mdb\":%d,\"sum_mdb\":%d,\"groups\":%u,\"claims\":%u,\"lines\":[", as_of, now_s,
-		   SCORE_PRIOR_MDB, v->mdb, v->n_groups, v->n_claims);
+	buf_printf(
+		out,
+		",\"as_of\":\"%s\",\"now\":%u,\"prior_mdb\":%d,\"sum_mdb\":%d,\"groups\":%u,\"claims\":%u,\"lines\":[",
+		as_of, now_s, SCORE_PRIOR_MDB, v->mdb, v->n_groups, v->n_claims);
 	for (unsigned i = 0; i < n; i++) {
 		buf_puts(out, i ? "," : "");
 		put_line(&lines[i], o->kind, out);

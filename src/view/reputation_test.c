@@ -66,8 +66,12 @@ static void say_claim(struct world *w, const char *text, struct claim c)
 
 static void say(struct world *w, const char *text, uint16_t source, enum stance stance, uint8_t confidence)
 {
-	say_claim(w, text, (struct claim){ .seen = NOW - source * DAY, .source = source, .category = source == 1 ? CAT_PHISHING : CAT_C2,
-					   .stance = stance, .confidence = confidence });
+	say_claim(w, text,
+		  (struct claim) { .seen = NOW - source * DAY,
+				   .source = source,
+				   .category = source == 1 ? CAT_PHISHING : CAT_C2,
+				   .stance = stance,
+				   .confidence = confidence });
 }
 
 /* What was said becomes a level of the view. */
@@ -185,13 +189,16 @@ static void test_text_rules(void **state)
 	say(&w, "198.51.100.7", 0, STANCE_INDICATOR, 100);
 	level(&w, 1);
 	assert_int_equal(score(&w, "a.gov.example"), 50);
-	assert_int_equal(rules_add(w.rules, RULE_REGEX, SPAN_LIT("/\\.gov\\.example$/"), KINDS_DOMAIN, STANCE_PROTECTED, 2, 5, 1, NULL), OK);
+	assert_int_equal(rules_add(w.rules, RULE_REGEX, SPAN_LIT("/\\.gov\\.example$/"), KINDS_DOMAIN, STANCE_PROTECTED,
+				   2, 5, 1, NULL),
+			 OK);
 	assert_int_equal(rules_add(w.rules, RULE_SUBSTRING, SPAN_LIT("51.100.7"), KINDS_IP, STANCE_KNOWN, 2, 5, 1, NULL), OK);
 	struct reputation r = ask(&w, "a.gov.example");
 	assert_int_equal(r.verdict.score, 0);
 	assert_string_equal(r.protected_by, "portals");
 	assert_string_equal(r.rule, "/\\.gov\\.example$/");
-	assert_int_equal(ask_with(&w, "a.gov.example", 1, NULL).verdict.score, 50); /* the rule is in a lane that is not shown */
+	assert_int_equal(ask_with(&w, "a.gov.example", 1, NULL).verdict.score,
+			 50); /* the rule is in a lane that is not shown */
 	assert_true(ask(&w, "http://a.gov.example/listed").verdict.listed);
 	assert_false(ask(&w, "http://a.gov.example/other").verdict.listed);
 	assert_string_equal(ask(&w, "http://a.gov.example/other").protected_by, "portals");
@@ -244,10 +251,12 @@ static void test_batch_says_the_same(void **state)
 	say(&w, "198.51.100.0/25", 0, STANCE_INDICATOR, 50);
 	say(&w, "h8.example", 2, STANCE_PROTECTED, KINDS_ALL);
 	level(&w, 2);
-	assert_int_equal(rules_add(w.rules, RULE_SUBSTRING, SPAN_LIT("h9"), KINDS_DOMAIN, STANCE_PROTECTED, 2, 0, 1, NULL), OK);
+	assert_int_equal(
+		rules_add(w.rules, RULE_SUBSTRING, SPAN_LIT("h9"), KINDS_DOMAIN, STANCE_PROTECTED, 2, 0, 1, NULL), OK);
 	for (int i = 0; i < N; i++) {
-		static const char *const forms[] = { "198.51.100.%d", "h%d.evil.example", "http://h%d.example/", "10.0.0.%d", "*.h%d.evil.example",
-						     "h%d.example", "u%d@h8.example", "198.51.%d.0/24", "%d.0.2.1" };
+		static const char *const forms[] = { "198.51.100.%d",  "h%d.evil.example",   "http://h%d.example/",
+						     "10.0.0.%d",      "*.h%d.evil.example", "h%d.example",
+						     "u%d@h8.example", "198.51.%d.0/24",     "%d.0.2.1" };
 		char text[64];
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
@@ -282,8 +291,10 @@ static void test_json(void **state)
 	parse("10.0.0.1", store, &o);
 	r = ask(&w, "10.0.0.1");
 	reputation_json(&r, &o, &w.meaning, &b);
-	assert_string_equal(buf_cstr(&b), "{\"value\":\"10.0.0.1\",\"kind\":\"ipv4\",\"listed\":false,\"score\":0,\"categories\":[\"c2-server\"],"
-					  "\"sources\":[\"feodo\"],\"protected_by\":\"10.0.0.0/8 private use (RFC 1918)\"}");
+	assert_string_equal(
+		buf_cstr(&b),
+		"{\"value\":\"10.0.0.1\",\"kind\":\"ipv4\",\"listed\":false,\"score\":0,\"categories\":[\"c2-server\"],"
+		"\"sources\":[\"feodo\"],\"protected_by\":\"10.0.0.0/8 private use (RFC 1918)\"}");
 	b.n = 0;
 	ask_with(&w, "198.51.100.7", CLEARANCE_ALL, &b);
 	assert_non_null(strstr(buf_cstr(&b), "\"match\":\"prefix\",\"entry\":41"));
@@ -346,8 +357,14 @@ static void test_evaluator_agrees(void **state)
 		}
 		level(&w, entry);
 	}
-	struct source_change grouped = { .op = SOURCE_SET, .name = SPAN_LIT("analyst"), .has_group = true, .group = SPAN_LIT("feodo"),
-					 .has_speed = true, .speed_x10 = 30, .has_lifetime = true, .lifetime_d = 40 };
+	struct source_change grouped = { .op = SOURCE_SET,
+					 .name = SPAN_LIT("analyst"),
+					 .has_group = true,
+					 .group = SPAN_LIT("feodo"),
+					 .has_speed = true,
+					 .speed_x10 = 30,
+					 .has_lifetime = true,
+					 .lifetime_d = 40 };
 	assert_int_equal(source_apply(w.sources, &grouped, NULL), OK);
 	for (int i = 0; i < 16; i++) {
 		char text[32];
@@ -365,9 +382,15 @@ static void test_evaluator_agrees(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_coverings), cmocka_unit_test(test_urls_and_mail), cmocka_unit_test(test_protected_hosts),
-		cmocka_unit_test(test_text_rules), cmocka_unit_test(test_nothing_published), cmocka_unit_test(test_batch_says_the_same),
-		cmocka_unit_test(test_json), cmocka_unit_test(test_text), cmocka_unit_test(test_evaluator_agrees),
+		cmocka_unit_test(test_coverings),
+		cmocka_unit_test(test_urls_and_mail),
+		cmocka_unit_test(test_protected_hosts),
+		cmocka_unit_test(test_text_rules),
+		cmocka_unit_test(test_nothing_published),
+		cmocka_unit_test(test_batch_says_the_same),
+		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_evaluator_agrees),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

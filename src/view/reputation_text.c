@@ -1,7 +1,7 @@
-/* The sum for people: a line each claim, what it adds on the left, so that the column adds up; then how the sum becomes the score. */
+/* The sum for people: a line each claim, what it adds on the left, so that the column adds up; then how the sum becomes
+ * the score. */
 #include "base/clock.h"
 #include "view/reputation.h"
-#include "view/score_words.h"
 
 enum { COLUMN_MAX = 48, DAY_S = 86400 };
 
@@ -39,7 +39,7 @@ static const char *what(const struct score_line *l)
 {
 	if (l->claim.stance == STANCE_INDICATOR || l->claim.stance == STANCE_SIGHTING)
 		return category_row(l->category)->name;
-	return score_words_stance(l->claim.stance);
+	return score_line_stance(l->claim.stance);
 }
 
 static void put_date(struct buf *out, const char *before, uint32_t unix_s)
@@ -104,7 +104,7 @@ static struct widths measure(const struct score_line *lines, unsigned n)
 	struct widths w = { 0 };
 	struct buf text = { 0 };
 	for (unsigned i = 0; i < n; i++) {
-		struct observable key = score_words_key(&lines[i]);
+		struct observable key = score_line_key(&lines[i]);
 		text.n = 0;
 		obs_format(&key, &text);
 		widen(&w.key, text.n);
@@ -117,7 +117,7 @@ static struct widths measure(const struct score_line *lines, unsigned n)
 
 static void put_line(const struct score_line *l, uint8_t asked, const struct widths *w, struct buf *out)
 {
-	struct observable key = score_words_key(l);
+	struct observable key = score_line_key(l);
 	size_t began = out->n;
 	buf_puts(out, "  ");
 	if (l->fate == LINE_COUNTS) {
@@ -136,10 +136,10 @@ static void put_line(const struct score_line *l, uint8_t asked, const struct wid
 	began = out->n;
 	put_observable(out, &key);
 	pad(out, began, w->key);
-	buf_printf(out, "%-6s", score_words_match(l, asked));
+	buf_printf(out, "%-6s", score_line_match(l, asked));
 	put_date(out, " seen ", l->claim.seen);
-	buf_printf(out, "%5u d  confidence %3u  decay %4u/1024  weight %2u  entry %u", l->age_s / DAY_S, l->confidence, l->decay_1024,
-		   l->source->weight_db, l->claim.entry);
+	buf_printf(out, "%5u d  confidence %3u  decay %4u/1024  weight %2u  entry %u", l->age_s / DAY_S, l->confidence,
+		   l->decay_1024, l->source->weight_db, l->claim.entry);
 	put_fate(l, out);
 	buf_putc(out, '\n');
 }
@@ -149,8 +149,9 @@ static void put_score(const struct reputation *r, struct buf *out)
 	const struct verdict *v = &r->verdict;
 	struct buf db = { 0 };
 	put_db(&db, v->mdb);
-	buf_printf(out, "  -----------\n  %8.*s dB  sum of %u independent group%s of %u source%s\n", (int)db.n, (const char *)db.p,
-		   v->n_groups, v->n_groups == 1 ? "" : "s", v->n_sources, v->n_sources == 1 ? "" : "s");
+	buf_printf(out, "  -----------\n  %8.*s dB  sum of %u independent group%s of %u source%s\n", (int)db.n,
+		   (const char *)db.p, v->n_groups, v->n_groups == 1 ? "" : "s", v->n_sources,
+		   v->n_sources == 1 ? "" : "s");
 	if (r->protected_by) {
 		buf_puts(out, "score 0: protected by ");
 		put_plain(out, span_str(r->protected_by));
@@ -175,7 +176,8 @@ void reputation_why_text(const struct reputation *r, const struct observable *o,
 	char as_of[32];
 	time_format(now_s, as_of);
 	put_observable(out, o);
-	buf_printf(out, " (%s): %s, score %u, as of %s\n", obs_kind_name(o->kind), v->listed ? "listed" : "not listed", v->score, as_of);
+	buf_printf(out, " (%s): %s, score %u, as of %s\n", obs_kind_name(o->kind), v->listed ? "listed" : "not listed",
+		   v->score, as_of);
 	struct widths w = measure(lines, n);
 	for (unsigned i = 0; i < n; i++)
 		put_line(&lines[i], o->kind, &w, out);

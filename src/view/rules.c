@@ -1,8 +1,9 @@
 /* Text rules of warning lists.
  *
- * Strings are found by a hash of the whole text (open addressing, linear probing, at most half full); substrings and regular
- * expressions are tried one after the other, about 20 ns each: there are few, and they say for which kinds they are meant.
- * The rules themselves are immutable and counted, so that the copy that the writer edits shares them with the one that readers use.
+ * Strings are found by a hash of the whole text (open addressing, linear probing, at most half full); substrings and
+ * regular expressions are tried one after the other, about 20 ns each: there are few, and they say for which kinds they
+ * are meant. The rules themselves are immutable and counted, so that the copy that the writer edits shares them with
+ * the one that readers use.
  */
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -148,8 +149,8 @@ static bool have_string(const struct rules *r, const struct rule *rule)
 	return false;
 }
 
-enum err rules_add(struct rules *r, enum text_rule rule, struct span text, uint8_t kinds, uint8_t stance, uint16_t source,
-		   uint8_t lane, uint64_t import, struct fault *f)
+enum err rules_add(struct rules *r, enum text_rule rule, struct span text, uint8_t kinds, uint8_t stance,
+		   uint16_t source, uint8_t lane, uint64_t import, struct fault *f)
 {
 	struct regex *regex = NULL;
 	if (r->n == RULES_MAX)
@@ -243,8 +244,8 @@ static bool text_meets(const struct rule *rule, struct span text)
 	}
 }
 
-bool rules_match(const struct rules *r, const struct source_set *sources, clearance clear, uint8_t kind, struct span text,
-		 struct rule_hit *ret_hit)
+bool rules_match(const struct rules *r, const struct source_set *sources, clearance clear, uint8_t kind,
+		 struct span text, struct rule_hit *ret_hit)
 {
 	struct search s = { .r = r, .sources = sources, .clear = clear, .kinds = protect_kinds(kind) };
 	uint8_t lower[OBS_KEY_MAX];

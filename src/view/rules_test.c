@@ -21,7 +21,8 @@ static struct source_set *three_sources(void)
 	return s;
 }
 
-static void add(struct rules *r, enum text_rule rule, const char *text, uint8_t stance, uint16_t source, uint64_t import)
+static void add(struct rules *r, enum text_rule rule, const char *text, uint8_t stance, uint16_t source,
+		uint64_t import)
 {
 	assert_int_equal(rules_add(r, rule, span_str(text), KINDS_ALL, stance, source, 0, import, NULL), OK);
 }
@@ -138,7 +139,8 @@ static void test_hundred_thousand(void **state)
 			add(r, RULE_STRING, text, STANCE_PROTECTED, 0, 1); /* the same again is no new one */
 	}
 	assert_int_equal(rules_count(r), 100000);
-	assert_int_equal(rules_add(r, RULE_STRING, SPAN_LIT("one more"), KINDS_ALL, STANCE_PROTECTED, 0, 0, 1, NULL), ERR_FULL);
+	assert_int_equal(rules_add(r, RULE_STRING, SPAN_LIT("one more"), KINDS_ALL, STANCE_PROTECTED, 0, 0, 1, NULL),
+			 ERR_FULL);
 	uint64_t start = clock_mono_ns();
 	for (int i = 0; i < 100000; i++) {
 		snprintf(text, sizeof(text), "no-observable %d", 2 * i);

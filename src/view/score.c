@@ -1,21 +1,20 @@
 /* Adding up the evidence on one observable (docs/scoring.md).
  *
- * Each claim is weighed alone: weight of its source, confidence, decay.  Of each independence group the strongest for and the
- * strongest against count; their sum is the score.  Only maxima and sums of integers are formed, so the order in which
- * claims are met does not matter.
+ * Each claim is weighed alone: weight of its source, confidence, decay.  Of each independence group the strongest for
+ * and the strongest against count; their sum is the score.  Only maxima and sums of integers are formed, so the order
+ * in which claims are met does not matter.
  *
- * The table may hold one thing several times, a level each: of claims that say the same again (claim_same) only the newest stands,
- * as if the levels had been merged.  And a source may take its claims back.  Both concern claims of one source, and mostly a
- * source says one thing: so the claims are first added up without looking for either; when a source is met a second time, that
- * sum is thrown away and made again with care.
+ * The table may hold one thing several times, a level each: of claims that say the same again (claim_same) only the
+ * newest stands, as if the levels had been merged.  And a source may take its claims back.  Both concern claims of one
+ * source, and mostly a source says one thing: so the claims are first added up without looking for either; when a
+ * source is met a second time, that sum is thrown away and made again with care.
  */
 #include "view/score.h"
 
 #include "view/protect.h"
-#include "view/score_lines.h"
 
-/* Strongest claim for and against, by number of source or of group.  Few are searched in order, when a filter of one word does not
- * say that the number is new; many by an index. */
+/* Strongest claim for and against, by number of source or of group.  Few are searched in order, when a filter of one
+ * word does not say that the number is new; many by an index. */
 enum { TALLY_FEW = 32 };
 
 struct tally {
@@ -131,7 +130,8 @@ struct weight {
 	uint8_t confidence, category;
 };
 
-static inline struct weight weigh(const struct claim *c, const struct source *s, uint8_t kind, enum line_fate fate, uint32_t now_s)
+static inline struct weight weigh(const struct claim *c, const struct source *s, uint8_t kind, enum line_fate fate,
+				  uint32_t now_s)
 {
 	struct weight w;
 	bool guards = c->stance == STANCE_PROTECTED || c->stance == STANCE_KNOWN;
@@ -206,7 +206,8 @@ static inline bool better(const struct best *a, const struct best *b)
 	return a->category != b->category ? a->category > b->category : a->entry > b->entry;
 }
 
-static inline void add_evidence(struct sum *sum, struct slot *slot, const struct claim *c, const struct weight *w, uint32_t now_s)
+static inline void add_evidence(struct sum *sum, struct slot *slot, const struct claim *c, const struct weight *w,
+				uint32_t now_s)
 {
 	if (w->mdb < 0 && -w->mdb > slot->minus)
 		slot->minus = (uint16_t)-w->mdb;
@@ -232,20 +233,29 @@ static void add_guard(struct sum *sum, bool of_host, uint16_t source)
 	*is = true;
 }
 
-static void add_line(struct score_lines *lines, const struct table_hit *h, const struct claim *c, const struct source *s,
-		     enum line_fate fate, const struct weight *w)
+static void add_line(struct score_lines *lines, const struct table_hit *h, const struct claim *c,
+		     const struct source *s, enum line_fate fate, const struct weight *w)
 {
 	struct score_line l = {
-		.source = s, .claim = *c, .key = h->key, .exact = h->exact, .age_s = w->age_s, .lifetime_d = w->lifetime_d,
-		.speed_x10 = w->speed_x10, .decay_1024 = w->decay, .confidence = w->confidence, .category = w->category, .mdb = w->mdb,
+		.source = s,
+		.claim = *c,
+		.key = h->key,
+		.exact = h->exact,
+		.age_s = w->age_s,
+		.lifetime_d = w->lifetime_d,
+		.speed_x10 = w->speed_x10,
+		.decay_1024 = w->decay,
+		.confidence = w->confidence,
+		.category = w->category,
+		.mdb = w->mdb,
 		.fate = fate,
 	};
 	score_lines_add(lines, &l);
 }
 
 /* One claim.  @return false: its source was met before, and nobody has looked what that means. */
-static inline bool add_claim(const struct ask *a, const struct table_hit *h, const struct claim *c, bool careful, struct sum *sum,
-			     struct score_lines *lines)
+static inline bool add_claim(const struct ask *a, const struct table_hit *h, const struct claim *c, bool careful,
+			     struct sum *sum, struct score_lines *lines)
 {
 	bool again;
 	if (!visible(a, c))

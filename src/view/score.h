@@ -1,8 +1,8 @@
 /* Score: what the claims on one observable add up to.  docs/scoring.md is the specification; tests/score_eval.py
  * computes it again from `sipar why --json`.
  *
- * Evidence is counted in millidecibans (mdb): 10,000 mdb = a factor of ten in the odds.  Integers only, so the same sum in
- * any order on every machine.
+ * Evidence is counted in millidecibans (mdb): 10,000 mdb = a factor of ten in the odds.  Integers only, so the same sum
+ * in any order on every machine.
  */
 #ifndef VIEW_SCORE_H
 #define VIEW_SCORE_H
@@ -10,46 +10,14 @@
 #include "base/err.h"
 #include "ledger/ledger.h"
 #include "table/table.h"
+#include "view/line.h"
 #include "view/source.h"
 
-/** Why a claim adds nothing, or not all that it could. */
-enum line_fate {
-	LINE_COUNTS,
-	LINE_GROUP,      /**< a stronger claim of its independence group counts instead */
-	LINE_REPLACED,   /**< a later snapshot of its source no longer has it */
-	LINE_EXPIRED,    /**< past its end of validity */
-	LINE_DISTRUSTED, /**< the source has weight 0 or was removed */
-	LINE_PART,       /**< only part of an AND pattern */
-	LINE_KNOWN,      /**< says what it is, not that it is bad */
-	LINE_PROTECTS,   /**< caps the score at 0 */
-	LINE_RETRACTED,  /**< its source took it back */
-	LINE_RETRACTS,   /**< takes an earlier claim of its source back */
-	LINE_HOST,       /**< is about the host of a URL or e-mail address, and the host is protected or known */
-	LINE_FATES
-};
+/** The evidence that makes 50 of 100: what it takes to believe a thing as much as not. */
+enum { SCORE_PRIOR_MDB = 20000 };
 
-/** One line of the sum. */
-struct score_line {
-	const struct source *source;
-	struct claim claim;
-	struct table_key key;  /**< the key that the claim is on */
-	bool exact;
-	uint32_t age_s;
-	uint16_t lifetime_d, speed_x10; /**< used */
-	uint16_t decay_1024;   /**< 1024 = fresh */
-	uint8_t confidence;    /**< used: the claim's or the source's, 0..100 */
-	uint8_t category;      /**< used */
-	int32_t mdb;           /**< what it adds, or would but for its group; negative for false positives; else 0 */
-	enum line_fate fate;
-};
-
-enum {
-	SCORE_LINES_MAX = 256,
-	SCORE_PRIOR_MDB = 20000, /**< evidence that makes 50 of 100: what it takes to believe it as much as not */
-};
-
-/** "Evidence" is a line with mdb > 0, whether it counts itself or a stronger one of its group does: what a source says is not
- *  lost from the categories because a fresher list of the same family says something else. */
+/** "Evidence" is a line with mdb > 0, whether it counts itself or a stronger one of its group does: what a source says
+ * is not lost from the categories because a fresher list of the same family says something else. */
 struct verdict {
 	bool listed;            /**< score >= 1 */
 	bool is_protected;
@@ -66,21 +34,23 @@ struct verdict {
 	uint16_t sources[16];   /**< numbers of the strongest sources, strongest first */
 };
 
-/** Decay in 1/1024 of a claim of `age_s`: max(floor, 1024 * (1 - (age / lifetime)^(1 / speed))), from a table of integers.
- *  The floor is 64/1024 for events: what once was bad is never quite nothing while its claim stands. */
+/** Decay in 1/1024 of a claim of `age_s`: max(floor, 1024 * (1 - (age / lifetime)^(1 / speed))), from a table of
+ * integers. The floor is 64/1024 for events: what once was bad is never quite nothing while its claim stands. */
 uint16_t score_decay(uint32_t age_s, uint16_t lifetime_d, uint16_t speed_x10);
-/** Days of lifetime and speed for the kind of key that a claim is on and its category, unless the source has its own. */
+/** Days of lifetime and speed for the kind of key that a claim is on and its category, unless the source has its own.
+ */
 void score_lifetime(uint8_t kind, uint8_t category, uint16_t *ret_lifetime_d, uint16_t *ret_speed_x10);
-/** 0..100 from the sum: 0 when it is not positive, else 100 / (1 + 10^(-(mdb - 20,000) / 10,000)), at least 1, from a table. */
+/** 0..100 from the sum: 0 when it is not positive, else 100 / (1 + 10^(-(mdb - 20,000) / 10,000)), at least 1, from a
+ * table. */
 uint8_t score_from_mdb(int32_t mdb);
 
 /** Add up the hits on one observable.  Only claims in lanes of `clear` are looked at.
- *  @param kind   of what was asked (enum obs_kind), for which protections apply.  Of a URL or an e-mail address the hits on keys
- *                of other kinds are about its host: what protects that, or says what it is, takes away the evidence about the
- *                host and leaves that about the URL itself
- *  @param lines  NULL, or room for SCORE_LINES_MAX lines: every claim in `clear`, those that count first, then the strongest;
- *                *ret_n_lines of them.  When there are more, the last are left out (see verdict.n_claims)
- *  Pure; never allocates; any thread inside table_enter(). */
+ *  @param kind   of what was asked (enum obs_kind), for which protections apply.  Of a URL or an e-mail address the
+ * hits on keys of other kinds are about its host: what protects that, or says what it is, takes away the evidence about
+ * the host and leaves that about the URL itself
+ *  @param lines  NULL, or room for SCORE_LINES_MAX lines: every claim in `clear`, those that count first, then the
+ * strongest; *ret_n_lines of them.  When there are more, the last are left out (see verdict.n_claims) Pure; never
+ * allocates; any thread inside table_enter(). */
 void score_hits(const struct table_hits *hits, unsigned n_hits, const struct source_set *sources, clearance clear,
 		uint8_t kind, uint32_t now_s, struct verdict *ret_verdict, struct score_line *lines, unsigned *ret_n_lines);
 

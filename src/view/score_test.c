@@ -43,7 +43,11 @@ static void set(struct source_set *s, unsigned i, const char *group, int weight)
 
 static struct claim fresh(uint16_t source)
 {
-	return (struct claim){ .entry = 100U + source, .seen = NOW, .source = source, .category = CAT_C2, .confidence = CONFIDENCE_ABSENT };
+	return (struct claim) { .entry = 100U + source,
+				.seen = NOW,
+				.source = source,
+				.category = CAT_C2,
+				.confidence = CONFIDENCE_ABSENT };
 }
 
 static struct verdict verdict_of(const struct table_hits *h, const struct source_set *s)
@@ -371,7 +375,8 @@ static void test_lines(void **state)
 	struct table_hits h = one_hit(c, 6);
 	score_hits(&h, 1, s, CLEARANCE_ALL, OBS_IPV4, NOW, &v, lines, &n);
 	assert_int_equal(n, 6);
-	static const enum line_fate fates[] = { LINE_COUNTS, LINE_COUNTS, LINE_PROTECTS, LINE_GROUP, LINE_GROUP, LINE_EXPIRED };
+	static const enum line_fate fates[] = { LINE_COUNTS, LINE_COUNTS, LINE_PROTECTS,
+						LINE_GROUP,  LINE_GROUP,  LINE_EXPIRED };
 	static const int32_t mdb[] = { 12000, -5000, 0, 10000, 10000, 0 };
 	for (unsigned i = 0; i < n; i++) {
 		assert_int_equal(lines[i].fate, fates[i]);
@@ -401,9 +406,13 @@ static void shuffle(struct claim *c, unsigned n, uint32_t *seed)
 static struct claim any_claim(unsigned n_sources, uint32_t *seed)
 {
 	struct claim c = {
-		.entry = 10 + next(seed) % 6, .seen = NOW - next(seed) % 4 * 9 * DAY, .until = next(seed) % 8 ? 0 : NOW - 1 + next(seed) % 3,
-		.source = (uint16_t)(next(seed) % n_sources), .category = (uint8_t)(next(seed) % 4),
-		.confidence = (uint8_t)(next(seed) % 3 * 50), .lane = (uint8_t)(next(seed) % 3),
+		.entry = 10 + next(seed) % 6,
+		.seen = NOW - next(seed) % 4 * 9 * DAY,
+		.until = next(seed) % 8 ? 0 : NOW - 1 + next(seed) % 3,
+		.source = (uint16_t)(next(seed) % n_sources),
+		.category = (uint8_t)(next(seed) % 4),
+		.confidence = (uint8_t)(next(seed) % 3 * 50),
+		.lane = (uint8_t)(next(seed) % 3),
 	};
 	c.stance = (uint8_t)(next(seed) % 12);
 	if (c.stance > STANCE_KNOWN)
@@ -417,8 +426,8 @@ static struct claim any_claim(unsigned n_sources, uint32_t *seed)
 struct deal { struct verdict v; unsigned n; struct score_line lines[SCORE_LINES_MAX]; };
 
 /* Two keys, up to four levels each. */
-static void deal(struct claim *on_address, unsigned n_address, struct claim *on_net, unsigned n_net, const struct source_set *s,
-		 uint32_t *seed, struct deal *ret)
+static void deal(struct claim *on_address, unsigned n_address, struct claim *on_net, unsigned n_net,
+		 const struct source_set *s, uint32_t *seed, struct deal *ret)
 {
 	struct table_hits h;
 	h.n = 0;
@@ -515,11 +524,20 @@ static void test_more_claims_than_lines(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_claim), cmocka_unit_test(test_weight_confidence_and_age), cmocka_unit_test(test_groups_count_once),
-		cmocka_unit_test(test_false_positives), cmocka_unit_test(test_what_does_not_count), cmocka_unit_test(test_clearance),
-		cmocka_unit_test(test_retraction), cmocka_unit_test(test_said_again_in_another_level), cmocka_unit_test(test_protection),
-		cmocka_unit_test(test_protected_host_of_a_url), cmocka_unit_test(test_more_sources_than_slots), cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_any_order), cmocka_unit_test(test_more_claims_than_lines),
+		cmocka_unit_test(test_one_claim),
+		cmocka_unit_test(test_weight_confidence_and_age),
+		cmocka_unit_test(test_groups_count_once),
+		cmocka_unit_test(test_false_positives),
+		cmocka_unit_test(test_what_does_not_count),
+		cmocka_unit_test(test_clearance),
+		cmocka_unit_test(test_retraction),
+		cmocka_unit_test(test_said_again_in_another_level),
+		cmocka_unit_test(test_protection),
+		cmocka_unit_test(test_protected_host_of_a_url),
+		cmocka_unit_test(test_more_sources_than_slots),
+		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_any_order),
+		cmocka_unit_test(test_more_claims_than_lines),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,9 +4,9 @@
 
 #include "table/claim.h"
 
-/* Numbers are dense and never used again, so the set is an array and a claim finds its source by index.  Group numbers are
- * below SOURCES_MAX too (the score counts groups in arrays of that size): a new group takes the lowest number that no source
- * has, and equal names have equal numbers. */
+/* Numbers are dense and never used again, so the set is an array and a claim finds its source by index.  Group numbers
+ * are below SOURCES_MAX too (the score counts groups in arrays of that size): a new group takes the lowest number that
+ * no source has, and equal names have equal numbers. */
 
 struct source_set {
 	unsigned n, cap;

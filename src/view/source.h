@@ -1,6 +1,8 @@
-/* Sources: where claims come from, and what they are worth.  A fold of the ENTRY_SOURCE and ENTRY_FEED entries in order.
+/* Sources: where claims come from, and what they are worth.  A fold of the ENTRY_SOURCE and ENTRY_FEED entries in
+ * order.
  *
- * A source_set is immutable once published (the table carries it to readers beside the images); the writer edits a copy.
+ * A source_set is immutable once published (the table carries it to readers beside the images); the writer edits a
+ * copy.
  */
 #ifndef VIEW_SOURCE_H
 #define VIEW_SOURCE_H
@@ -64,7 +66,8 @@ enum err source_apply(struct source_set *s, const struct source_change *c, struc
 void source_imported(struct source_set *s, uint16_t number, bool snapshot, uint64_t first_entry, uint64_t last_entry,
 		     int64_t time_ms, uint64_t accepted);
 
-/** Does a claim still count (its source not removed, its snapshot not replaced)?  A claim_keep for merges: ctx is the set. */
+/** Does a claim still count (its source not removed, its snapshot not replaced)?  A claim_keep for merges: ctx is the
+ * set. */
 struct claim;
 bool source_claim_counts(void *ctx, const struct claim *c);
 

@@ -1,7 +1,7 @@
 /* The body of an ENTRY_SOURCE: one JSON object, keys sorted, no blanks, so that equal changes have equal octets:
  *
- *   {"category":"phishing","confidence":80,"group":"abuse.ch","lifetime_d":30,"name":"urlhaus","op":"add","snapshot":true,
- *    "speed_x10":10,"weight_db":25}
+ *   {"category":"phishing","confidence":80,"group":"abuse.ch","lifetime_d":30,"name":"urlhaus","op":"add",
+ *    "snapshot":true,"speed_x10":10,"weight_db":25}
  *
  * "name" and "op" ("add", "set", "remove") are always there, the others when the change has them.
  */
@@ -52,7 +52,8 @@ static const char *const keys[FIELDS] = {
 	[OP] = "op", [SNAPSHOT] = "snapshot", [SPEED] = "speed_x10", [WEIGHT] = "weight_db",
 };
 
-static enum err expect_text(const struct json_reader *r, enum json_token t, const char *key, struct span *ret, struct fault *f)
+static enum err expect_text(const struct json_reader *r, enum json_token t, const char *key, struct span *ret,
+			    struct fault *f)
 {
 	if (t != JSON_STRING || r->escaped)
 		return fault_set(f, ERR_SYNTAX, "\"%s\" of a source change is not a plain string", key);
@@ -60,8 +61,8 @@ static enum err expect_text(const struct json_reader *r, enum json_token t, cons
 	return OK;
 }
 
-static enum err expect_number(const struct json_reader *r, enum json_token t, const char *key, uint64_t max, uint64_t *ret,
-			      struct fault *f)
+static enum err expect_number(const struct json_reader *r, enum json_token t, const char *key, uint64_t max,
+			      uint64_t *ret, struct fault *f)
 {
 	if (t != JSON_NUMBER)
 		return fault_set(f, ERR_SYNTAX, "\"%s\" of a source change is not a number", key);
@@ -139,7 +140,8 @@ static enum err read_value(struct json_reader *r, enum field field, struct sourc
 
 static enum err not_json(const struct json_reader *r, struct fault *f)
 {
-	return fault_set(f, ERR_SYNTAX, "a source change is not one JSON object: %s", r->error ? r->error : "something else is there");
+	return fault_set(f, ERR_SYNTAX, "a source change is not one JSON object: %s",
+			 r->error ? r->error : "something else is there");
 }
 
 enum err source_change_read(struct span body, struct source_change *ret_change, struct fault *f)

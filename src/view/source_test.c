@@ -37,8 +37,11 @@ static void test_defaults_and_changes(void **state)
 	apply(s, "{\"name\":\"a.b-c_1\",\"op\":\"add\"}", ERR_EXISTS);
 	apply(s, "{\"name\":\"nobody\",\"op\":\"set\"}", ERR_NOTFOUND);
 	apply(s, "{\"name\":\"nobody\",\"op\":\"remove\"}", ERR_NOTFOUND);
-	apply(s, "{\"category\":\"phishing\",\"confidence\":55,\"lifetime_d\":9,\"name\":\"a.b-c_1\",\"op\":\"set\",\"snapshot\":true,"
-		 "\"speed_x10\":30,\"weight_db\":60}", OK);
+	apply(s,
+	      "{\"category\":\"phishing\",\"confidence\":55,\"lifetime_d\":9,\"name\":\"a.b-c_1\",\"op\":\"set\","
+	      "\"snapshot\":true,"
+	      "\"speed_x10\":30,\"weight_db\":60}",
+	      OK);
 	v = source_get(s, 0);
 	assert_int_equal(v->category, CAT_PHISHING);
 	assert_int_equal(v->confidence, 55);
@@ -55,13 +58,29 @@ static void test_defaults_and_changes(void **state)
 static void test_bad_bodies(void **state)
 {
 	static const char *const syntax[] = {
-		"", "[]", "{", "{}", "null", "{\"name\":\"x\"}", "{\"op\":\"add\"}", "{\"name\":\"x\",\"op\":\"fly\"}", "{\"name\":\"X\",\"op\":\"add\"}",
-		"{\"name\":\"\",\"op\":\"add\"}", "{\"name\":\"a b\",\"op\":\"add\"}", "{\"name\":\"x\\n\",\"op\":\"add\"}",
-		"{\"name\":\"x\",\"op\":\"add\",\"colour\":1}", "{\"name\":\"x\",\"op\":\"add\",\"op\":\"add\"}",
-		"{\"name\":\"x\",\"op\":\"add\"} x", "{\"name\":\"x\",\"op\":\"add\"}{}", "{\"name\":7,\"op\":\"add\"}",
-		"{\"name\":\"x\",\"op\":\"add\",\"weight_db\":\"9\"}", "{\"name\":\"x\",\"op\":\"add\",\"weight_db\":1.5}",
-		"{\"name\":\"x\",\"op\":\"add\",\"weight_db\":-1}", "{\"name\":\"x\",\"op\":\"add\",\"snapshot\":1}",
-		"{\"name\":\"x\",\"op\":\"add\",\"category\":\"nonsense\"}", "{\"name\":\"x\",\"op\":\"add\",\"group\":\"\"}",
+		"",
+		"[]",
+		"{",
+		"{}",
+		"null",
+		"{\"name\":\"x\"}",
+		"{\"op\":\"add\"}",
+		"{\"name\":\"x\",\"op\":\"fly\"}",
+		"{\"name\":\"X\",\"op\":\"add\"}",
+		"{\"name\":\"\",\"op\":\"add\"}",
+		"{\"name\":\"a b\",\"op\":\"add\"}",
+		"{\"name\":\"x\\n\",\"op\":\"add\"}",
+		"{\"name\":\"x\",\"op\":\"add\",\"colour\":1}",
+		"{\"name\":\"x\",\"op\":\"add\",\"op\":\"add\"}",
+		"{\"name\":\"x\",\"op\":\"add\"} x",
+		"{\"name\":\"x\",\"op\":\"add\"}{}",
+		"{\"name\":7,\"op\":\"add\"}",
+		"{\"name\":\"x\",\"op\":\"add\",\"weight_db\":\"9\"}",
+		"{\"name\":\"x\",\"op\":\"add\",\"weight_db\":1.5}",
+		"{\"name\":\"x\",\"op\":\"add\",\"weight_db\":-1}",
+		"{\"name\":\"x\",\"op\":\"add\",\"snapshot\":1}",
+		"{\"name\":\"x\",\"op\":\"add\",\"category\":\"nonsense\"}",
+		"{\"name\":\"x\",\"op\":\"add\",\"group\":\"\"}",
 		"{\"name\":\"x\",\"op\":\"add\",\"group\":{\"a\":1}}",
 		"{\"name\":\"0123456789012345678901234567890123456789012345678901234567890123\",\"op\":\"add\"}",
 	};
@@ -82,14 +101,28 @@ static void test_bad_bodies(void **state)
 static void test_canonical_body(void **state)
 {
 	struct source_change c = {
-		.op = SOURCE_SET, .name = SPAN_LIT("x"), .has_group = true, .group = SPAN_LIT("g"), .has_weight = true, .weight_db = 7,
-		.has_category = true, .category = CAT_C2, .has_confidence = true, .confidence = 0, .has_snapshot = true,
-		.has_lifetime = true, .lifetime_d = 3, .has_speed = true, .speed_x10 = 10,
+		.op = SOURCE_SET,
+		.name = SPAN_LIT("x"),
+		.has_group = true,
+		.group = SPAN_LIT("g"),
+		.has_weight = true,
+		.weight_db = 7,
+		.has_category = true,
+		.category = CAT_C2,
+		.has_confidence = true,
+		.confidence = 0,
+		.has_snapshot = true,
+		.has_lifetime = true,
+		.lifetime_d = 3,
+		.has_speed = true,
+		.speed_x10 = 10,
 	};
 	struct buf b = { 0 }, again = { 0 };
 	source_change_write(&c, &b);
-	assert_string_equal(buf_cstr(&b), "{\"category\":\"c2-server\",\"confidence\":0,\"group\":\"g\",\"lifetime_d\":3,\"name\":\"x\","
-					  "\"op\":\"set\",\"snapshot\":false,\"speed_x10\":10,\"weight_db\":7}");
+	assert_string_equal(
+		buf_cstr(&b),
+		"{\"category\":\"c2-server\",\"confidence\":0,\"group\":\"g\",\"lifetime_d\":3,\"name\":\"x\","
+		"\"op\":\"set\",\"snapshot\":false,\"speed_x10\":10,\"weight_db\":7}");
 	struct source_change back;
 	assert_int_equal(source_change_read(buf_span(&b), &back, NULL), OK);
 	source_change_write(&back, &again);
