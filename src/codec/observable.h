@@ -51,7 +51,8 @@ const char *obs_kind_name(enum obs_kind kind);
  *  Accepts what feeds and people write: white space around, defanging (hxxp, [.] (.) {.} [dot] (dot) " dot ", [:], [at], [@]),
  *  quotes or <> around, a port glued to an address or a host (dropped), "tcp://1.2.3.4:80" (the address), host/path without
  *  a scheme (a URL, http), upper case, a final dot, "*.", IDNs in Unicode, 010.001.000.007 refused (octal or decimal? unknowable).
- *  1.2.3.4/32 and ::1/128 become addresses.  A host that is an address in a URL stays a url.
+ *  1.2.3.4/32 and ::1/128 become addresses.  A host that is an address in a URL stays a url.  What a URL loses on the way is
+ *  told in codec/url.h; "*." before an address is left off.
  *
  *  @param text   any octets; @param store  OBS_KEY_MAX octets for the key.
  *  @return OK; ERR_SYNTAX: not an observable; ERR_RANGE: an octet, port, prefix or length out of bounds, a
@@ -59,19 +60,22 @@ const char *obs_kind_name(enum obs_kind kind);
  *  Pure; any thread. */
 enum err obs_parse(struct span text, uint8_t store[OBS_KEY_MAX], struct observable *ret_obs, struct fault *f) MUST_USE;
 
-/** The same, of a kind that is known: for typed fields (a STIX pattern's url:value, a CSV column "sha256"). */
+/** The same, of a kind that is known: for typed fields (a STIX pattern's url:value, a CSV column "sha256").
+ *  Look at ret_obs->kind all the same: the four kinds of addresses and prefixes are one group, since fields for either
+ *  carry both; a host alone is a URL where a URL is meant, but "tcp://1.2.3.4:80" is an address there too. */
 enum err obs_parse_as(enum obs_kind kind, struct span text, uint8_t store[OBS_KEY_MAX], struct observable *ret_obs,
 		      struct fault *f) MUST_USE;
 
-/** Fast path for the two commonest lines: exactly a dotted quad, or a plain lower-case LDH name of two labels or more with
- *  a last label that is not numeric.  Anything else: ERR_SYNTAX, without a fault, and obs_parse() decides. */
+/** Fast path for the two commonest lines: exactly a dotted quad, or a plain lower-case LDH name (or with underscores) of two
+ *  labels or more and at most 64 octets, the last label beginning with a letter.  Anything else: ERR_SYNTAX, without a
+ *  fault, and obs_parse() decides. */
 enum err obs_parse_plain(struct span text, uint8_t store[OBS_KEY_MAX], struct observable *ret_obs) MUST_USE;
 
 /** Append the canonical text. */
 void obs_format(const struct observable *o, struct buf *out);
 
 /** The host of a URL or the domain part of an e-mail address: an ipv4, ipv6 or domain observable whose key is in `store`.
- *  @return OK; ERR_NOTFOUND for other kinds, and for URLs without a host. */
+ *  @return OK; ERR_NOTFOUND for other kinds, and for URLs without a host or with a single label ("ldap://router/"). */
 enum err obs_host(const struct observable *o, uint8_t store[OBS_KEY_MAX], struct observable *ret_host) MUST_USE;
 
 /** Same kind, prefix, wildcard and key. */
