@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-enum class { NO_CLASS, ANY, ADDRESS, TARGET, DOMAIN, HOST, URL, DIGEST, EMAIL, PATH, SEEN_LAST, SEEN_FIRST, CONFIDENCE, LABEL, CLASSES };
+enum class { NO_CLASS, ANY, ADDRESS, TARGET, DOMAIN, HOST, URL, DIGEST, EMAIL, PATH, SEEN_LAST, SEEN_FIRST, CONFIDENCE, TLP, LABEL, CLASSES };
 
 enum { NAME_TEXT_MAX = 40, CONTENT_ROWS = 200 };
 
@@ -39,7 +39,7 @@ static const struct {
 	{ "date_added", SEEN_FIRST }, { "listingdate", SEEN_FIRST }, { "date", SEEN_FIRST }, { "time", SEEN_FIRST },
 	{ "timestamp", SEEN_FIRST }, { "source_time", SEEN_FIRST }, { "time_source", SEEN_FIRST }, { "updated", SEEN_FIRST },
 	{ "accept_date", SEEN_FIRST }, { "add_date", SEEN_FIRST }, { "first_seen_(utc)", SEEN_FIRST },
-	{ "confidence", CONFIDENCE }, { "confidence_level", CONFIDENCE },
+	{ "tlp", TLP }, { "confidence", CONFIDENCE }, { "confidence_level", CONFIDENCE },
 	{ "threat", LABEL }, { "threat_type", LABEL }, { "category", LABEL }, { "classification", LABEL }, { "classification_type", LABEL },
 	{ "infection", LABEL }, { "tag", LABEL }, { "tags", LABEL }, { "malware", LABEL }, { "malware_printable", LABEL },
 	{ "signature", LABEL }, { "listingreason", LABEL }, { "type", LABEL }, { "domain_use", LABEL }, { "reason", LABEL },
@@ -121,6 +121,9 @@ unsigned columns_by_names(const struct csv_row *heading, struct columns *c)
 			break;
 		case CONFIDENCE:
 			c->confidence = (uint8_t)column;
+			break;
+		case TLP:
+			c->tlp = (uint8_t)column;
 			break;
 		case LABEL:
 			add(c->labels, COLUMNS_LABELS_MAX, column);
@@ -254,6 +257,22 @@ static uint32_t seen_at(struct span field)
 	return !time_parse(field, &unix_s) && unix_s > 0 && unix_s <= UINT32_MAX ? (uint32_t)unix_s : 0;
 }
 
+/* A marking that is not understood is the strictest. */
+static enum tlp tlp_of(struct span field)
+{
+	static const struct {
+		const char *name;
+		enum tlp tlp;
+	} markings[] = { { "clear", TLP_CLEAR }, { "white", TLP_CLEAR }, { "green", TLP_GREEN }, { "amber", TLP_AMBER },
+			 { "amber+strict", TLP_AMBER_STRICT }, { "red", TLP_RED } };
+	if (field.n > 4 && span_ieq(span_head(field, 4), SPAN_LIT("tlp:")))
+		field = span_trim(span_from(field, 4));
+	for (size_t i = 0; i < COUNT_OF(markings); i++)
+		if (span_ieq(field, span_str(markings[i].name)))
+			return markings[i].tlp;
+	return is_nothing(field) ? TLP_UNSAID : TLP_RED;
+}
+
 static void add_context(const struct columns *c, const struct csv_row *row, struct draft *d)
 {
 	uint32_t seen = seen_at(field_of(row, c->seen[0]));
@@ -288,6 +307,7 @@ void columns_read(const struct columns *c, const struct csv_row *row, struct dra
 		if (e && !why.code)
 			why = d->fault;
 	}
+	d->r.tlp = (uint8_t)tlp_of(field_of(row, c->tlp));
 	if (d->r.n_claims) {
 		add_context(c, row, d);
 	} else if (why.code) {

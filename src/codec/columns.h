@@ -14,6 +14,7 @@ struct columns {
 	uint8_t path;                       /**< to be put behind the host in claims[0] */
 	uint8_t seen[2];                    /**< times, the better one first */
 	uint8_t confidence;
+	uint8_t tlp;
 	uint8_t labels[COLUMNS_LABELS_MAX]; /**< words for the category, the better ones first */
 };
 

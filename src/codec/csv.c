@@ -13,23 +13,36 @@ static void skip_blanks(struct cutter *c)
 		c->at++;
 }
 
-/* Behind the opening quote.  OK: at the closing quote's right. */
+/* What follows a quote at `at` ends its field: blanks, then a separator, a line end or the end. */
+static bool closes(const struct cutter *c, size_t at)
+{
+	while (at < c->in.n && (c->in.p[at] == ' ' || c->in.p[at] == '\r'))
+		at++;
+	return at >= c->in.n || c->in.p[at] == c->separator || c->in.p[at] == '\n';
+}
+
+/* Behind the opening quote; OK: behind the closing one.  A quote is doubled, by the standard; others leave it as it is or put a
+ * backslash in front, which within a line does no harm: the closing quote is the one in front of a separator. */
 static enum err cut_quoted(struct cutter *c, struct span *ret_field, struct fault *f)
 {
 	size_t from = c->at;
-	for (;;) {
-		size_t end = c->at + span_find(span_from(c->in, c->at), '"');
-		if (end >= c->in.n || (end + 1 == c->in.n && !c->last))
-			break;
-		c->at = end + 1;
-		if (c->at < c->in.n && c->in.p[c->at] == '"') {
-			c->at++;
+	for (size_t end; (end = c->at + span_find(span_from(c->in, c->at), '"')) < c->in.n; c->at = end + 1) {
+		bool escaped = end > from && c->in.p[end - 1] == '\\', at_end = end + 1 == c->in.n;
+		if (at_end && !c->last)
+			return ERR_MORE;
+		if (!at_end && c->in.p[end + 1] == '"' && !escaped) {
+			end++;
 			continue;
 		}
-		*ret_field = span_head(span_from(c->in, from), end - from);
-		if (c->at > CSV_BREAKS_MAX && span_find(span_head(c->in, end), '\n') < end)
-			return fault_set(f, ERR_SYNTAX, "a quoted field of the row runs over lines for more than %d octets", CSV_BREAKS_MAX);
-		return OK;
+		size_t line = span_find(span_head(span_from(c->in, from), end - from), '\n');
+		bool broken = line < end - from;
+		if (closes(c, end + 1) || broken) {
+			*ret_field = span_head(span_from(c->in, from), end - from);
+			c->at = end + 1;
+			if (broken && end > CSV_BREAKS_MAX)
+				return fault_set(f, ERR_SYNTAX, "a field of the row runs over lines for more than %d octets", CSV_BREAKS_MAX);
+			return OK;
+		}
 	}
 	if (!c->last && (c->in.n <= CSV_BREAKS_MAX || span_find(c->in, '\n') == c->in.n))
 		return ERR_MORE;

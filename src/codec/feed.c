@@ -11,6 +11,7 @@ enum { DETECT_MIN = 20 /**< less sure than that is not recognised */ };
 const struct feed_format *const feed_formats[] = {
 	&feed_abusech,
 	&feed_rpz,
+	&feed_suricata,
 	&feed_unbound,
 	&feed_dnsmasq,
 	&feed_bindzones,

@@ -16,13 +16,23 @@ static bool contains(struct span s, const char *what)
 	return memmem(s.p, s.n, what, strlen(what)) != NULL;
 }
 
+/* Tables of others, made from theirs, name them too. */
+static bool is_dump(struct span banner)
+{
+	static const char *const marks[] = { "urlhaus_link", "ioc_value", "dst_ip", "DstIP", "Listingreason", "sha256_hash" };
+	for (size_t i = 0; i < COUNT_OF(marks); i++)
+		if (contains(banner, marks[i]))
+			return true;
+	return false;
+}
+
 static int sniff(struct span head, bool whole, const char *filename)
 {
 	struct rows_plan p;
 	struct span banner = span_head(head, 4096);
 	(void)filename;
 	if (!head.n || (head.p[0] != '#' && head.p[0] != '"') || !contains(banner, "abuse.ch") ||
-	    !rows_find(head, whole, (struct span){ NULL, 0 }, &p) || p.from != PLAN_NAMES || !p.rows)
+	    !is_dump(banner) || !rows_find(head, whole, (struct span){ NULL, 0 }, &p) || p.from != PLAN_NAMES || !p.rows)
 		return 0;
 	return (int)(95 * p.claims / p.rows);
 }

@@ -4,14 +4,18 @@
 #include "codec/lines.h"
 #include "codec/rows.h"
 
+enum { LOG_FIELDS = 11 };
+
 static int sniff(struct span head, bool whole, const char *filename)
 {
 	struct rows_plan p;
 	(void)filename;
 	if (text_is_markup(head) || !rows_find(head, whole, (struct span){ NULL, 0 }, &p) || !p.rows)
 		return 0;
-	/* A column of prose is one field wide, and so is a list. */
-	if (p.from == PLAN_UNKNOWN_HEADING || p.wide * 10 < p.rows * 9)
+	/* A column of prose is one field wide, and so is a list; wide rows without a heading are a log. */
+	if (p.from == PLAN_UNKNOWN_HEADING || p.wide * 10 < p.rows * 9 || (p.from == PLAN_CONTENT && p.fields > LOG_FIELDS))
+		return 0;
+	if (p.from == PLAN_CONTENT && (p.columns.separator == '|' || p.columns.separator == ';') && text_is_wordy(head, 10))
 		return 0;
 	/* "address<TAB>number" is rather a list with something behind the values. */
 	bool list_like = p.from == PLAN_CONTENT && p.columns.separator != ',' && p.columns.claims[0] == 1 && !p.columns.claims[1];

@@ -128,14 +128,20 @@ static bool all_in(struct span s, const char *set)
 
 static const char *kind_of_other(struct span text, struct span first)
 {
-	struct span rest = text;
+	struct span rest = text, bare = strip(first);
+	size_t slash = span_find(bare, '/');
 	if (first.p[0] == '/')
 		return "path";
+	if (bare.n && (bare.p[0] == '~' || bare.p[0] == '%'))
+		return "file path";
 	if (starts_nocase(text, "GET /") || starts_nocase(text, "POST /") || starts_nocase(text, "HEAD /"))
 		return "path";
-	if (contains(text, "\\") || starts_nocase(text, "HKEY_") || first.p[0] == '%' || first.p[0] == '~')
-		return "path";
-	if (first.n > 2 && starts_nocase(first, "AS") && ascii_digit(first.p[2]) && all_in(span_from(strip(first), 2), "0123456789"))
+	if (contains(text, "\\") || starts_nocase(text, "HKEY_"))
+		return "file path";
+	/* "Win32/Agent.ABC", "src/main.c": what is in front of the slash is no host. */
+	if (slash && slash < bare.n && span_find(bare, '.') > slash && span_find(bare, ':') > slash && !is_defanged(bare))
+		return "other";
+	if (first.n > 2 && starts_nocase(first, "AS") && ascii_digit(first.p[2]) && all_in(span_from(bare, 2), "0123456789"))
 		return "asn";
 	for (struct span word; (word = word_next(&rest)).n;)
 		if (!all_in(word, "-=_*#~+.:|`^<>"))
@@ -259,7 +265,9 @@ static void read_text(struct notes *n, struct span line, struct draft *d)
 		return;
 	}
 	enum err e = range_claim(d, line_without_comment(text));
-	if (e == ERR_SYNTAX)
+	if (e == ERR_SYNTAX && starts_nocase(text, "serial"))
+		draft_skip(d, "other"); /* of a certificate: it may have the length of a digest */
+	else if (e == ERR_SYNTAX)
 		claim_others(d, text, false);
 	else if (e)
 		draft_reject_fault(d);
@@ -302,13 +310,27 @@ static bool is_reversed(struct span head)
 	return lines >= 2 && reversed * 2 > lines;
 }
 
+/* "digest  file" in a file of that kind: a checksum that goes with a download. */
+static bool is_checksum(struct span head, const char *filename)
+{
+	static const char *const kinds[] = { ".sha512", ".sha256", ".sha1", ".md5", "SUMS", "sums.txt" };
+	struct span rest = span_head(head, span_find(head, '\n')), name = filename ? span_str(filename) : rest;
+	word_next(&rest);
+	for (size_t i = 0; i < COUNT_OF(kinds) && filename; i++)
+		if (name.n > strlen(kinds[i]) && span_is(span_from(name, name.n - strlen(kinds[i])), kinds[i]))
+			return word_next(&rest).n > 0;
+	return false;
+}
+
 static int sniff(struct span head, bool whole, const char *filename)
 {
 	struct survey s;
-	(void)filename;
-	if (text_is_markup(head) || is_reversed(head))
+	if (text_is_markup(head) || is_reversed(head) || is_checksum(head, filename) || text_is_wordy(head, 8))
 		return 0;
 	lines_survey(head, whole, read_line, sizeof(struct notes), &s);
+	/* Paths or AS numbers alone are a list too, of which nothing can be used. */
+	if (!s.claims && s.others > 9 * (s.headings + s.rejected))
+		return 25;
 	return survey_sure(&s, 70);
 }
 

@@ -55,11 +55,11 @@ static int sniff(struct span head, bool whole, const char *filename)
 {
 	struct survey s;
 	(void)filename;
-	if (text_is_markup(head))
+	if (text_is_markup(head) || text_is_wordy(head, 8))
 		return 0;
 	lines_survey(head, whole, read_network, sizeof(struct lines), &s);
-	/* Above "lines" when all of it is networks, below it when some is not. */
-	return survey_sure(&s, s.rejected ? 50 : 75);
+	/* Bare addresses may be followed by names further down: that is for "lines". */
+	return survey_sure(&s, s.rejected || s.prefixes * 10 < s.claims * 9 ? 50 : 75);
 }
 
 static enum err parse(void *state, struct span in, bool last, feed_sink *sink, void *ctx, size_t *ret_used, struct fault *f)

@@ -7,7 +7,7 @@ static bool is_file_kind(struct span label)
 	static const char kinds[] = " exe dll doc docx docm xls xlsx xlsm xlsb ppt pptx pptm rtf pdf js jse vbs vbe bat cmd ps1 sys tmp dat "
 				    "bin txt log jpg jpeg png gif bmp ico svg php asp aspx jsp html htm css xml json yaml yml csv msi msp "
 				    "lnk scr hta jar apk dex elf iso img rar 7z gz tgz tar dmg plist ini cfg conf bak pem crt cer dylib "
-				    "ocx cpl drv pdb sct wsf ko ipa chm eml msg db sqlite swf xpi crx vhd wav mp3 mp4 avi enc class ";
+				    "ocx cpl drv pdb sct wsf ko ipa chm eml msg db sqlite swf xpi crx vhd wav mp3 mp4 avi enc class tlb nls targets ";
 	/* The commonest top-level domains first: this is asked of every name. */
 	if (label.n == 3 && (!memcmp(label.p, "com", 3) || !memcmp(label.p, "net", 3) || !memcmp(label.p, "org", 3) ||
 			     !memcmp(label.p, "xyz", 3) || !memcmp(label.p, "top", 3)))

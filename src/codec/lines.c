@@ -75,7 +75,14 @@ static bool count(void *ctx, const struct feed_record *r)
 	s->lines++;
 	s->claims += r->fate == FATE_CLAIMS;
 	s->rejected += r->fate == FATE_REJECTED;
-	s->headings += r->fate == FATE_SKIPPED && strcmp(r->what, "blank") && strcmp(r->what, "comment");
+	if (r->n_claims)
+		s->prefixes += r->claims[0].obs.prefix > 0;
+	if (r->fate != FATE_SKIPPED || !strcmp(r->what, "blank") || !strcmp(r->what, "comment"))
+		return true;
+	if (!strcmp(r->what, "path") || !strcmp(r->what, "asn"))
+		s->others++;
+	else
+		s->headings++;
 	return true;
 }
 
@@ -103,10 +110,27 @@ bool text_is_markup(struct span head)
 	struct span s = span_trim(span_starts(head, SPAN_LIT("\xef\xbb\xbf")) ? span_from(head, 3) : head);
 	if (!s.n)
 		return false;
-	if (s.p[0] == '{' || s.p[0] == '<')
+	if (s.p[0] == '{' || s.p[0] == '<' || span_starts(s, SPAN_LIT("#separator ")))
 		return true;
 	struct span inner = span_trim(span_from(s, 1));
 	return s.p[0] == '[' && inner.n && memchr("{[]\"", inner.p[0], 4);
+}
+
+bool text_is_wordy(struct span head, unsigned words)
+{
+	unsigned lines = 0, wordy = 0;
+	for (size_t end; head.n && lines < 200; head = span_from(head, end + 1)) {
+		end = span_find(head, '\n');
+		struct span line = line_without_comment(span_head(head, end)), word;
+		unsigned n = 0;
+		if (!line.n || line.p[0] == ';' || line.p[0] == '!' || line.p[0] == '|')
+			continue;
+		while ((word = word_next(&line)).n)
+			n += !span_is(word, "|");
+		lines++;
+		wordy += n >= words;
+	}
+	return wordy * 2 > lines;
 }
 
 struct span word_next(struct span *rest)

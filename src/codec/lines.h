@@ -25,15 +25,21 @@ enum err lines_parse(void *state, struct span in, bool last, line_reader *read, 
 
 /** What a reader makes of the beginning of a stream. */
 struct survey {
-	unsigned lines, claims, rejected, headings; /**< headings: prose too; comments and blank lines are only in `lines` */
+	unsigned lines, claims, rejected;
+	unsigned prefixes; /**< of the claims: networks */
+	unsigned others;   /**< skipped as a URL path or AS number: things that lists hold, and no observables */
+	unsigned headings; /**< skipped, prose and all that is not a comment or blank */
 };
 /** `state_size`: of a state that is all zero at the start. */
 void lines_survey(struct span head, bool whole, line_reader *read, size_t state_size, struct survey *ret_survey);
 /** `best` when every line that says something is understood, 0 when none is, in between by their share. */
 int survey_sure(const struct survey *s, int best);
 
-/** The first octets say that this is JSON, XML or HTML. */
+/** The first octets say that this is JSON, XML, HTML or a Zeek log. */
 bool text_is_markup(struct span head);
+
+/** Most lines hold more words than lists have: a log or running text.  Comments, table rows and '|' do not count. */
+bool text_is_wordy(struct span head, unsigned words);
 
 /** Take the next run of octets that are not white space off the front of `*rest`; empty at the end. */
 struct span word_next(struct span *rest);

@@ -100,6 +100,7 @@ static void plan_with(struct span head, bool whole, struct span option, uint8_t 
 	*plan = (struct rows_plan){ .columns.separator = separator };
 	if (csv_row_cut(rows, whole, separator, &first, &used, NULL))
 		return;
+	plan->fields = first.n;
 	bool values = holds_value(&first), commented = comment_heading(comment, &first, separator, &above);
 	const struct csv_row *heading = values ? (commented ? &above : NULL) : &first;
 	if (option.n) {

@@ -23,6 +23,7 @@ struct rows_plan {
 	bool heading_next;
 	enum { PLAN_NONE, PLAN_CONTENT, PLAN_UNKNOWN_HEADING, PLAN_NAMES } from;
 	unsigned rows, claims, wide; /**< looked at; that say something; of two fields or more */
+	unsigned fields;             /**< of the first row */
 };
 
 /** @return false: no column holds observables, or none is as `option` says; `ret_plan` has separator and counts. */
