@@ -203,7 +203,7 @@ static void bench_bodies(struct ledger *l)
 int main(int argc, char **argv)
 {
 	char dir[4096], path[4200];
-	struct ledger *l;
+	struct ledger *l = NULL;
 	struct fault f;
 	snprintf(dir, sizeof(dir), "%s/ledger-bench-XXXXXX", argc > 1 ? argv[1] : ".");
 	or_exit(mkdtemp(dir) != NULL, dir, NULL);

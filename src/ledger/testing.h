@@ -43,7 +43,7 @@ static inline int testing_teardown(void **state)
 /* A new ledger with the lanes "public" (0, tlp:clear) and "members" (1, tlp:amber), open. */
 static inline struct ledger *testing_ledger(struct testing *t)
 {
-	struct ledger *l;
+	struct ledger *l = NULL;
 	struct fault f = { .text = "" };
 	if (ledger_create(t->dir, &f) || ledger_open(t->dir, true, &l, &f) ||
 	    ledger_lane_create(l, "public", 1, "production", NULL, &f) ||

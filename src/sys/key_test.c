@@ -93,7 +93,7 @@ static void refused(void **state)
 	chmod(at("node.key"), 0640);
 	assert_int_equal(key_public(dir, public, &f), ERR_FORBIDDEN);
 	assert_non_null(strstr(f.text, "0640"));
-	static const char *const bad[] = { "", "\n", SEED, SEED "\r\n", SEED "\n\n", SEED "00\n", "x" SEED "\n", " " SEED,
+	static const char *const bad[] = { "", "\n", SEED, (SEED "\r\n"), (SEED "\n\n"), (SEED "00\n"), ("x" SEED "\n"), (" " SEED),
 					   "zz61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60\n" };
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
 		write_file("node.key", bad[i], 0600);
