@@ -96,7 +96,8 @@ struct feed_format {
 	bool adds;                /**< files of it add to what their source said (reports); false: each is all of it (lists) */
 	size_t state_size;        /**< octets of state: plain data, no pointers out, so copying it is legal */
 	void (*start)(void *state, const struct feed_options *o);
-	/** Consume whole records of `in`; with `last`, all of it (an unfinished record is rejected).
+	/** Consume whole records of `in`; with `last`, all of it (an unfinished record is rejected), though of a piece that is
+	 *  longer than FEED_OBJECT_MAX perhaps not in one call: call again with the rest while *ret_used > 0.
 	 *  @param ret_used  octets consumed, set also with errors; 0 with OK means: give more (the piece holds no whole record).
 	 *  @return OK; ERR_CANCELLED; ERR_SYNTAX when the rest of the stream cannot be understood at all (JSON broken): the
 	 *          fault has line and column; records before it stand. */

@@ -1,0 +1,56 @@
+/* What the JSON feed formats share: one parse call over a walker, and the small fields that they all have. */
+#ifndef CODEC_FEED_JSON_H
+#define CODEC_FEED_JSON_H
+
+#include "codec/draft.h"
+#include "codec/json_walk.h"
+
+/** One parse call; on its stack. */
+struct json_feed {
+	struct walker walk;
+	struct draft draft;
+	feed_sink *sink;
+	void *ctx;
+	bool cancelled;
+	struct buf scratch, more_scratch;
+	char what[48];
+};
+
+void json_feed_begin(struct json_feed *j, struct walk_place *place, uint8_t stance, struct span in, bool last, feed_sink *sink,
+		     void *ctx);
+/** After walk_take() of a record: begin it.  Of WALK_END (too large) it is rejected here, and emitted.
+ *  @return WALK_VALUE: fill j->draft and call json_feed_emit(); anything else: pass it on. */
+enum walk_step json_feed_record(struct json_feed *j, enum walk_step taken) MUST_USE;
+/** Hand the record over.  @return WALK_VALUE; WALK_MORE when the sink has had enough: as if the record were not there. */
+enum walk_step json_feed_emit(struct json_feed *j) MUST_USE;
+/** @return what parse() answers. */
+enum err json_feed_finish(struct json_feed *j, enum walk_step step, size_t *ret_used, struct fault *f);
+
+/** A string's octets, escapes resolved, valid until the next call; of other values as written. */
+struct span json_feed_text(struct json_feed *j, const struct json_member *m);
+/** Sets of kinds of observables. */
+#define OBS_BIT(kind) (1u << (kind))
+#define OBS_ANY (~0u)
+#define OBS_ADDRESS (OBS_BIT(OBS_IPV4) | OBS_BIT(OBS_IPV6) | OBS_BIT(OBS_CIDR4) | OBS_BIT(OBS_CIDR6))
+#define OBS_HOST (OBS_ADDRESS | OBS_BIT(OBS_DOMAIN) | OBS_BIT(OBS_URL))
+
+/** Claim an observable of one of the kinds. */
+enum err json_feed_claim(struct json_feed *j, unsigned kinds, struct span text) MUST_USE;
+/** draft_skip() with a name out of the data: "prefix" and the name, with octets that are not harmless shown as '?'. */
+void json_feed_skip(struct json_feed *j, const char *prefix, struct span name);
+
+/** RFC 3339, or seconds or milliseconds since 1970, as string or number; 0 when it is none of them. */
+uint32_t json_feed_time(const struct json_member *m);
+/** 0..100 as number or string; fractions are cut off.  CONFIDENCE_ABSENT when it is not that. */
+uint8_t json_feed_confidence(const struct json_member *m);
+/** "amber" and the like ("white" is clear), ASCII case ignored; TLP_UNSAID when it is none of them. */
+uint8_t json_feed_tlp(struct span level);
+/** Is it true, "true", 1 or "1"? */
+bool json_feed_true(const struct json_member *m);
+/** category_guess() of the strings in a value: those of the key `key` in objects, and all outside of objects. */
+enum category json_feed_category(const struct json_member *m, const char *key);
+
+/** The first value of a text: behind a byte order mark, and in an array its first element.  For detection. */
+struct span json_feed_first(struct span head);
+
+#endif
