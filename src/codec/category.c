@@ -1,12 +1,12 @@
 /* Categories.
  *
- * DNS codes follow the spirit of the public lists where they have one for the same thing: 2 general, 4 phishing, 5 malware,
- * 6 command and control, 9 netblocks of criminals (Spamhaus SBL, DBL and DROP).  10 and 11 stay free: mail servers take them
- * for policy lists.  A code is never used again for something else.
+ * DNS codes follow the spirit of the public lists where they have one for the same thing: 2 general, 4 phishing, 5
+ * malware, 6 command and control, 9 netblocks of criminals (Spamhaus SBL, DBL and DROP).  10 and 11 stay free:
+ * mail servers take them for policy lists.  A code is never used again for something else.
  *
- * Lifetimes are those of addresses, which change hands within days or weeks; the view stretches them for names and hashes.
- * Speed is the delta of the MISP polynomial: above 10 the score falls early (an infected home connection), below 10 it
- * holds and then drops (rented servers, stolen netblocks).
+ * Lifetimes are those of addresses, which change hands within days or weeks; the view stretches them for names and
+ * hashes. Speed is the delta of the MISP polynomial: above 10 the score falls early (an infected home connection),
+ * below 10 it holds and then drops (rented servers, stolen netblocks).
  */
 #include "codec/category.h"
 

@@ -1,12 +1,13 @@
 /* Domain names.
  *
- * domain_plain() looks at eight octets at a time: each word gives one bit per octet for "is a dot" and "is a hyphen", and the
- * bits of up to 64 octets make one mask each.  An empty label is then a dot beside a dot or an end, a hyphen at the end of a
- * label is a hyphen beside a dot or an end: shifts and ands for the whole name at once.
+ * domain_plain() looks at eight octets at a time: each word gives one bit per octet for "is a dot" and "is a
+ * hyphen", and the bits of up to 64 octets make one mask each.  An empty label is then a dot beside a dot or an
+ * end, a hyphen at the end of a label is a hyphen beside a dot or an end: shifts and ands for the whole name at
+ * once.
  *
- * domain_parse() goes octet by octet and can say what is wrong.  Underscores are allowed anywhere in a label, as in the DNS
- * itself (RFC 2181 section 11) and in feeds; hyphens at the ends of a label are not, since none of the feeds has real ones
- * and free text has many.
+ * domain_parse() goes octet by octet and can say what is wrong.  Underscores are allowed anywhere in a label, as
+ * in the DNS itself (RFC 2181 section 11) and in feeds; hyphens at the ends of a label are not, since none of the
+ * feeds has real ones and free text has many.
  */
 #include "codec/domain.h"
 

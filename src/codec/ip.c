@@ -1,8 +1,9 @@
 /* IP addresses in text.
  *
- * ip4_parse() finds the three dots of a dotted quad with the usual zero-byte trick (Warren, "Hacker's Delight", 6-1), eight
- * octets at a time.  Each field is then shifted to the end of a 32-bit word, where its digits have fixed places, and all
- * refusals are gathered in one word: on addresses at random there is no branch to mispredict.
+ * ip4_parse() finds the three dots of a dotted quad with the usual zero-byte trick (Warren, "Hacker's Delight",
+ * 6-1), eight octets at a time.  Each field is then shifted to the end of a 32-bit word, where its digits have
+ * fixed places, and all refusals are gathered in one word: on addresses at random there is no branch to
+ * mispredict.
  */
 #include "codec/ip.h"
 
@@ -100,8 +101,8 @@ enum err ip4_parse_why(struct span s, uint8_t ret_addr[4], struct fault *f)
 		if (e == ERR_SYNTAX || (end == s.n) != (i == 3))
 			return fault_set(f, ERR_SYNTAX, "an IPv4 address is four decimal numbers with dots between them");
 		if (field.n > 1 && field.p[0] == '0')
-			return fault_set(f, ERR_SYNTAX, "number %d of an IPv4 address begins with 0: nobody knows whether it is octal or decimal",
-					 i + 1);
+			return fault_set(f, ERR_SYNTAX,
+					 "number %d of an IPv4 address begins with 0: nobody knows whether it is octal or decimal", i + 1);
 		if (e)
 			return fault_set(f, ERR_RANGE, "number %d of an IPv4 address is above 255", i + 1);
 		addr[i] = (uint8_t)v;
@@ -227,7 +228,8 @@ enum err ip6_parse(struct span s, uint8_t ret_addr[16], struct fault *f)
 		gap = n, at++;
 	}
 	if (gap == SIZE_MAX ? n != 16 : n > 14)
-		return fault_set(f, ERR_SYNTAX, "an IPv6 address has %zu groups%s", n / 2, gap == SIZE_MAX ? ", not eight" : " besides \"::\"");
+		return fault_set(f, ERR_SYNTAX, "an IPv6 address has %zu groups%s", n / 2,
+				 gap == SIZE_MAX ? ", not eight" : " besides \"::\"");
 	if (gap != SIZE_MAX) {
 		memmove(addr + 16 - (n - gap), addr + gap, n - gap);
 		memset(addr + gap, 0, 16 - n);

@@ -1,13 +1,15 @@
 /* Observables.
  *
- * Nearly every line of a feed is a plain dotted quad or a plain lower-case name: obs_parse_plain() takes those.  All else goes
- * through three steps: clean_text() strips what stands around (blanks, quotes, invisible characters), refuses what nobody means
- * (control characters, invalid UTF-8, invisible characters inside) and undoes defanging; parse_clean() finds the kind from the
- * form; the module of that kind (ip, domain, url, email) makes the canonical octets.
+ * Nearly every line of a feed is a plain dotted quad or a plain lower-case name: obs_parse_plain() takes those.
+ * All else goes through three steps: clean_text() strips what stands around (blanks, quotes, invisible
+ * characters), refuses what nobody means (control characters, invalid UTF-8, invisible characters inside) and
+ * undoes defanging; parse_clean() finds the kind from the form; the module of that kind (ip, domain, url, email)
+ * makes the canonical octets.
  *
- * The order in which kinds are tried makes one text mean one thing:  hash by length, scheme "://", "mailto:", "@" without '/'
- * or '?', address '/' prefix, anything else with '/' or '?' (a URL without a scheme), and last address, name, and either with
- * a port.  Canonical text goes the same way back to the same observable: the tests and the fuzz target hold it to that.
+ * The order in which kinds are tried makes one text mean one thing:  hash by length, scheme "://", "mailto:", "@"
+ * without '/' or '?', address '/' prefix, anything else with '/' or '?' (a URL without a scheme), and last
+ * address, name, and either with a port.  Canonical text goes the same way back to the same observable: the tests
+ * and the fuzz target hold it to that.
  */
 #include "codec/observable.h"
 
@@ -56,7 +58,7 @@ enum err obs_parse_plain(struct span text, uint8_t store[OBS_KEY_MAX], struct ob
 	return OK;
 }
 
-/* Put the text in front of the fault about it.  Only for text that clean_text() let pass, so there is nothing nasty to quote. */
+/* Put the text in front of the fault about it.  Only for text that clean_text() let pass: nothing nasty to quote. */
 static enum err quote(struct span s, enum err e, struct fault *f)
 {
 	size_t n = s.n < QUOTED_MAX ? s.n : QUOTED_MAX;
@@ -181,7 +183,7 @@ static enum err check_port(struct span s, struct fault *f)
 	if (e == ERR_SYNTAX)
 		return fault_set(f, e, "behind ':' is no port number");
 	if (e || port == 0)
-		return fault_set(f, ERR_RANGE, "port \"%.*s\" is not between 1 and 65535", (int)(s.n < 20 ? s.n : 20), (const char *)s.p);
+		return fault_set(f, ERR_RANGE, "port \"%.*s\" is not between 1 and 65535", SPAN_ARG(span_head(s, 20)));
 	return OK;
 }
 
@@ -234,7 +236,8 @@ static enum err parse_url(struct span s, uint8_t *store, struct observable *ret_
 }
 
 /* A URL; but "tcp://" and "udp://" with nothing behind the port only say where, which is an endpoint. */
-static enum err parse_with_scheme(struct span s, size_t scheme, uint8_t *store, struct observable *ret_obs, struct fault *f)
+static enum err parse_with_scheme(struct span s, size_t scheme, uint8_t *store, struct observable *ret_obs,
+				  struct fault *f)
 {
 	struct span name = span_head(s, scheme);
 	struct observable o;
@@ -321,7 +324,8 @@ enum err obs_parse_as(enum obs_kind kind, struct span text, uint8_t store[OBS_KE
 		e = scheme ? parse_with_scheme(s, scheme, store, &o, f) : parse_url(s, store, &o, f);
 	} else if (kind >= OBS_MD5 && kind <= OBS_SHA512) {
 		unsigned n = kinds[kind].octets;
-		e = hex_decode(s, store, n) ? fault_set(f, ERR_SYNTAX, "a hash \"%s\" is %u hexadecimal digits", kinds[kind].name, 2 * n) : OK;
+		if ((e = hex_decode(s, store, n)))
+			fault_set(f, e, "a hash \"%s\" is %u hexadecimal digits", kinds[kind].name, 2 * n);
 		o = made(kind, store, n);
 	} else {
 		e = parse_clean(s, store, &o, f);

@@ -1,8 +1,8 @@
 /* Defanging undone.
  *
- * The text is copied, and whenever a closing bracket or a blank has been written, the end of the copy is compared with the
- * short list of what people write for a dot and such.  Looking back at the copy, not at the input, makes nested ones
- * ("[[.].]") come out settled: no such token is left in the copy, ever.
+ * The text is copied, and whenever a closing bracket or a blank has been written, the end of the copy is compared
+ * with the short list of what people write for a dot and such.  Looking back at the copy, not at the input, makes
+ * nested ones ("[[.].]") come out settled: no such token is left in the copy, ever.
  */
 #include "codec/refang.h"
 
@@ -46,7 +46,7 @@ static size_t unbracket(uint8_t *text, size_t n)
 	return n;
 }
 
-/* How many octets at the start of `s` stand for "http": 'h', two or three of "tx*", 'p', with "s:" or ":" behind.  Else 0. */
+/* Octets at the start of `s` stand for "http": 'h', two or three of "tx*", 'p', and "s:" or ":" behind.  Else 0. */
 static size_t scheme_like(struct span s)
 {
 	size_t i = 1;

@@ -1,12 +1,13 @@
 /* URLs.
  *
- * Two spellings that make the same request should be one observable, so that a feed, a proxy log and a person mean the same
- * key.  The rules are those of RFC 3986 section 6.2.2 and 6.2.3, and on top of them what browsers do with http and its like:
- * backslashes are slashes, more than two slashes before the host are two, percent-encoded hosts are decoded, hosts that are
- * numbers ("0x7f.1", "2130706433") are IPv4 addresses.
+ * Two spellings that make the same request should be one observable, so that a feed, a proxy log and a person mean
+ * the same key.  The rules are those of RFC 3986 section 6.2.2 and 6.2.3, and on top of them what browsers do with
+ * http and its like: backslashes are slashes, more than two slashes before the host are two, percent-encoded hosts
+ * are decoded, hosts that are numbers ("0x7f.1", "2130706433") are IPv4 addresses.
  *
- * Not kept: the fragment, which is never sent; and the user and password, which are not part of what is asked for (browsers
- * send them in a header of their own, if at all), and are a lure ("http://bank.example@evil.example/") or somebody's secret.
+ * Not kept: the fragment, which is never sent; and the user and password, which are not part of what is asked for
+ * (browsers send them in a header of their own, if at all), and are a lure ("http://bank.example@evil.example/")
+ * or somebody's secret.
  */
 #include "codec/url.h"
 
@@ -58,7 +59,8 @@ static const uint8_t class_of[256] = {
 	['a' ... 'z'] = ALL, ['A' ... 'Z'] = ALL, ['0' ... '9'] = ALL, ['-'] = ALL, ['.'] = ALL,
 	['_'] = UNRESERVED | IN_PATH | IN_QUERY, ['~'] = UNRESERVED | IN_PATH | IN_QUERY,
 	['!'] = IN_PATH | IN_QUERY, ['$'] = IN_PATH | IN_QUERY, ['&'] = IN_PATH | IN_QUERY, ['\''] = IN_PATH | IN_QUERY,
-	['('] = IN_PATH | IN_QUERY, [')'] = IN_PATH | IN_QUERY, ['*'] = IN_PATH | IN_QUERY, ['+'] = IN_PATH | IN_QUERY | IN_SCHEME,
+	['('] = IN_PATH | IN_QUERY, [')'] = IN_PATH | IN_QUERY, ['*'] = IN_PATH | IN_QUERY,
+	['+'] = IN_PATH | IN_QUERY | IN_SCHEME,
 	[','] = IN_PATH | IN_QUERY, [';'] = IN_PATH | IN_QUERY, ['='] = IN_PATH | IN_QUERY, [':'] = IN_PATH | IN_QUERY,
 	['@'] = IN_PATH | IN_QUERY, ['/'] = IN_PATH | IN_QUERY, ['?'] = IN_QUERY,
 };

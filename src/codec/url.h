@@ -1,8 +1,8 @@
 /* URLs: RFC 3986 normalisation with the habits of browsers (WHATWG URL) that attackers and feeds rely on.
  *
- * canonical: scheme and host in lower case; the host in A-labels, as a dotted quad or as [RFC 5952]; no user, no default
- * port, no fragment; dot segments resolved, an empty path as "/"; percent-encoding in upper case where it is needed, and
- * nowhere else.
+ * canonical: scheme and host in lower case; the host in A-labels, as a dotted quad or as [RFC 5952]; no user, no
+ * default port, no fragment; dot segments resolved, an empty path as "/"; percent-encoding in upper case where it
+ * is needed, and nowhere else.
  */
 #ifndef CODEC_URL_H
 #define CODEC_URL_H
