@@ -46,7 +46,7 @@ static size_t unbracket(uint8_t *text, size_t n)
 	return n;
 }
 
-/* Octets at the start of `s` stand for "http": 'h', two or three of "tx*", 'p', and "s:" or ":" behind.  Else 0. */
+/* Octets at the start of `s` that stand for "http": 'h', two or three of "tx*", 'p', and "s:" or ":" behind.  Else 0. */
 static size_t scheme_like(struct span s)
 {
 	size_t i = 1;
