@@ -97,15 +97,15 @@ void buf_putu(struct buf *b, uint64_t v)
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap, again;
+	size_t room = 128;
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	int n = vsnprintf(NULL, 0, fmt, ap);
+	int n = vsnprintf((char *)buf_reserve(b, room), room, fmt, ap);
 	va_end(ap);
-	if (n > 0) {
-		buf_reserve(b, (size_t)n + 1);
-		vsnprintf((char *)b->p + b->n, (size_t)n + 1, fmt, again);
+	if (n >= (int)room) /* a second time, now that the length is known */
+		vsnprintf((char *)buf_reserve(b, (size_t)n + 1), (size_t)n + 1, fmt, again);
+	if (n > 0)
 		b->n += (size_t)n;
-	}
 	va_end(again);
 }
 
