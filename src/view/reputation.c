@@ -180,7 +180,7 @@ static void visit_run(void *ctx, size_t i, const struct table_hits *hits)
 		ask_below(&below);
 		answer(&q, &below, 1, NULL, &r, NULL, NULL);
 	} else if (hits->n == 0) {
-		r = (struct reputation){ 0 };
+		r.verdict = (struct verdict){ 0 };
 		conclude(&q, protect_special(&run->keys[i]), &r);
 	} else {
 		answer(&q, hits, 1, protect_special(&run->keys[i]), &r, NULL, NULL);
