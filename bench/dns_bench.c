@@ -1,10 +1,9 @@
-/* What the DNS face costs beside the kernel: answers per second of server CPU, against a bare recvmmsg/sendmmsg echo in the same run.
+/* What the DNS face costs beside the kernel: answers per second of server CPU, against a bare recvmmsg/sendmmsg echo in the
+ * same run.
  *
- *   dns_bench [keys] [rounds]
+ *   dns_bench [KEYS] [ROUNDS]      three times: addresses and domains of which half are listed, addresses that are not
  *
- * Three times: addresses and domains of which half are listed, and addresses that are not.
- *
- * Two child processes, each pinned to the first CPU: the echo, and the face with one worker over a table of `keys` keys.  The
+ * Two child processes, each pinned to the first CPU: the echo, and the face with one worker over a table of KEYS keys.  The
  * parent, on the second CPU, keeps 8 sockets x 16 queries in flight, one second to each child in turn.  CPU time of the idle
  * one is nothing, so the rounds are comparable however noisy the machine is; medians are printed.
  */
@@ -101,7 +100,8 @@ static void echo(int fd)
 	for (;;) {
 		for (int i = 0; i < BATCH; i++) {
 			io[i] = (struct iovec){ data[i], sizeof(data[i]) };
-			m[i].msg_hdr = (struct msghdr){ .msg_name = &from[i], .msg_namelen = sizeof(from[i]), .msg_iov = &io[i], .msg_iovlen = 1 };
+			m[i].msg_hdr = (struct msghdr){ .msg_name = &from[i], .msg_namelen = sizeof(from[i]), .msg_iov = &io[i],
+							.msg_iovlen = 1 };
 		}
 		int n = recvmmsg(fd, m, BATCH, MSG_WAITFORONE, NULL);
 		for (int i = 0; i < n; i++)
@@ -227,7 +227,8 @@ static void send_some(struct load *l, int fd, unsigned n)
 static uint64_t drive(struct load *l, const struct child *c)
 {
 	static uint8_t data[DEPTH][512];
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(c->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(c->port),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct pollfd p[SOCKETS];
 	uint64_t answers = 0, end = clock_mono_ns() + ROUND_MS * 1000000ull;
 	for (int i = 0; i < SOCKETS; i++) {
@@ -301,8 +302,9 @@ static void measure(struct load *l, const char *mode, uint64_t keys, int rounds)
 		waitpid(c[k].pid, NULL, 0);
 		rate[k] = median(c[k].per_cpu, rounds);
 	}
-	printf("dns %-8s %llu keys: %.0f answers per CPU second, %.0f a second; echo %.0f, %.0f; ratio to the echo %.3f\n", mode,
-	       (unsigned long long)keys, rate[1], median(c[1].per_s, rounds), rate[0], median(c[0].per_s, rounds), rate[1] / rate[0]);
+	printf("dns %-8s %llu keys: %.0f answers per CPU second, %.0f a second; echo %.0f, %.0f; ratio to the echo %.3f\n",
+	       mode, (unsigned long long)keys, rate[1], median(c[1].per_s, rounds), rate[0], median(c[0].per_s, rounds),
+	       rate[1] / rate[0]);
 	fflush(stdout);
 }
 
@@ -313,7 +315,7 @@ int main(int argc, char **argv)
 	int rounds = (int)number(argc > 2 ? argv[2] : NULL, 5);
 	struct load l = { .query = mem_alloc((size_t)QUERIES * PACKET), .size = mem_alloc(QUERIES) };
 	if (keys == 0 || rounds < 1 || rounds > ROUNDS_MAX)
-		die("usage: dns_bench [keys] [rounds]");
+		die("usage: dns_bench [KEYS] [ROUNDS]");
 	pin(1);
 	for (size_t i = 0; i < COUNT_OF(modes); i++)
 		measure(&l, modes[i], keys, rounds);

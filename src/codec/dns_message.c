@@ -4,8 +4,8 @@
  *   4  counts of question, answer, authority, additional records, 16 bits each
  *   12 question: name, type 16, class 16; then records: name, type 16, class 16, TTL 32, length 16, data
  *
- * OPT (RFC 6891 section 6.1.2) is an additional record of the root: class = octets that the sender takes, TTL = upper 8 bits of
- * the rcode, version, DO and 15 zero bits; data = options of code 16, length 16, octets.
+ * OPT (RFC 6891 section 6.1.2) is an additional record of the root: class = octets that the sender takes, TTL = upper 8
+ * bits of the rcode, version, DO and 15 zero bits; data = options of code 16, length 16, octets.
  *
  * Compression in a question can only point into itself or forward, so it has no use there and is refused.  In the records
  * behind it a pointer ends a name; it is never followed, so there is no loop to fall into.
@@ -77,8 +77,8 @@ static bool options_ok(struct span data)
 	return true;
 }
 
-/* Octets of the record at the start of `in`, 0 when it is not one.  An OPT fills the query; it may stand only where `additional`,
- * once, and belong to the root. */
+/* Octets of the record at the start of `in`, 0 when it is not one.  An OPT fills the query; it may stand only where
+ * `additional`, once, and belong to the root. */
 static size_t read_record(struct span in, bool additional, struct dns_query *q, unsigned *ret_version)
 {
 	size_t name = skip_name(in);

@@ -1,8 +1,9 @@
 /* DNS messages (RFC 1035 section 4, RFC 6891): a query with one question in, its answer out.
  *
- * Both sides are pure and allocate nothing.  The reader is strict: a question has neither compression nor the abandoned label
- * types, every record behind it lies inside the message, and nothing follows the last one.  The writer compresses against the
- * question's name only, which is all that answers from one zone need: every owner is the name asked for or a parent of it.
+ * Both sides are pure and allocate nothing.  The reader is strict: a question has neither compression nor the abandoned
+ * label types, every record behind it lies inside the message, and nothing follows the last one.  The writer compresses
+ * against the question's name only, which is all that answers from one zone need: every owner is the name asked for or a
+ * parent of it.
  */
 #ifndef CODEC_DNS_MESSAGE_H
 #define CODEC_DNS_MESSAGE_H
@@ -77,7 +78,8 @@ struct dns_answer {
 /** Header and question.
  *  @param limit  octets of the answer, and room at `out`: at least DNS_PLAIN_MAX. */
 void dns_answer_begin(struct dns_answer *a, const struct dns_query *q, size_t limit, uint8_t *out);
-/** A record of class IN.  Its owner is the question's name without its first `owner` octets.  Then its data, then dns_answer_close(). */
+/** A record of class IN, whose owner is the question's name without its first `owner` octets.  Its data follows, then
+ *  dns_answer_close(). */
 void dns_answer_open(struct dns_answer *a, enum dns_section section, unsigned owner, enum dns_type type, uint32_t ttl_s);
 void dns_answer_octets(struct dns_answer *a, const void *p, size_t n);
 void dns_answer_u32(struct dns_answer *a, uint32_t v);

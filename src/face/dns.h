@@ -18,8 +18,8 @@
 struct dns_options {
 	const char *address;     /**< "127.0.0.1:5300", "[::1]:5300"; port 0: any */
 	const char *zone;        /**< "bl.sipar.test" */
-	const char *name_server; /**< NS of the zone as its parent delegates it; NULL: NODATA for NS, so that resolvers keep what the
-				      parent says */
+	const char *name_server; /**< NS of the zone as its parent delegates it; NULL: NODATA for NS, so that resolvers
+				      keep to what the parent says */
 	unsigned workers;        /**< UDP sockets with SO_REUSEPORT, one worker thread each */
 	clearance clear;         /**< what anonymous askers may see */
 	uint8_t min_score;       /**< at least this to be listed, 1..100 */
@@ -34,14 +34,15 @@ struct dns_counters {
 enum { DNS_REPLY_MAX = 4096, DNS_QUERY_MAX = 4096 };
 
 struct dns_zone;
-/** Parsed options; immutable.  @return ERR_SYNTAX: zone or name server is not a domain name; ERR_RANGE: the zone's name is so long
- *  that a reversed IPv6 address does not fit in front of it. */
+/** Parsed options; immutable.
+ *  @return ERR_SYNTAX: zone or name server is not a domain name; ERR_RANGE: the zone's name is so long that a reversed IPv6
+ *          address does not fit in front of it. */
 enum err dns_zone_new(const struct dns_options *o, struct dns_zone **ret_zone, struct fault *f) MUST_USE;
 void dns_zone_free(struct dns_zone *z);
 
 /** The answer to one query.  Pure but for the table view.
- *  @param limit  octets that the transport takes, 512 or more: DNS_UDP_MAX (the answer is shorter as the query's EDNS says: 512 without), or
- *                65535 over TCP
+ *  @param limit  octets that the transport takes, 512 or more: DNS_UDP_MAX (the answer is as short as the query's EDNS
+ *                wants it, 512 without), or 65535 over TCP
  *  @param out    room for min(limit, DNS_REPLY_MAX) octets
  *  @return octets written; 0: no answer at all (shorter than a header, a response, ...). */
 size_t dns_reply(const struct dns_zone *z, const struct table_view *v, uint32_t now_s, struct span query, size_t limit,

@@ -1,5 +1,5 @@
-/* The TCP listener is bound first and without SO_REUSEPORT: with it alone, a second daemon on the same port would silently take
- * half of the packets.  The UDP sockets then share its port; the kernel spreads the askers over them. */
+/* The TCP listener is bound first and without SO_REUSEPORT: with that option alone, a second daemon on the same port would
+ * silently take half of the packets.  The UDP sockets then share its port; the kernel spreads the askers over them. */
 #include "face/dns_loop.h"
 
 #include <errno.h>

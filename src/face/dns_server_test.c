@@ -1,4 +1,4 @@
-/* The sockets: that every query over UDP and TCP gets its answer, in whatever pieces it comes, and that the server stops. */
+/* The sockets: every query over UDP and TCP gets its answer, in whatever pieces it comes, and the server stops. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -20,7 +20,9 @@
 
 enum { WORKERS = 2, CONNECTIONS_MAX = 256 };
 
-static const uint8_t listed[] = "\x00\x07\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01" "2\x01" "0\x01" "0\x03" "127\x02" "bl\x05sipar\x04test\x00\x00\x01\x00\x01";
+static const uint8_t listed[] =
+	"\x00\x07\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
+	"\x01" "2\x01" "0\x01" "0\x03" "127\x02" "bl\x05sipar\x04test\x00\x00\x01\x00\x01";
 enum { QUERY_SIZE = sizeof(listed) - 1, ANSWER_SIZE = QUERY_SIZE + 16 };
 
 struct daemon {

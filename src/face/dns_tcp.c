@@ -1,10 +1,11 @@
-/* DNS over TCP (RFC 7766): one thread, non-blocking sockets, each message behind two octets of length, many on a connection and
- * without waiting for answers.
+/* DNS over TCP (RFC 7766): one thread, non-blocking sockets, each message behind two octets of length, many on a
+ * connection and without waiting for answers.
  *
- * A connection is a small state machine: write what is pending, else answer what is complete, else read; it goes on until the
- * kernel has nothing to give or to take.  While answers are pending nothing more is read, so a connection holds one query and
- * OUT_SIZE octets of answers at most.  Only a complete query resets the idle clock: neither slow writing nor slow reading
- * holds a place for longer than IDLE_MS.  When all places are taken, the connection that is idle for longest makes room.
+ * A connection is a small state machine: write what is pending, else answer what is complete, else read; it goes on until
+ * the kernel has nothing to give or to take.  While answers are pending nothing more is read, so a connection holds
+ * IN_SIZE octets of queries and OUT_SIZE of answers at most.  Only a complete query resets the idle clock: neither slow
+ * writing nor slow reading holds a place for longer than IDLE_MS.  When all places are taken, the connection that is idle
+ * for longest makes room.
  */
 #include "face/dns_loop.h"
 

@@ -1,7 +1,7 @@
 /* One worker, one socket: receive up to 32 queries in one call, look them up together, send the answers in one call.
  *
- * Two system calls a batch and no poll: recvmmsg() blocks for the first packet only (MSG_WAITFORONE), and dns_server_stop() ends
- * that by shutdown() on the socket, which wakes a blocked reader also where there is no connection.
+ * Two system calls a batch and no poll: recvmmsg() blocks for the first packet only (MSG_WAITFORONE), and dns_server_stop()
+ * ends that by shutdown() on the socket, which wakes a blocked reader also where there is no connection.
  */
 #include "face/dns_loop.h"
 

@@ -8,8 +8,8 @@
  *   names that can be a domain's            a domain                   NODATA: names below may be listed
  *   anything else                           nothing                    NXDOMAIN
  *
- * NXDOMAIN says that nothing is below (RFC 8020), and resolvers that minimise names (RFC 9156) walk down label by label and
- * stop there.  Hence NODATA for every part, and one exception that is easily missed: "1.0.0.2" is 2.0.0.1, but also the first
+ * NXDOMAIN says that nothing is below (RFC 8020), and resolvers that minimise names (RFC 9156) walk down label by label
+ * and stop there.  Hence NODATA for every part, and one exception that is easily missed: "1.0.0.2" is 2.0.0.1, but also the first
  * four nibbles of every address in 2001::/16.  Four numbers of one digit each are never answered with NXDOMAIN.
  */
 #include "face/dns_zone.h"
@@ -258,7 +258,7 @@ static void text_value(struct text *t, const struct observable *o)
 static void text_verdict(struct text *t, const struct verdict *v, const struct source_set *sources)
 {
 	uint8_t category[CAT_COUNT];
-	unsigned n = categories_of(v, category), named = v->n_sources < COUNT_OF(v->sources) ? v->n_sources : COUNT_OF(v->sources);
+	unsigned n = categories_of(v, category), most = COUNT_OF(v->sources), named = v->n_sources < most ? v->n_sources : most;
 	text_add(t, SPAN_LIT("score "));
 	text_number(t, v->score);
 	for (unsigned i = 0; i < n; i++) {
@@ -296,7 +296,8 @@ static void put_txt(struct dns_answer *out, const struct dns_zone *z, const stru
 }
 
 /* The serial is the time: it rises, and nobody transfers the zone by it. */
-static void put_soa(struct dns_answer *out, enum dns_section section, const struct dns_zone *z, unsigned zone_at, uint32_t now_s)
+static void put_soa(struct dns_answer *out, enum dns_section section, const struct dns_zone *z, unsigned zone_at,
+		    uint32_t now_s)
 {
 	dns_answer_open(out, section, zone_at, DNS_SOA, z->negative_ttl_s);
 	if (z->name_server.labels)

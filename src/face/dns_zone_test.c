@@ -71,7 +71,8 @@ static int setup(void **state)
 	assert_int_equal(batch_finish(x.batch, NULL, &x.view.level[0], NULL, NULL), OK);
 	x.meaning = (struct meaning){ .sources = x.sources, .rules = rules_new() };
 	x.view.context = &x.meaning;
-	struct dns_options o = { .zone = ZONE, .clear = 1u << PUBLIC, .min_score = 1, .ttl_s = TTL, .negative_ttl_s = NEGATIVE_TTL };
+	struct dns_options o = { .zone = ZONE, .clear = 1u << PUBLIC, .min_score = 1, .ttl_s = TTL,
+				 .negative_ttl_s = NEGATIVE_TTL };
 	assert_int_equal(dns_zone_new(&o, &x.zone, NULL), OK);
 	*state = &x;
 	return 0;
@@ -270,10 +271,14 @@ static void domains(void **state)
 static void dot_in_label(void **state)
 {
 	struct fixture *x = *state;
-	static const uint8_t q[] = "\xab\xcd\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x0c" "evil.example\x02" "bl\x05sipar\x04test\x00\x00\x01\x00\x01";
+	static const uint8_t q[] =
+		"\xab\xcd\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
+		"\x0c" "evil.example\x02" "bl\x05sipar\x04test\x00\x00\x01\x00\x01";
 	x->n = dns_reply(x->zone, &x->view, NOW, span_of(q, sizeof(q) - 1), DNS_UDP_MAX, x->out, &x->count);
 	assert_int_equal(x->out[3] & 15, DNS_NXDOMAIN);
-	static const uint8_t nul[] = "\xab\xcd\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x05" "evil\x00\x07" "example\x02" "bl\x05sipar\x04test\x00\x00\x01\x00\x01";
+	static const uint8_t nul[] =
+		"\xab\xcd\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
+		"\x05" "evil\x00\x07" "example\x02" "bl\x05sipar\x04test\x00\x00\x01\x00\x01";
 	x->n = dns_reply(x->zone, &x->view, NOW, span_of(nul, sizeof(nul) - 1), DNS_UDP_MAX, x->out, &x->count);
 	assert_int_equal(x->out[3] & 15, DNS_NXDOMAIN);
 }
@@ -353,7 +358,8 @@ static void clearance_holds(void **state)
 {
 	struct fixture *x = *state;
 	unlisted(x, "66.2.0.192." ZONE, DNS_A, DNS_NXDOMAIN);
-	struct dns_options o = { .zone = ZONE, .clear = CLEARANCE_ALL, .min_score = 1, .ttl_s = TTL, .negative_ttl_s = NEGATIVE_TTL };
+	struct dns_options o = { .zone = ZONE, .clear = CLEARANCE_ALL, .min_score = 1, .ttl_s = TTL,
+				 .negative_ttl_s = NEGATIVE_TTL };
 	dns_zone_free(x->zone);
 	assert_int_equal(dns_zone_new(&o, &x->zone, NULL), OK);
 	listed(x, "66.2.0.192." ZONE, (char[]){ code(CAT_MALWARE), 0 });
