@@ -104,7 +104,7 @@ class Daemon:
 
     def dig(self, *args):
         """(status, answer lines)"""
-        done = subprocess.run(["dig", "@127.0.0.1", "-p", str(self.dns_port), "+tries=5", "+time=10", *args], capture_output=True,
+        done = subprocess.run(["dig", "@127.0.0.1", "-p", str(self.dns_port), "+tries=5", "+time=10", "+noauthority", "+noadditional", *args], capture_output=True,
                               text=True, timeout=LIMIT)
         assert done.returncode == 0, done.stdout
         status = done.stdout.split("status: ")[1].split(",")[0]
