@@ -265,6 +265,7 @@ static void test_batch_says_the_same(void **state)
 		parse(text, store[i], &obs[i]);
 	}
 	obs[500] = (struct observable){ 0 };
+	parse("*.evil.example", store[501], &obs[501]);
 	struct told t = { .obs = obs, .w = &w };
 	reputation_batch(&w.view, obs, N, CLEARANCE_ALL, NOW, compare, &t);
 	assert_int_equal(t.n, N);

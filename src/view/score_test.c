@@ -268,6 +268,7 @@ static void test_said_again_in_another_level(void **state)
 	assert_memory_equal(&v, &w, sizeof(v));
 	later = old[0]; /* exactly the same twice */
 	assert_int_equal(verdict_of(&h, s).mdb, 40000);
+	assert_int_equal(verdict_of(&h, s).n_claims, 2);
 	h.hit[0].key = the_net; /* on another key it is another claim, of the same group */
 	h.hit[0].exact = false;
 	later.entry = 500;
