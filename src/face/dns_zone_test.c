@@ -246,6 +246,16 @@ static void several_categories(void **state)
 			assert_int_not_equal(p[16 * i + 15], p[16 * k + 15]);
 }
 
+static void codes_tell_categories_apart(void **state)
+{
+	(void)state;
+	for (unsigned c = 0; c < CAT_COUNT; c++) {
+		assert_in_range(category_row(c)->dns_code, 2, 254); /* 127.0.0.1 means nothing, 255 is often an error */
+		for (unsigned d = 0; d < c; d++)
+			assert_int_not_equal(category_row(c)->dns_code, category_row(d)->dns_code);
+	}
+}
+
 static void domains(void **state)
 {
 	struct fixture *x = *state;
@@ -510,7 +520,8 @@ int main(void)
 {
 #define WITH_TABLE(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		WITH_TABLE(addresses), WITH_TABLE(several_categories), WITH_TABLE(domains), WITH_TABLE(dot_in_label),
+		WITH_TABLE(addresses), WITH_TABLE(several_categories), cmocka_unit_test(codes_tell_categories_apart),
+		WITH_TABLE(domains), WITH_TABLE(dot_in_label),
 		WITH_TABLE(test_points), WITH_TABLE(minimised_names), WITH_TABLE(neither_address_nor_domain), WITH_TABLE(texts),
 		WITH_TABLE(clearance_holds), WITH_TABLE(least_score), WITH_TABLE(apex), WITH_TABLE(any_is_minimal),
 		WITH_TABLE(refusals), WITH_TABLE(cut_queries), WITH_TABLE(sizes), cmocka_unit_test(options),
