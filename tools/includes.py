@@ -50,8 +50,26 @@ for library, names in owners.items():
     if len(names) > 1:
         breaches.append(f'<{library}> is included by more than one file: {", ".join(sorted(names))}')
 
-# Circles among modules (a module is x.h and x.c together).
-module = lambda name: re.sub(r"\.[ch]$", "", name)
+# Circles among modules.  A module is x.h with x.c and its private parts: x_part.h with x_part.c, where nobody but x and its parts
+# includes x_part.h.  Tests stand outside.
+graph = {name: targets for name, targets in graph.items() if not name.endswith(("_test.c", "_fuzz.c"))}
+includers = {}
+for name, targets in graph.items():
+    for target in targets:
+        includers.setdefault(target, set()).add(re.sub(r"\.[ch]$", "", name))
+
+
+def module(name):
+    stem = re.sub(r"\.[ch]$", "", name)
+    folder, base = stem.split("/", 1)
+    for i in range(len(base) - 1, 0, -1):
+        whole = f"{folder}/{base[:i]}"
+        if base[i] == "_" and f"{whole}.h" in graph and all(
+                user == whole or user.startswith(whole + "_") for user in includers.get(f"{stem}.h", {"nobody"})):
+            return whole
+    return stem
+
+
 edges = {}
 for name, targets in graph.items():
     edges.setdefault(module(name), set()).update(module(t) for t in targets if module(t) != module(name))

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "gate/node_write.h"
+#include "gate/fold.h"
 
 enum {
 	PIECE_OCTETS = 1 << 20,

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "gate/node_write.h"
+#include "gate/fold.h"
 #include "sys/key.h"
 
 struct node {

@@ -11,6 +11,7 @@
 #include "view/reputation.h"
 
 struct node;
+struct fold;
 
 /** Make a data directory: key, ledger with the default lanes (public tlp:clear, community tlp:green, members tlp:amber,
  *  restricted tlp:red, and node tlp:red for what is said about sources).  @return ERR_EXISTS when there is a ledger already. */
@@ -24,6 +25,13 @@ void node_close(struct node *n);
 struct ledger *node_ledger(struct node *n);
 struct table *node_table(struct node *n);
 const char *node_dir(const struct node *n);
+
+/** For the writers of gate/: the fold, theirs alone until node_write_end(). */
+struct fold *node_write_begin(struct node *n);
+void node_write_end(struct node *n);
+
+/** Lane of what is said about sources. */
+#define NODE_LANE "node"
 
 /** Say something about a source: gate, ledger, fold, publish.  Returns when every face sees it. */
 enum err node_source_change(struct node *n, const struct source_change *c, struct fault *f) MUST_USE;
