@@ -9,6 +9,11 @@ enum { DETECT_MIN = 20 /**< less sure than that is not recognised */ };
 
 /* Formats that are certain of themselves first: ties go to the earlier row. */
 const struct feed_format *const feed_formats[] = {
+	&feed_stix,
+	&feed_misp,
+	&feed_misp_manifest,
+	&feed_warninglist,
+	&feed_jsonl,
 	&feed_abusech,
 	&feed_rpz,
 	&feed_suricata,

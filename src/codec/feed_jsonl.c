@@ -113,8 +113,10 @@ static enum walk_step broken_line(struct json_feed *j)
 	struct walker *w = &j->walk;
 	struct span rest = span_from(w->piece, w->item);
 	size_t end = span_find(rest, '\n');
-	if (w->place->depth || w->pos > w->item + end || (end == rest.n && !w->last))
+	if (w->place->depth || w->pos > w->item + end || end > FEED_RECORD_MAX)
 		return WALK_ERROR;
+	if (end == rest.n && !w->last)
+		return WALK_MORE;
 	(void)!json_feed_record(j, WALK_VALUE);
 	draft_reject(&j->draft, "the line is not JSON: %s", w->error);
 	w->used = w->pos = w->item + end;

@@ -387,6 +387,7 @@ const struct feed_format feed_misp = {
 	.name = "misp",
 	.title = "MISP events as JSON, one or many",
 	.sniff = sniff,
+	.adds = true,
 	.state_size = sizeof(struct misp_state),
 	.start = start,
 	.parse = parse,

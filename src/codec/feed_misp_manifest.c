@@ -81,6 +81,7 @@ const struct feed_format feed_misp_manifest = {
 	.name = "misp-manifest",
 	.title = "manifest.json of a MISP feed; every record is skipped",
 	.sniff = sniff,
+	.adds = true,
 	.state_size = sizeof(struct manifest_state),
 	.start = start,
 	.parse = parse,

@@ -275,6 +275,7 @@ const struct feed_format feed_stix = {
 	.name = "stix",
 	.title = "STIX 2.0 and 2.1 bundles, TAXII envelopes, objects in an array or one per line",
 	.sniff = sniff,
+	.adds = true,
 	.state_size = sizeof(struct stix_state),
 	.start = start,
 	.parse = parse,

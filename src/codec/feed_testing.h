@@ -54,7 +54,8 @@ static inline bool tell(void *ctx, const struct feed_record *r)
 	if (r->fate == FATE_SKIPPED)
 		buf_printf(&t->text, " skipped %s", r->what);
 	else if (r->fate == FATE_REJECTED)
-		buf_printf(&t->text, " rejected %s", r->reason);
+		/* what is wrong with an observable is told in the words of others: only the value */
+		buf_printf(&t->text, " rejected %.*s", (int)(r->reason[0] == '"' ? strcspn(r->reason, ":") : strlen(r->reason)), r->reason);
 	else
 		assert_true(r->n_claims || r->rule);
 	for (unsigned i = 0; i < r->n_claims; i++) {

@@ -36,7 +36,7 @@ struct cursor {
 	const uint8_t *start;
 };
 
-static const char ends_inside[] = "the text ends inside a value";
+static const char ends_inside[] = "the text ends inside a value", no_word[] = "a word is none of true, false and null";
 
 static inline struct cursor load(struct json_reader *r)
 {
@@ -201,7 +201,7 @@ static enum json_token word(struct cursor *c, const char *w, size_t n, enum json
 {
 	size_t have = (size_t)(c->end - c->p);
 	if (memcmp(c->p, w, have < n ? have : n) != 0)
-		return bad(c, "a word is none of true, false and null");
+		return bad(c, no_word);
 	if (have < n)
 		return short_of(c);
 	c->slice = span_of(c->p, n);
@@ -254,7 +254,7 @@ static inline enum json_token value(struct cursor *c)
 		t = number(c);
 		break;
 	default:
-		return bad(c, "a value is missing");
+		return bad(c, ascii_lower(*c->p) >= 'a' && ascii_lower(*c->p) <= 'z' ? no_word : "a value is missing");
 	}
 	if (LIKELY(t > JSON_ERROR))
 		value_over(c);
