@@ -95,6 +95,8 @@ def test_same_answers_through_the_daemon(samples, serve):
 
 
 def test_dns(samples, serve):
+    with open(samples.path / "sipar.conf", "a") as config:
+        config.write("name_server = ns1.sipar.test\n")
     daemon = serve(samples)
     zone = "bl.sipar.test"
     assert daemon.dig(f"7.100.51.198.{zone}")[0] == "NOERROR"
@@ -104,7 +106,7 @@ def test_dns(samples, serve):
     assert daemon.dig(f"7.100.51.198.{zone}", "+tcp")[1] == daemon.dig(f"7.100.51.198.{zone}")[1]
     assert daemon.dig(f"8.100.51.198.{zone}")[0] == "NXDOMAIN"
     assert daemon.dig(f"100.51.198.{zone}")[0] == "NOERROR" and daemon.dig(f"100.51.198.{zone}")[1] == []
-    nibbles = ".".join(reversed("20010db8bad000010000000000000001"))
+    nibbles = ".".join(reversed("20010db80bad00010000000000000001"))
     assert daemon.dig(f"{nibbles}.{zone}")[1][0].startswith("127.0.0.")
     assert daemon.dig(f"login.bank-verify.example.{zone}")[1][0].startswith("127.0.0.")
     assert daemon.dig(f"LOGIN.Bank-Verify.example.{zone}")[1][0].startswith("127.0.0.")

@@ -20,6 +20,8 @@ static const struct row rows[] = {
 	{ "http", "127.0.0.1:8300", "Address and port of the HTTP face, or off.", TEXT(http) },
 	{ "dns", "127.0.0.1:5300", "Address and port of the DNS face (UDP and TCP), or off.", TEXT(dns) },
 	{ "zone", "bl.sipar.test", "Domain under which the DNS face answers.", TEXT(zone) },
+	{ "name_server", "none", "Name of this server for NS at the zone's apex, as its parent zone delegates it; none: no NS.",
+	  TEXT(name_server) },
 	{ "audience", "clear", "Lanes that anonymous askers over HTTP and DNS see: those for this TLP level or a wider\n"
 			       "# audience (clear, green, amber, amber+strict, red).", TEXT(audience) },
 	{ "min_score", "1", "Lowest score, 1 to 100, at which the DNS face lists.", NUMBER(min_score, 100) },

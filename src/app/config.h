@@ -9,6 +9,7 @@
 struct config {
 	char http[128], dns[128];  /**< "ADDR:PORT", or "off" */
 	char zone[256];
+	char name_server[256];     /**< name for NS at the zone's apex, or "none" */
 	char audience[32];         /**< widest TLP that anonymous askers see claims of: "clear", "green" ... */
 	uint64_t http_threads, dns_workers; /**< 0: one per core */
 	uint64_t min_score;        /**< for the DNS face to list, 1..100 */

@@ -98,6 +98,7 @@ static enum err open_dns(struct daemon *d, struct fault *f)
 		.address = d->config.dns, .zone = d->config.zone, .workers = or_cores(d->config.dns_workers), .clear = d->clear,
 		.min_score = (uint8_t)d->config.min_score, .ttl_s = (uint32_t)d->config.ttl,
 		.negative_ttl_s = (uint32_t)d->config.negative_ttl,
+		.name_server = strcmp(d->config.name_server, "none") != 0 ? d->config.name_server : NULL,
 	};
 	enum err e = dns_server_open(&o, node_table(d->node), &d->dns, f);
 	for (unsigned i = 0; e == OK && i <= o.workers; i++) { /* the last one is TCP */

@@ -152,7 +152,7 @@ static int run(struct verb_env *env, int argc, char **argv)
 	for (int i = 1; i <= n; i++)
 		if (!check_value(c, span_str(argv[i]), NULL, 0))
 			break;
-	if (n == 0 && lines_each(env->in, check_line, c, &f)) {
+	if (n == 0 && lines_each(env->in, env->caller, check_line, c, &f)) {
 		verb_complain(env, "(standard input): %s", f.text);
 		c->trouble = true;
 	}

@@ -87,7 +87,7 @@ static bool progress(void *ctx, const struct import_counts *c, uint64_t done, ui
 static enum err import_fd(struct job *j, int fd, const char *name)
 {
 	struct input *in;
-	enum err e = input_open(fd, name, &in, &j->fault);
+	enum err e = input_open(fd, j->env->caller, name, &in, &j->fault);
 	if (e == OK) {
 		e = import_stream(j->import, in, name, &j->fault);
 		input_close(in);

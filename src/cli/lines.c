@@ -1,9 +1,9 @@
 #include "cli/lines.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 #include "base/buf.h"
+#include "base/io.h"
 
 enum { READ_OCTETS = 1 << 18 };
 
@@ -32,15 +32,15 @@ static size_t take_lines(struct cursor *c, const struct buf *b, bool end)
 	return at;
 }
 
-enum err lines_each(int fd, bool (*visit)(void *ctx, struct span line, uint64_t number), void *ctx, struct fault *f)
+enum err lines_each(int fd, int caller, bool (*visit)(void *ctx, struct span line, uint64_t number), void *ctx, struct fault *f)
 {
 	struct buf b = { 0 };
 	struct cursor c = { .visit = visit, .ctx = ctx };
 	enum err e = OK;
 	for (bool end = false; !end;) {
-		ssize_t n = read(fd, buf_reserve(&b, READ_OCTETS), READ_OCTETS);
-		if (n < 0 && errno == EINTR)
-			continue;
+		ssize_t n = io_read(fd, caller, buf_reserve(&b, READ_OCTETS), READ_OCTETS);
+		if (n == IO_GONE)
+			break;
 		if (n < 0) {
 			e = fault_set(f, ERR_IO, "cannot be read: %s", strerror(errno));
 			break;

@@ -308,6 +308,10 @@ static enum err run_stream(struct import *i, struct stream *st, struct slot *s, 
 	size_t want = PIECE_OCTETS;
 	for (;;) {
 		(void)!fill(st, s, want);
+		if (st->damage.code == ERR_CANCELLED) {
+			*f = st->damage;
+			return f->code;
+		}
 		enum err e = take_piece(i, st, s, f);
 		if (e)
 			return e;
@@ -352,6 +356,10 @@ enum err import_stream(struct import *i, struct input *in, const char *name, str
 	i->input = in;
 	s->octets.n = s->used = 0;
 	(void)!fill(&st, s, SNIFF_OCTETS);
+	if (st.damage.code == ERR_CANCELLED) {
+		*f = st.damage;
+		return f->code;
+	}
 	if (st.damage.code && s->octets.n == 0)
 		return end_of_stream(i, &st, f);
 	if (!st.format && s->octets.n)

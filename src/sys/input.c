@@ -2,6 +2,7 @@
  * member of the same kind goes on, zeros to the end are padding (tapes, xz blocks), anything else is damage. */
 #include "sys/input.h"
 
+#include "base/io.h"
 #include "sys/unpack.h"
 
 #include <errno.h>
@@ -11,7 +12,7 @@
 enum { RAW_MAX = 128 << 10, OUT_STEP = 1 << 20 };
 
 struct input {
-	int fd;
+	int fd, caller;
 	char *name;
 	bool eof;                 /**< the descriptor has no more */
 	bool ended;               /**< nor have we */
@@ -28,10 +29,9 @@ static enum err fetch(struct input *in, struct fault *f)
 {
 	memmove(in->raw, in->rest.p, in->rest.n);
 	in->rest.p = in->raw;
-	ssize_t n;
-	do
-		n = read(in->fd, in->raw + in->rest.n, RAW_MAX - in->rest.n);
-	while (n < 0 && errno == EINTR);
+	ssize_t n = io_read(in->fd, in->caller, in->raw + in->rest.n, RAW_MAX - in->rest.n);
+	if (n == IO_GONE)
+		return fault_set(f, ERR_CANCELLED, "cancelled while reading \"%s\"", in->name);
 	if (n < 0)
 		return fault_set(f, ERR_IO, "\"%s\" cannot be read: %s", in->name, strerror(errno));
 	in->eof = n == 0;
@@ -49,11 +49,12 @@ static enum err want(struct input *in, size_t n, struct fault *f)
 	return e;
 }
 
-enum err input_open(int fd, const char *name, struct input **ret_input, struct fault *f)
+enum err input_open(int fd, int caller, const char *name, struct input **ret_input, struct fault *f)
 {
 	struct input *in = mem_alloc(sizeof(*in));
 	memset(in, 0, offsetof(struct input, raw));
 	in->fd = fd;
+	in->caller = caller;
 	in->name = mem_strdup(name);
 	in->rest.p = in->raw;
 	struct stat st;

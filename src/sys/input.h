@@ -8,8 +8,10 @@
 
 struct input;
 
-/** Takes `fd` over (also on error).  `name` is for messages. */
-enum err input_open(int fd, const char *name, struct input **ret_input, struct fault *f) MUST_USE;
+/** Takes `fd` over (also on error).  `name` is for messages.
+ *  @param caller  socket of the one who waits for the end of it, or -1: when that one goes away while there is nothing to read,
+ *                 ERR_CANCELLED. */
+enum err input_open(int fd, int caller, const char *name, struct input **ret_input, struct fault *f) MUST_USE;
 void input_close(struct input *in);
 /** Append up to `max` octets to `out`.
  *  @param ret_end  true when nothing follows.

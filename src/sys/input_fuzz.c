@@ -16,7 +16,7 @@ static enum err slurp(const uint8_t *data, size_t size, size_t max, struct buf *
 	bool end = false;
 	if (fd < 0 || write(fd, data, size) != (ssize_t)size || lseek(fd, 0, SEEK_SET))
 		abort();
-	enum err e = input_open(fd, "fuzz", &in, &f);
+	enum err e = input_open(fd, -1, "fuzz", &in, &f);
 	if (e)
 		return e;
 	while (!e && !end && out->n < OUT_MAX)

@@ -57,7 +57,7 @@ static int fd_of(struct span s)
 static enum err slurp(struct span packed, size_t max, struct buf *out, struct fault *f)
 {
 	struct input *in;
-	enum err e = input_open(fd_of(packed), "list.txt", &in, f);
+	enum err e = input_open(fd_of(packed), -1, "list.txt", &in, f);
 	bool end = false;
 	if (e)
 		return e;
@@ -148,7 +148,7 @@ static void test_looks_packed_but_is_not(void **state)
 	}
 	struct fault f;
 	struct input *in;
-	assert_int_equal(input_open(fd_of(SPAN_LIT("PK\3\4\24\0\0\0\10\0")), "dump.zip", &in, &f), ERR_UNSUPPORTED);
+	assert_int_equal(input_open(fd_of(SPAN_LIT("PK\3\4\24\0\0\0\10\0")), -1, "dump.zip", &in, &f), ERR_UNSUPPORTED);
 	assert_non_null(strstr(f.text, "\"dump.zip\" is a ZIP archive"));
 }
 
@@ -163,7 +163,7 @@ static void test_pipe_and_broken_descriptor(void **state)
 	assert_int_equal(pipe(ends), 0);
 	assert_int_equal(write(ends[1], hello.p, hello.n), (ssize_t)hello.n);
 	close(ends[1]);
-	assert_int_equal(input_open(ends[0], "-", &in, NULL), OK);
+	assert_int_equal(input_open(ends[0], -1, "-", &in, NULL), OK);
 	assert_string_equal(input_packing(in), "none");
 	assert_int_equal(input_read(in, 1000, &out, &end, NULL), OK);
 	assert_true(end);
@@ -174,7 +174,7 @@ static void test_pipe_and_broken_descriptor(void **state)
 	assert_int_equal(size, 0);
 	input_close(in);
 	buf_release(&out);
-	assert_int_equal(input_open(open("/", O_RDONLY | O_DIRECTORY), "/", &in, &f), ERR_IO);
+	assert_int_equal(input_open(open("/", O_RDONLY | O_DIRECTORY), -1, "/", &in, &f), ERR_IO);
 	assert_non_null(strstr(f.text, "\"/\" cannot be read: "));
 	input_close(NULL);
 }
