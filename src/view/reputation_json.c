@@ -5,7 +5,9 @@
 
 static void put_key(struct buf *out, const char *key)
 {
-	buf_printf(out, "\"%s\":", key);
+	buf_putc(out, '"');
+	buf_puts(out, key);
+	buf_puts(out, "\":");
 }
 
 static void put_text(struct buf *out, const char *key, const char *value)
@@ -16,11 +18,14 @@ static void put_text(struct buf *out, const char *key, const char *value)
 
 static void put_observable(struct buf *out, const char *key, const struct observable *o)
 {
-	struct buf text = { 0 };
-	obs_format(o, &text);
 	put_key(out, key);
-	json_put_string(out, buf_span(&text));
-	buf_release(&text);
+	if (o->kind == OBS_URL || o->kind == OBS_EMAIL) { /* their key is their text */
+		json_put_string(out, span_of(o->key, o->n));
+		return;
+	}
+	buf_putc(out, '"');
+	obs_format(o, out);
+	buf_putc(out, '"');
 }
 
 static void put_categories(struct buf *out, const struct verdict *v)
@@ -55,7 +60,9 @@ static void put_answer(const struct reputation *r, const struct observable *o, c
 	put_observable(out, "value", o);
 	buf_putc(out, ',');
 	put_text(out, "kind", obs_kind_name(o->kind));
-	buf_printf(out, ",\"listed\":%s,\"score\":%u,", v->listed ? "true" : "false", v->score);
+	buf_puts(out, v->listed ? ",\"listed\":true,\"score\":" : ",\"listed\":false,\"score\":");
+	buf_putu(out, v->score);
+	buf_putc(out, ',');
 	put_categories(out, v);
 	buf_putc(out, ',');
 	put_sources(out, v, m);
