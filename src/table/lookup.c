@@ -98,8 +98,10 @@ static void expand6(const struct table_view *v, struct group *g, const struct ta
 
 static void expand_name(const struct table_view *v, struct group *g, const struct table_key *k)
 {
+	if (k->n == 0 || k->n > NAME_MAX_OCTETS)
+		return;
 	const uint8_t *end = k->p + k->n, *last = memrchr(k->p, '.', k->n);
-	if (!last || k->n > NAME_MAX_OCTETS)
+	if (!last)
 		return;
 	unsigned parents = 0;
 	for (const uint8_t *p = k->p; (p = memchr(p, '.', (size_t)(end - p))) != last && parents < NAME_PARENTS_MAX; parents++) {

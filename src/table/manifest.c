@@ -84,10 +84,10 @@ static enum err understand(struct span text, const char *path, struct manifest *
 	static const struct span last = SPAN_LIT("check 0123456789abcdef\n");
 	uint8_t check[8];
 	struct manifest m;
-	if (span_starts(text, SPAN_LIT("sipar table ")) && !span_starts(text, SPAN_LIT("sipar table 1\n")))
-		return fault_set(f, ERR_UNSUPPORTED, "\"%s\" is of another version than 1", path);
 	if (text.n < last.n)
 		return fault_set(f, ERR_CORRUPT, "\"%s\" is cut off", path);
+	if (span_starts(text, SPAN_LIT("sipar table ")) && !span_starts(text, SPAN_LIT("sipar table 1\n")))
+		return fault_set(f, ERR_UNSUPPORTED, "\"%s\" is of another version than 1", path);
 	struct span body = span_head(text, text.n - last.n), end = span_from(text, body.n);
 	uint64_t want = check_of(body.p, body.n), has = 0;
 	bool ok = span_starts(end, SPAN_LIT("check ")) && end.p[end.n - 1] == '\n' &&

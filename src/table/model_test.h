@@ -111,7 +111,7 @@ struct model_row {
 
 struct model {
 	struct model_row *row;
-	size_t n;
+	size_t n, cap;
 	uint64_t dup;
 };
 
@@ -134,7 +134,10 @@ static inline void model_add(struct model *m, struct model_key *k, struct claim 
 		row->claim.flags = (row->claim.flags | first) & 15;
 		return;
 	}
-	m->row = mem_realloc(m->row, (m->n + 1) * sizeof(*m->row));
+	if (m->n == m->cap) {
+		m->cap = m->cap * 2 + 16;
+		m->row = mem_realloc(m->row, m->cap * sizeof(*m->row));
+	}
 	m->row[m->n++] = (struct model_row){ *k, c };
 }
 

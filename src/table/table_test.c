@@ -1,0 +1,503 @@
+#include "table/model_test.h"
+
+#include <pthread.h>
+
+#include "table/table.h"
+
+static struct table *open_table(const char *dir, bool writable, uint64_t *ret_folded)
+{
+	struct table *t = NULL;
+	struct fault f = { 0 };
+	if (table_open(dir, model_seed, writable, &t, ret_folded, &f))
+		fail_msg("%s", f.text);
+	return t;
+}
+
+static void push(struct table *t, struct image *m, claim_keep *keep, void *ctx)
+{
+	struct fault f = { 0 };
+	if (table_push(t, m, NULL, NULL, keep, ctx, &f))
+		fail_msg("%s", f.text);
+}
+
+/* Does `held` concern `asked`, by the words of table.h? */
+static bool concerns(const struct table_key *held, const struct table_key *asked)
+{
+	if (same_key(held, asked))
+		return true;
+	bool four = held->kind == OBS_CIDR4 && (asked->kind == OBS_IPV4 || asked->kind == OBS_CIDR4);
+	bool six = held->kind == OBS_CIDR6 && (asked->kind == OBS_IPV6 || asked->kind == OBS_CIDR6);
+	if (four || six) {
+		bool address = asked->kind == OBS_IPV4 || asked->kind == OBS_IPV6;
+		if (!address && held->prefix >= asked->prefix)
+			return false;
+		for (unsigned i = 0; i < held->prefix; i++)
+			if ((held->p[i / 8] ^ asked->p[i / 8]) & 0x80 >> i % 8)
+				return false;
+		return true;
+	}
+	return held->kind == OBS_DOMAIN && asked->kind == OBS_DOMAIN && held->n < asked->n &&
+	       asked->p[asked->n - held->n - 1] == '.' && memcmp(asked->p + asked->n - held->n, held->p, held->n) == 0 &&
+	       memchr(held->p, '.', held->n);
+}
+
+/* Which of equal claims was the first of its record is settled when levels merge, not before. */
+static bool model_has_but_for_first(struct model *m, const struct table_key *k, struct claim c)
+{
+	for (unsigned first = 0; first <= CLAIM_FIRST; first += CLAIM_FIRST) {
+		c.flags = (c.flags & (15 - CLAIM_FIRST)) | first;
+		if (model_has(m, k, &c))
+			return true;
+	}
+	return false;
+}
+
+/* The hits must be what the model says, as claims on keys; levels may repeat what says the same (the model has the newest). */
+static void check_hits(struct model *model, const struct table_key *asked, const struct table_hits *hits)
+{
+	size_t want = 0, got = 0;
+	for (size_t i = 0; i < model->n; i++)
+		want += concerns(model_key_of(&model->row[i].key), asked);
+	for (unsigned i = 0; i < hits->n; i++) {
+		const struct table_hit *h = &hits->hit[i];
+		assert_true(concerns(&h->key, asked));
+		assert_int_equal(h->exact, same_key(&h->key, asked));
+		assert_true(h->n > 0);
+		for (unsigned j = 0; j < h->n; j++)
+			got += model_has_but_for_first(model, &h->key, h->claims[j]);
+	}
+	assert_false(hits->truncated);
+	assert_int_equal(got, want);
+}
+
+struct batch_check {
+	struct model *model;
+	const struct table_key *key;
+	size_t next;
+};
+
+static void check_visit(void *ctx, size_t i, const struct table_hits *hits)
+{
+	struct batch_check *c = ctx;
+	assert_int_equal(i, c->next++);
+	check_hits(c->model, &c->key[i], hits);
+}
+
+static void check_table(struct table *t, struct model *model, struct random *r)
+{
+	enum { QUERIES = 300 };
+	static struct model_key held[QUERIES];
+	struct table_key keys[QUERIES];
+	struct table_hits hits;
+	const struct table_view *v = table_enter(t);
+	for (unsigned i = 0; i < QUERIES; i++) {
+		model_key_random(r, &held[i]);
+		keys[i] = *model_key_of(&held[i]);
+		table_lookup(v, &keys[i], &hits);
+		check_hits(model, &keys[i], &hits);
+	}
+	struct batch_check c = { model, keys, 0 };
+	table_lookup_batch(v, keys, QUERIES, check_visit, &c);
+	assert_int_equal(c.next, QUERIES);
+	table_leave(t);
+}
+
+static void answers_as_the_model_does(void **state)
+{
+	(void)state;
+	for (unsigned round = 0; round < 3; round++) {
+		char *dir = test_dir();
+		struct random r = { round };
+		struct model model = { 0 };
+		uint64_t folded;
+		struct table *t = open_table(dir, true, &folded);
+		check_table(t, &model, &r);
+		for (unsigned i = 0; i < 12; i++) {
+			push(t, random_image(&r, i % 3 ? random_below(&r, 30) : random_below(&r, 400), i, &model), NULL, NULL);
+			check_table(t, &model, &r);
+			if (i % 5 == 4) {
+				assert_int_equal(table_save(t, i, NULL), OK);
+				check_table(t, &model, &r);
+				table_close(t);
+				t = open_table(dir, i % 2, &folded);
+				assert_int_equal(folded, i);
+				check_table(t, &model, &r);
+				table_close(t);
+				t = open_table(dir, true, &folded);
+			}
+		}
+		assert_int_equal(table_compact(t, NULL, NULL, NULL), OK);
+		check_table(t, &model, &r);
+		struct table_stats stats;
+		table_stats(table_enter(t), &stats);
+		table_leave(t);
+		assert_int_equal(stats.claims, model.n);
+		assert_int_equal(stats.levels, 1);
+		table_close(t);
+		model_release(&model);
+		remove_dir(dir);
+	}
+}
+
+static bool keep_floor(void *ctx, const struct claim *c)
+{
+	return claim_import(c) >= ((uint32_t *)ctx)[c->source];
+}
+
+static void replaced_snapshots_go_when_levels_merge(void **state)
+{
+	(void)state;
+	char *dir = test_dir();
+	struct random r = { 77 };
+	uint64_t folded;
+	uint32_t floors[3] = { 0 };
+	struct table *t = open_table(dir, true, &folded);
+	struct model all = { 0 };
+	for (uint32_t entry = 5; entry < 60; entry += 5) {
+		push(t, random_image(&r, 200, entry, &all), keep_floor, floors);
+		if (entry % 2)
+			floors[entry % 3] = entry;
+	}
+	assert_int_equal(table_compact(t, keep_floor, floors, NULL), OK);
+	struct model kept = { 0 };
+	for (size_t i = 0; i < all.n; i++)
+		if (keep_floor(floors, &all.row[i].claim))
+			model_add(&kept, &all.row[i].key, all.row[i].claim);
+	assert_true(kept.n > 0 && kept.n < all.n);
+	check_table(t, &kept, &r);
+	struct table_stats stats;
+	table_stats(table_enter(t), &stats);
+	table_leave(t);
+	assert_int_equal(stats.claims, kept.n);
+	floors[0] = floors[1] = floors[2] = 1000;
+	assert_int_equal(table_compact(t, keep_floor, floors, NULL), OK);
+	table_stats(table_enter(t), &stats);
+	table_leave(t);
+	assert_int_equal(stats.levels, 0);
+	assert_int_equal(table_save(t, 3, NULL), OK);
+	table_close(t);
+	model_release(&all);
+	model_release(&kept);
+	remove_dir(dir);
+}
+
+static void levels_stay_few(void **state)
+{
+	(void)state;
+	char *dir = test_dir();
+	struct random r = { 8 };
+	uint64_t folded;
+	struct table *t = open_table(dir, true, &folded);
+	for (unsigned i = 0; i < 400; i++) {
+		push(t, random_image(&r, 3, i, NULL), NULL, NULL);
+		const struct table_view *v = table_enter(t);
+		for (unsigned l = 1; l < v->n; l++)
+			assert_true(image_octets(v->level[l - 1]) >= 4 * image_octets(v->level[l]));
+		table_leave(t);
+	}
+	table_close(t);
+	remove_dir(dir);
+}
+
+/* Many prefixes over one address: all of them, longest first; more than a table_hits holds is said. */
+static void deep_nests(void **state)
+{
+	(void)state;
+	char *dir = test_dir();
+	uint64_t folded;
+	struct table *t = open_table(dir, true, &folded);
+	struct batch *b = batch_new(model_seed, dir, 1 << 20);
+	struct image *m;
+	struct claim c = { .source = 1 };
+	uint8_t six[16] = { 0 }, four[4] = { 0 };
+	char name[255];
+	for (unsigned l = 0; l <= 128; l++)
+		assert_int_equal(batch_add(b, &(struct table_key){ OBS_CIDR6, (uint8_t)l, 16, six }, &c, NULL), OK);
+	for (unsigned l = 0; l <= 32; l++)
+		assert_int_equal(batch_add(b, &(struct table_key){ OBS_CIDR4, (uint8_t)l, 4, four }, &c, NULL), OK);
+	for (unsigned i = 0; i < 253; i++)
+		name[i] = i % 2 ? '.' : 'a';
+	for (unsigned i = 0; i <= 250; i += 2)
+		assert_int_equal(batch_add(b, &(struct table_key){ OBS_DOMAIN, 0, (uint16_t)(253 - i), (uint8_t *)name + i }, &c, NULL), OK);
+	assert_int_equal(batch_finish(b, NULL, &m, NULL, NULL), OK);
+	push(t, m, NULL, NULL);
+	struct table_hits hits;
+	const struct table_view *v = table_enter(t);
+	table_lookup(v, &(struct table_key){ OBS_IPV6, 0, 16, six }, &hits);
+	assert_int_equal(hits.n, TABLE_HITS_MAX);
+	assert_true(hits.truncated);
+	assert_int_equal(hits.hit[0].key.prefix, 128);
+	assert_int_equal(hits.hit[TABLE_HITS_MAX - 1].key.prefix, 129 - TABLE_HITS_MAX);
+	table_lookup(v, &(struct table_key){ OBS_CIDR6, 20, 16, six }, &hits);
+	assert_int_equal(hits.n, 21);
+	assert_true(hits.hit[0].exact);
+	table_lookup(v, &(struct table_key){ OBS_IPV4, 0, 4, four }, &hits);
+	assert_int_equal(hits.n, 33);
+	assert_false(hits.truncated);
+	assert_int_equal(hits.hit[32].key.prefix, 0);
+	table_lookup(v, &(struct table_key){ OBS_CIDR4, 0, 4, four }, &hits);
+	assert_int_equal(hits.n, 1);
+	table_lookup(v, &(struct table_key){ OBS_DOMAIN, 0, 253, (uint8_t *)name }, &hits);
+	assert_true(hits.truncated);
+	assert_int_equal(hits.hit[1].key.n, 251);
+	table_lookup(v, &(struct table_key){ OBS_DOMAIN, 0, 1, (uint8_t *)name }, &hits);
+	assert_int_equal(hits.n, 0); /* a single label */
+	/* Keys that no parser makes. */
+	table_lookup(v, &(struct table_key){ OBS_CIDR4, 200, 4, four }, &hits);
+	table_lookup(v, &(struct table_key){ OBS_IPV6, 0, 4, six }, &hits);
+	table_lookup(v, &(struct table_key){ OBS_DOMAIN, 0, 0, NULL }, &hits);
+	table_lookup(v, &(struct table_key){ 255, 255, 3, six }, &hits);
+	assert_int_equal(hits.n, 0);
+	table_leave(t);
+	batch_free(b);
+	table_close(t);
+	remove_dir(dir);
+}
+
+static unsigned dropped;
+
+static void drop(const void *p)
+{
+	dropped += *(const unsigned *)p;
+}
+
+static void contexts_are_dropped_when_replaced(void **state)
+{
+	(void)state;
+	char *dir = test_dir();
+	struct random r = { 1 };
+	static const unsigned weight[4] = { 1, 10, 100, 1000 };
+	uint64_t folded;
+	struct fault f;
+	struct table *t = open_table(dir, true, &folded);
+	dropped = 0;
+	assert_int_equal(table_push(t, random_image(&r, 3, 1, NULL), &weight[0], drop, NULL, NULL, &f), OK);
+	assert_int_equal(dropped, 0);
+	assert_int_equal(table_push(t, NULL, &weight[1], drop, NULL, NULL, &f), OK);
+	assert_int_equal(dropped, 1);
+	assert_ptr_equal(table_enter(t)->context, &weight[1]);
+	table_leave(t);
+	/* An image of another seed is refused, but the context counts. */
+	struct image *alien = image_empty((struct siphash_seed){ 1, 2 });
+	assert_int_equal(table_push(t, alien, &weight[2], drop, NULL, NULL, &f), ERR_CORRUPT);
+	assert_int_equal(dropped, 11);
+	assert_int_equal(table_save(t, 1, &f), OK);
+	assert_int_equal(table_compact(t, NULL, NULL, &f), OK);
+	assert_ptr_equal(table_enter(t)->context, &weight[2]);
+	assert_int_equal(table_enter(t)->n, 1);
+	table_leave(t);
+	table_leave(t);
+	table_close(t);
+	remove_dir(dir);
+}
+
+static void copy_model(const struct model *from, struct model *to)
+{
+	free(to->row);
+	*to = *from;
+	to->row = mem_alloc(from->cap * sizeof(*to->row));
+	memcpy(to->row, from->row, from->n * sizeof(*to->row));
+}
+
+/* What a crash would leave is what a copy of the directory has: it must open as it was when last saved, and be clean. */
+static void a_crash_leaves_the_last_save(void **state)
+{
+	(void)state;
+	char *dir = test_dir(), *live = path_in(dir, "table");
+	struct random r = { 21 };
+	struct model model = { 0 }, at_save = { 0 };
+	uint64_t folded, saved = 0;
+	struct table *t = open_table(dir, true, &folded);
+	for (unsigned i = 1; i < 14; i++) {
+		push(t, random_image(&r, 40, i, &model), NULL, NULL);
+		if (i % 4 == 0) {
+			saved = i;
+			copy_model(&model, &at_save);
+			assert_int_equal(table_save(t, saved, NULL), OK);
+		}
+		if (i % 3 == 0) /* files that no manifest lists yet, and listed ones that are no level any more */
+			assert_int_equal(table_compact(t, NULL, NULL, NULL), OK);
+		char *copy = test_dir(), *inside = path_in(copy, "table"), *unfinished = path_in(inside, "00000001.image.tmp");
+		copy_dir(live, inside);
+		write_all(unfinished, "x", 1);
+		struct table *again = open_table(copy, true, &folded);
+		assert_int_equal(folded, saved);
+		check_table(again, &at_save, &r);
+		assert_int_equal(count_files(inside), 1 + table_enter(again)->n);
+		table_leave(again);
+		/* Life goes on from there. */
+		push(again, random_image(&r, 10, 100, NULL), NULL, NULL);
+		assert_int_equal(table_save(again, 100, NULL), OK);
+		table_close(again);
+		free(unfinished);
+		free(inside);
+		remove_dir(copy);
+	}
+	table_close(t);
+	model_release(&model);
+	model_release(&at_save);
+	free(live);
+	remove_dir(dir);
+}
+
+/* Every way of damaging the directory is told, and dropping it helps. */
+static void damage_is_told(void **state)
+{
+	(void)state;
+	char *dir = test_dir(), *live = path_in(dir, "table"), *manifest = path_in(live, "manifest");
+	struct random r = { 4 };
+	uint64_t folded;
+	struct fault f;
+	struct table *t = open_table(dir, true, &folded);
+	push(t, random_image(&r, 100, 1, NULL), NULL, NULL);
+	assert_int_equal(table_save(t, 7, NULL), OK);
+	table_close(t);
+	struct buf text = { 0 };
+	read_all(manifest, &text);
+	for (size_t i = 0; i < text.n; i++) {
+		text.p[i] ^= 1;
+		write_all(manifest, text.p, text.n);
+		enum err e = table_open(dir, model_seed, true, &t, &folded, &f);
+		assert_true(e == ERR_CORRUPT || e == ERR_UNSUPPORTED);
+		text.p[i] ^= 1;
+		write_all(manifest, text.p, i);
+		assert_int_equal(table_open(dir, model_seed, true, &t, &folded, &f), ERR_CORRUPT);
+	}
+	assert_int_equal(count_files(live), 2); /* a damaged manifest costs no image */
+	write_all(manifest, text.p, text.n);
+	char *image = path_in(live, "00000001.image");
+	struct buf octets = { 0 };
+	read_all(image, &octets);
+	write_all(image, octets.p, octets.n - 1);
+	assert_int_equal(table_open(dir, model_seed, true, &t, &folded, &f), ERR_CORRUPT);
+	assert_non_null(strstr(f.text, "00000001.image"));
+	unlink(image);
+	assert_int_equal(table_open(dir, model_seed, false, &t, &folded, &f), ERR_CORRUPT);
+	assert_int_equal(table_drop(dir, &f), OK);
+	t = open_table(dir, true, &folded);
+	assert_int_equal(folded, 0);
+	table_close(t);
+	assert_int_equal(table_drop("/nonexistent", &f), OK);
+	assert_int_equal(table_open("/nonexistent", model_seed, true, &t, &folded, &f), ERR_IO);
+	assert_int_equal(table_open("/nonexistent", model_seed, false, &t, &folded, &f), OK);
+	assert_int_equal(table_save(t, 1, &f), ERR_FORBIDDEN);
+	table_close(t);
+	buf_release(&text);
+	buf_release(&octets);
+	free(image);
+	free(manifest);
+	free(live);
+	remove_dir(dir);
+}
+
+/* The writer pushes claims of rising time on the same keys; a reader must never see a key go, nor time run back. */
+enum { SHARED_KEYS = 50, PUSHES = 150 };
+
+struct shared {
+	struct table *t;
+	unsigned end;
+};
+
+static void shared_key(unsigned i, uint8_t octets[4], struct table_key *ret_key)
+{
+	octets[0] = 198, octets[1] = 51, octets[2] = 100, octets[3] = (uint8_t)i;
+	*ret_key = (struct table_key){ OBS_IPV4, 0, 4, octets };
+}
+
+static uint32_t newest(const struct table_hits *hits)
+{
+	uint32_t seen = 0;
+	for (unsigned i = 0; i < hits->n; i++)
+		for (unsigned j = 0; j < hits->hit[i].n; j++)
+			seen = hits->hit[i].claims[j].seen > seen ? hits->hit[i].claims[j].seen : seen;
+	return seen;
+}
+
+static void *reader(void *arg)
+{
+	struct shared *s = arg;
+	uint32_t last[SHARED_KEYS] = { 0 };
+	uintptr_t wrong = 0;
+	table_reader_init();
+	while (!__atomic_load_n(&s->end, __ATOMIC_ACQUIRE)) {
+		const struct table_view *v = table_enter(s->t);
+		for (unsigned i = 0; i < SHARED_KEYS; i++) {
+			uint8_t octets[4];
+			struct table_key k;
+			struct table_hits hits;
+			shared_key(i, octets, &k);
+			table_lookup(v, &k, &hits);
+			uint32_t seen = newest(&hits);
+			wrong += seen < last[i] || (v->context && seen + 1 < *(const uint32_t *)v->context);
+			last[i] = seen;
+		}
+		table_leave(s->t);
+		table_quiescent();
+	}
+	table_reader_exit();
+	return (void *)wrong;
+}
+
+static void drop_number(const void *p)
+{
+	free((void *)(uintptr_t)p);
+}
+
+static void readers_and_a_writer(void **state)
+{
+	(void)state;
+	char *dir = test_dir();
+	uint64_t folded;
+	struct shared s = { open_table(dir, true, &folded), 0 };
+	pthread_t thread[2];
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, reader, &s), 0);
+	struct batch *b = batch_new(model_seed, dir, 1 << 20);
+	for (uint32_t push_n = 1; push_n <= PUSHES; push_n++) {
+		struct image *m;
+		struct fault f = { 0 };
+		uint32_t *context = mem_alloc(sizeof(*context));
+		*context = push_n;
+		for (unsigned i = 0; i < SHARED_KEYS; i++) {
+			uint8_t octets[4];
+			struct table_key k;
+			struct claim c = { .entry = push_n, .seen = push_n, .source = (uint16_t)(push_n % 40) };
+			shared_key(i, octets, &k);
+			assert_int_equal(batch_add(b, &k, &c, &f), OK);
+		}
+		assert_int_equal(batch_finish(b, NULL, &m, NULL, &f), OK);
+		assert_int_equal(table_push(s.t, m, context, drop_number, NULL, NULL, &f), OK);
+		if (push_n % 20 == 0)
+			assert_int_equal(table_save(s.t, push_n, &f), OK);
+		if (push_n % 70 == 0)
+			assert_int_equal(table_compact(s.t, NULL, NULL, &f), OK);
+	}
+	__atomic_store_n(&s.end, 1, __ATOMIC_RELEASE);
+	for (unsigned i = 0; i < 2; i++) {
+		void *wrong;
+		pthread_join(thread[i], &wrong);
+		assert_null(wrong);
+	}
+	assert_int_equal(table_push(s.t, NULL, NULL, drop_number, NULL, NULL, NULL), OK);
+	table_close(s.t);
+	batch_free(b);
+	remove_dir(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(answers_as_the_model_does),
+		cmocka_unit_test(replaced_snapshots_go_when_levels_merge),
+		cmocka_unit_test(levels_stay_few),
+		cmocka_unit_test(deep_nests),
+		cmocka_unit_test(contexts_are_dropped_when_replaced),
+		cmocka_unit_test(a_crash_leaves_the_last_save),
+		cmocka_unit_test(damage_is_told),
+		cmocka_unit_test(readers_and_a_writer),
+	};
+	table_reader_init();
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	table_reader_exit();
+	return failed;
+}
