@@ -44,7 +44,7 @@ static enum err cut_quoted(struct cutter *c, struct span *ret_field, struct faul
 			return OK;
 		}
 	}
-	if (!c->last && (c->in.n <= CSV_BREAKS_MAX || span_find(c->in, '\n') == c->in.n))
+	if (!c->last && (c->in.n <= CSV_BREAKS_MAX || span_find(span_from(c->in, from), '\n') == c->in.n - from))
 		return ERR_MORE;
 	return fault_set(f, ERR_SYNTAX, "a quote of the row is not closed");
 }

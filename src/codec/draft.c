@@ -1,5 +1,6 @@
 #include "codec/draft.h"
 
+#include "base/num.h"
 #include "base/utf8.h"
 
 #include <stdarg.h>
@@ -28,12 +29,28 @@ static bool full(struct draft *d)
 	return true;
 }
 
+/* A digest, which lists of files hold nothing else than; obs_parse() would look for many other things in it first. */
+static enum err parse_digest(struct span text, uint8_t *store, struct observable *o)
+{
+	enum obs_kind kind = text.n == 32 ? OBS_MD5 : text.n == 40 ? OBS_SHA1 : text.n == 64 ? OBS_SHA256 : text.n == 128 ? OBS_SHA512 : OBS_NONE;
+	if (kind == OBS_NONE || hex_decode(text, store, text.n / 2))
+		return ERR_SYNTAX;
+	*o = (struct observable){ .kind = (uint8_t)kind, .n = (uint16_t)(text.n / 2), .key = store };
+	return OK;
+}
+
+/* The forms of nearly all lines of lists, without a fault. */
+static inline enum err parse_plain(struct span text, uint8_t *store, struct observable *o)
+{
+	return LIKELY(!obs_parse_plain(text, store, o)) ? OK : parse_digest(text, store, o);
+}
+
 enum err draft_claim(struct draft *d, struct span text)
 {
 	struct observable o;
 	if (UNLIKELY(full(d)))
 		return ERR_FULL;
-	enum err e = obs_parse_plain(text, d->keys + d->keys_used, &o);
+	enum err e = parse_plain(text, d->keys + d->keys_used, &o);
 	if (UNLIKELY(e))
 		e = obs_parse(text, d->keys + d->keys_used, &o, &d->fault);
 	if (LIKELY(!e))
@@ -46,7 +63,7 @@ enum err draft_claim_plain(struct draft *d, struct span text)
 	struct observable o;
 	if (UNLIKELY(d->r.n_claims >= FEED_CLAIMS_MAX || DRAFT_KEYS_MAX - d->keys_used < OBS_KEY_MAX))
 		return ERR_FULL;
-	enum err e = obs_parse_plain(text, d->keys + d->keys_used, &o);
+	enum err e = parse_plain(text, d->keys + d->keys_used, &o);
 	if (LIKELY(!e))
 		add(d, &o);
 	return e;

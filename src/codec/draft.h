@@ -29,7 +29,7 @@ static inline void draft_begin(struct draft *d)
 /** Add a claim about `text`.
  *  @return OK; else nothing is added and d->fault says why: see obs_parse(); ERR_FULL: the record has no more room. */
 enum err draft_claim(struct draft *d, struct span text) MUST_USE;
-/** The same by obs_parse_plain() only, for hot paths; d->fault stays as it is. */
+/** The same for plain addresses, names and digests only, for hot paths; d->fault stays as it is. */
 enum err draft_claim_plain(struct draft *d, struct span text) MUST_USE;
 /** The same, about an observable that is at hand already; its key is copied. */
 enum err draft_claim_obs(struct draft *d, const struct observable *o) MUST_USE;

@@ -251,6 +251,8 @@ static void read_text(struct notes *n, struct span line, struct draft *d)
 	bool alone = !second.n || is_comment(second);
 	if (first.p[0] == '.' && first.n > 1)
 		first = span_from(first, 1); /* ".evil.example": the name and what is below it */
+	if (span_is(second, "-") && !range_claim(d, line_without_comment(text)))
+		return;
 	if (!claim_word(d, first)) {
 		const struct observable *o = last_claim(d);
 		const char *what = is_file_name(first, o) ? "file name" : NULL;

@@ -1,4 +1,4 @@
-/* The formats, one file each; feed_formats[] in feed.c is their list. */
+/* The formats, one file each; feed_formats[] in formats.c is their list. */
 #ifndef CODEC_FORMATS_H
 #define CODEC_FORMATS_H
 

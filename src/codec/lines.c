@@ -69,17 +69,25 @@ enum err lines_parse(void *state, struct span in, bool last, line_reader *read, 
 	return e;
 }
 
+static bool is_one_of(const char *what, const char *const *list)
+{
+	while (*list && strcmp(what, *list))
+		list++;
+	return *list;
+}
+
 static bool count(void *ctx, const struct feed_record *r)
 {
+	static const char *const neutral[] = { "blank", "comment", "localhost", "rule", NULL }, *const others[] = { "path", "asn", NULL };
 	struct survey *s = ctx;
 	s->lines++;
 	s->claims += r->fate == FATE_CLAIMS;
 	s->rejected += r->fate == FATE_REJECTED;
 	if (r->n_claims)
 		s->prefixes += r->claims[0].obs.prefix > 0;
-	if (r->fate != FATE_SKIPPED || !strcmp(r->what, "blank") || !strcmp(r->what, "comment"))
+	if (r->fate != FATE_SKIPPED || is_one_of(r->what, neutral))
 		return true;
-	if (!strcmp(r->what, "path") || !strcmp(r->what, "asn"))
+	if (is_one_of(r->what, others))
 		s->others++;
 	else
 		s->headings++;

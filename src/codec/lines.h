@@ -28,7 +28,7 @@ struct survey {
 	unsigned lines, claims, rejected;
 	unsigned prefixes; /**< of the claims: networks */
 	unsigned others;   /**< skipped as a URL path or AS number: things that lists hold, and no observables */
-	unsigned headings; /**< skipped, prose and all that is not a comment or blank */
+	unsigned headings; /**< skipped as prose, or as anything else that lists do not consist of */
 };
 /** `state_size`: of a state that is all zero at the start. */
 void lines_survey(struct span head, bool whole, line_reader *read, size_t state_size, struct survey *ret_survey);

@@ -178,7 +178,7 @@ static enum err find_plan(struct rows *s, struct span in, bool last, struct faul
 {
 	struct rows_plan plan;
 	struct span option = { (const uint8_t *)s->option, s->option_n };
-	if (!rows_find(in, last, option, &plan)) {
+	if (!rows_find(in, last && in.n < ROWS_HEAD, option, &plan)) {
 		if (option.n)
 			return fault_set(f, ERR_SYNTAX, "the table has no column \"%.*s\"", SPAN_ARG(option));
 		return fault_set(f, ERR_SYNTAX, "no column of the table holds observables");
