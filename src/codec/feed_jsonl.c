@@ -6,7 +6,7 @@
  * A line that is not JSON is rejected and the next one read; elsewhere broken JSON ends the stream. */
 #include <stdlib.h>
 
-#include "codec/feed_json.h"
+#include "codec/json_feed.h"
 #include "codec/formats.h"
 
 enum { COLUMN_MAX = 63 };
@@ -67,15 +67,16 @@ static bool is_scalar(const struct json_member *m)
 	return m->kind == JSON_STRING && m->value.n;
 }
 
-static void complete(struct draft *d, const struct json_member *m)
+static void complete(struct json_feed *j, const struct json_member *m)
 {
+	struct draft *d = &j->draft;
 	struct feed_claim *c = &d->claims[0];
 	for (size_t i = TIMES; i < SURENESS && !c->seen; i++)
 		c->seen = json_feed_time(&m[i]);
 	for (size_t i = SURENESS; i < REASONS && c->confidence == CONFIDENCE_ABSENT; i++)
 		c->confidence = json_feed_confidence(&m[i]);
 	for (size_t i = REASONS; i < TLP && c->category == CAT_UNKNOWN; i++)
-		c->category = (uint8_t)json_feed_category(&m[i], "name");
+		c->category = (uint8_t)json_feed_category(j, &m[i], "name");
 	if (m[TLP].kind == JSON_STRING)
 		d->r.tlp = json_feed_tlp(m[TLP].value);
 }
@@ -96,7 +97,7 @@ static void read_object(const struct jsonl_state *s, struct json_feed *j, const 
 		if (is_scalar(&m[i]) && !(owner && names[i][0] == 'd' && names[i][1] == 'o'))
 			e = json_feed_claim(j, OBS_ANY, json_feed_text(j, &m[i]));
 	if (!e)
-		complete(d, m);
+		complete(j, m);
 	else if (e == ERR_NOTFOUND && owner)
 		draft_skip(d, "asn");
 	else if (e == ERR_NOTFOUND && m[TYPE].kind == JSON_STRING && span_is(m[TYPE].value, "metadata"))

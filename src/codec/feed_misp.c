@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/num.h"
-#include "codec/feed_json.h"
+#include "codec/json_feed.h"
 #include "codec/formats.h"
 
 /* What is known of a record from its tags and those of its event. */
@@ -71,7 +71,7 @@ static const struct {
 	{ "admiralty-scale:information-credibility=\"4\"", 30 },   { "admiralty-scale:information-credibility=\"5\"", 10 },
 };
 
-static void read_tag(struct tags *t, struct span name)
+static void read_tag(struct json_feed *j, struct tags *t, struct span name)
 {
 	if (name.n > 4 && span_ieq(span_head(name, 4), SPAN_LIT("tlp:"))) {
 		uint8_t tlp = json_feed_tlp(span_from(name, 4));
@@ -84,11 +84,11 @@ static void read_tag(struct tags *t, struct span name)
 			return;
 		}
 	if (t->category == CAT_UNKNOWN)
-		t->category = (uint8_t)category_guess(name);
+		t->category = (uint8_t)json_feed_guess(j, name);
 }
 
 /* Names of a list of tags, which may be cut off. */
-static void read_tags(struct tags *t, struct span list)
+static void read_tags(struct json_feed *j, struct tags *t, struct span list)
 {
 	struct json_reader r;
 	struct buf scratch = { 0 };
@@ -98,7 +98,7 @@ static void read_tags(struct tags *t, struct span list)
 		if (token == JSON_KEY)
 			named = r.depth == 2 && span_is(r.slice, "name");
 		else if (token == JSON_STRING && named)
-			read_tag(t, json_text(&r, &scratch));
+			read_tag(j, t, json_text(&r, &scratch));
 	}
 	buf_release(&scratch);
 }
@@ -172,7 +172,7 @@ static void complete(struct json_feed *j, const struct json_member *m, const str
 	uint32_t sighted[3] = { 0 }, seen = json_feed_time(&m[LAST_SEEN]);
 	enum category category = t->category;
 	if (category == CAT_UNKNOWN)
-		category = json_feed_category(&m[CATEGORY], "");
+		category = json_feed_category(j, &m[CATEGORY], "");
 	for (int i = 0; i < 2 && !seen; i++)
 		seen = json_feed_time(&m[i ? FIRST_SEEN : TIMESTAMP]);
 	read_sightings(&m[SIGHTING], sighted);
@@ -223,7 +223,7 @@ static enum walk_step take_attribute(struct misp_state *s, struct json_feed *j)
 		return step == WALK_END ? WALK_VALUE : step;
 	if (m[TAG].kind == JSON_ARRAY) {
 		struct tags own = { .tlp = t.tlp, .confidence = t.confidence };
-		read_tags(&own, m[TAG].value);
+		read_tags(j, &own, m[TAG].value);
 		if (own.category == CAT_UNKNOWN)
 			own.category = t.category;
 		t = own;
@@ -250,7 +250,7 @@ static enum walk_step enter_event(struct misp_state *s, struct json_feed *j)
 	if (!s->event_seen)
 		s->event_seen = json_feed_time(&m[2]);
 	if (m[0].kind == JSON_ARRAY)
-		read_tags(&s->event, m[0].value);
+		read_tags(j, &s->event, m[0].value);
 	return walk_enter(w, 'E') ? WALK_VALUE : walk_pass(w);
 }
 

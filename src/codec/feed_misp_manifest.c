@@ -1,5 +1,5 @@
 /* manifest.json of a MISP feed: what events there are.  It says nothing itself, but lies among the events of a directory. */
-#include "codec/feed_json.h"
+#include "codec/json_feed.h"
 #include "codec/formats.h"
 
 struct manifest_state {

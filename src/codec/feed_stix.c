@@ -9,7 +9,7 @@
  * an attribute's timestamp); else valid_from, else created. */
 #include <stdlib.h>
 
-#include "codec/feed_json.h"
+#include "codec/json_feed.h"
 #include "codec/formats.h"
 #include "codec/stix_pattern.h"
 
@@ -131,11 +131,11 @@ static void read_indicator(struct json_feed *j, const struct json_member *m)
 	}
 	if (!claim_pattern(j, json_feed_text(j, &m[PATTERN])))
 		return;
-	enum category category = json_feed_category(&m[INDICATOR_TYPES], "");
+	enum category category = json_feed_category(j, &m[INDICATOR_TYPES], "");
 	if (category == CAT_UNKNOWN)
-		category = json_feed_category(&m[LABELS], "");
+		category = json_feed_category(j, &m[LABELS], "");
 	if (category == CAT_UNKNOWN)
-		category = json_feed_category(&m[KILL_CHAIN], "phase_name");
+		category = json_feed_category(j, &m[KILL_CHAIN], "phase_name");
 	uint32_t seen = json_feed_time(&m[MODIFIED]);
 	if (!seen)
 		seen = json_feed_time(&m[VALID_FROM]);

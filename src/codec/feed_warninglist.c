@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "base/num.h"
-#include "codec/feed_json.h"
+#include "codec/json_feed.h"
 #include "codec/formats.h"
 
 enum list_type { LIST_UNKNOWN, LIST_CIDR, LIST_STRING, LIST_HOSTNAME, LIST_SUBSTRING, LIST_REGEX, LIST_TYPES };

@@ -4,6 +4,10 @@
 
 #include "base/num.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 static bool is_space(uint8_t c)
 {
 	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
@@ -22,31 +26,55 @@ struct loose {
 	bool in_string, after_slash;
 };
 
+/* First octet from `i` on that matters: in a string a quote or a backslash, outside a quote or a bracket; or s.n. */
+static inline size_t loose_find(struct span s, size_t i, bool in_string)
+{
+#if defined(__SSE2__)
+	const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'), fold = _mm_set1_epi8(0x20);
+	const __m128i open = _mm_set1_epi8('{'), close = _mm_set1_epi8('}');
+	for (; s.n - i >= 16; i += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)(s.p + i)), hit = _mm_cmpeq_epi8(v, quote);
+		if (in_string) {
+			hit = _mm_or_si128(hit, _mm_cmpeq_epi8(v, slash));
+		} else {
+			v = _mm_or_si128(v, fold); /* '[' becomes '{', ']' becomes '}', and nothing else does */
+			hit = _mm_or_si128(hit, _mm_or_si128(_mm_cmpeq_epi8(v, open), _mm_cmpeq_epi8(v, close)));
+		}
+		unsigned mask = (unsigned)_mm_movemask_epi8(hit);
+		if (mask)
+			return i + (unsigned)__builtin_ctz(mask);
+	}
+#endif
+	for (; i < s.n; i++) {
+		uint8_t c = s.p[i];
+		if (c == '"' || (in_string ? c == '\\' : (c | 0x20) == '{' || (c | 0x20) == '}'))
+			break;
+	}
+	return i;
+}
+
 /* Go on in a string or container at *pos.  @return true: *pos is behind it; false: the octets are used up. */
 static bool loose_pass(struct span s, size_t *pos, struct loose *l)
 {
-	for (size_t i = *pos; i < s.n; i++) {
-		uint8_t c = s.p[i];
-		if (l->in_string) {
-			if (l->after_slash)
-				l->after_slash = false;
-			else if (c == '\\')
-				l->after_slash = true;
-			else if (c == '"')
-				l->in_string = false;
-			if (l->in_string || l->nested)
-				continue;
-		} else if (c == '"') {
-			l->in_string = true;
-			continue;
-		} else if (c == '{' || c == '[') {
+	size_t i = *pos;
+	if (l->after_slash && i < s.n)
+		l->after_slash = false, i++;
+	while ((i = loose_find(s, i, l->in_string)) < s.n) {
+		uint8_t c = s.p[i++];
+		if (c == '"')
+			l->in_string = !l->in_string;
+		else if (l->in_string && i < s.n)
+			i++; /* the backslash takes the next octet with it */
+		else if (l->in_string)
+			l->after_slash = true;
+		else if ((c | 0x20) == '{')
 			l->nested++;
-			continue;
-		} else if ((c != '}' && c != ']') || (l->nested && --l->nested)) {
-			continue;
+		else
+			l->nested -= l->nested > 0;
+		if (!l->in_string && !l->nested) {
+			*pos = i;
+			return true;
 		}
-		*pos = i + 1;
-		return true;
 	}
 	*pos = s.n;
 	return false;

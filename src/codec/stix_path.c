@@ -1,5 +1,7 @@
 #include "codec/stix_path.h"
 
+#include "base/attr.h"
+
 /* The standard's paths, those of MISP's exporter, and custom ones that are common. */
 static const struct {
 	const char *path;

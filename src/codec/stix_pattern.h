@@ -10,28 +10,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/span.h"
+#include "codec/stix_path.h"
+#include "codec/stix_scan.h"
 
 enum { STIX_ATOMS_MAX = 256, STIX_NESTING_MAX = 64 };
-
-/** What the path of a comparison is. */
-enum stix_what {
-	STIX_OTHER,
-	STIX_FILE,    /**< a property of a file that is no hash we know */
-	STIX_TRAFFIC, /**< type, protocol or port: narrows an address or a name */
-	STIX_ADDRESS, /**< ipv4-addr:value, ipv6-addr:value; prefixes too */
-	STIX_HOST,    /**< domain-name:value, network-traffic:dst_ref.value and the like: a name or an address */
-	STIX_URL,
-	STIX_EMAIL,
-	STIX_MD5,
-	STIX_SHA1,
-	STIX_SHA256,
-	STIX_SHA512,
-};
-
-enum stix_op {
-	STIX_EQ, STIX_NE, STIX_LT, STIX_LE, STIX_GT, STIX_GE,
-	STIX_LIKE, STIX_MATCHES, STIX_ISSUBSET, STIX_ISSUPERSET, STIX_EXISTS,
-};
 
 /** A comparison; `IN` gives one with STIX_EQ for each member of the set.  Spans point into the pattern. */
 struct stix_atom {

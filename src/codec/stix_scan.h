@@ -2,7 +2,13 @@
 #ifndef CODEC_STIX_SCAN_H
 #define CODEC_STIX_SCAN_H
 
-#include "codec/stix_pattern.h"
+#include "base/attr.h"
+#include "base/span.h"
+
+enum stix_op {
+	STIX_EQ, STIX_NE, STIX_LT, STIX_LE, STIX_GT, STIX_GE,
+	STIX_LIKE, STIX_MATCHES, STIX_ISSUBSET, STIX_ISSUPERSET, STIX_EXISTS,
+};
 
 enum stix_token {
 	STIX_END,

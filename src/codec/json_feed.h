@@ -1,9 +1,11 @@
 /* What the JSON feed formats share: one parse call over a walker, and the small fields that they all have. */
-#ifndef CODEC_FEED_JSON_H
-#define CODEC_FEED_JSON_H
+#ifndef CODEC_JSON_FEED_H
+#define CODEC_JSON_FEED_H
 
 #include "codec/draft.h"
 #include "codec/json_walk.h"
+
+enum { GUESSES = 16, GUESS_TEXT = 62 };
 
 /** One parse call; on its stack. */
 struct json_feed {
@@ -14,6 +16,10 @@ struct json_feed {
 	bool cancelled;
 	struct buf scratch, more_scratch;
 	char what[48];
+	struct {
+		uint8_t n, category;
+		char text[GUESS_TEXT];
+	} guess[GUESSES]; /**< labels seen lately: the same few come with every record */
 };
 
 void json_feed_begin(struct json_feed *j, struct walk_place *place, uint8_t stance, struct span in, bool last, feed_sink *sink,
@@ -47,8 +53,10 @@ uint8_t json_feed_confidence(const struct json_member *m);
 uint8_t json_feed_tlp(struct span level);
 /** Is it true, "true", 1 or "1"? */
 bool json_feed_true(const struct json_member *m);
-/** category_guess() of the strings in a value: those of the key `key` in objects, and all outside of objects. */
-enum category json_feed_category(const struct json_member *m, const char *key);
+/** category_guess(), which remembers. */
+enum category json_feed_guess(struct json_feed *j, struct span label);
+/** The same of the strings in a value: those of the key `key` in objects, and all outside of objects. */
+enum category json_feed_category(struct json_feed *j, const struct json_member *m, const char *key);
 
 /** The first value of a text: behind a byte order mark, and in an array its first element.  For detection. */
 struct span json_feed_first(struct span head);

@@ -1,4 +1,4 @@
-#include "codec/feed_json.h"
+#include "codec/json_feed.h"
 
 #include <stdlib.h>
 
@@ -14,6 +14,8 @@ void json_feed_begin(struct json_feed *j, struct walk_place *place, uint8_t stan
 	j->ctx = ctx;
 	j->cancelled = false;
 	j->scratch = j->more_scratch = (struct buf){ 0 };
+	for (int i = 0; i < GUESSES; i++)
+		j->guess[i].n = 0;
 }
 
 enum walk_step json_feed_emit(struct json_feed *j)
@@ -140,11 +142,24 @@ bool json_feed_true(const struct json_member *m)
 					(span_is(m->value, "1") || span_ieq(m->value, SPAN_LIT("true"))));
 }
 
-enum category json_feed_category(const struct json_member *m, const char *key)
+enum category json_feed_guess(struct json_feed *j, struct span label)
+{
+	if (label.n == 0 || label.n > GUESS_TEXT)
+		return category_guess(label);
+	unsigned slot = (label.p[0] + 3u * label.p[label.n - 1] + 5u * label.p[label.n / 2] + (unsigned)label.n) % GUESSES;
+	if (j->guess[slot].n != label.n || memcmp(j->guess[slot].text, label.p, label.n) != 0) {
+		j->guess[slot].n = (uint8_t)label.n;
+		memcpy(j->guess[slot].text, label.p, label.n);
+		j->guess[slot].category = (uint8_t)category_guess(label);
+	}
+	return (enum category)j->guess[slot].category;
+}
+
+enum category json_feed_category(struct json_feed *j, const struct json_member *m, const char *key)
 {
 	enum category c = CAT_UNKNOWN;
 	if (m->kind == JSON_STRING)
-		return category_guess(m->value);
+		return json_feed_guess(j, m->value);
 	if (m->kind != JSON_ARRAY || m->value.n == 0)
 		return c;
 	struct json_reader r;
@@ -157,7 +172,7 @@ enum category json_feed_category(const struct json_member *m, const char *key)
 		if (t == JSON_KEY)
 			named = span_is(r.slice, key);
 		else if (t == JSON_STRING && (named || !objects))
-			c = category_guess(r.slice);
+			c = json_feed_guess(j, r.slice);
 	}
 	return c;
 }
