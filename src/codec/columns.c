@@ -1,6 +1,8 @@
-/* What people call their columns, folded to lower case with '_' between words.  A class says how a column stands beside others:
- * a row has one answer to "what is bad here", so a reverse name (HOST) counts only where no address or URL does, and the address that
- * was connected to (TARGET) only where no other is named; a column that may hold anything (ANY) leaves the typed ones out. */
+/* What people call their columns, folded to lower case with '_' between words.
+ *
+ * A class says how a column stands beside others.  All that name observables are claims, except: a reverse name (HOST) where an
+ * address or URL is; the address that was connected to (TARGET) where another is named, for it may be a sinkhole; and the
+ * typed columns where one may hold anything (ANY). */
 #include "codec/columns.h"
 
 #include "base/clock.h"
@@ -10,7 +12,11 @@
 
 #include <stdio.h>
 
-enum class { NO_CLASS, ANY, ADDRESS, TARGET, DOMAIN, HOST, URL, DIGEST, EMAIL, PATH, SEEN_LAST, SEEN_FIRST, CONFIDENCE, TLP, LABEL, CLASSES };
+enum class {
+	NO_CLASS, ANY, ADDRESS, TARGET, DOMAIN, HOST, URL, DIGEST, EMAIL,
+	PATH, SEEN_LAST, SEEN_FIRST, CONFIDENCE, TLP, LABEL,
+	CLASSES
+};
 
 enum { NAME_TEXT_MAX = 40, CONTENT_ROWS = 200 };
 
@@ -66,7 +72,8 @@ static enum class class_of(struct span field)
 			return names[i].class;
 	/* "Download URL", "Distribution URL Observed", but not "Reference URL". */
 	const char *url = strstr(text, "url");
-	if (url && (url == text || url[-1] == '_') && (!url[3] || url[3] == '_') && !strstr(text, "ref") && !strstr(text, "link"))
+	bool word = url && (url == text || url[-1] == '_') && (!url[3] || url[3] == '_');
+	if (word && !strstr(text, "ref") && !strstr(text, "link"))
 		return URL;
 	return NO_CLASS;
 }

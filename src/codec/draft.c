@@ -32,7 +32,11 @@ static bool full(struct draft *d)
 /* A digest, which lists of files hold nothing else than; obs_parse() would look for many other things in it first. */
 static enum err parse_digest(struct span text, uint8_t *store, struct observable *o)
 {
-	enum obs_kind kind = text.n == 32 ? OBS_MD5 : text.n == 40 ? OBS_SHA1 : text.n == 64 ? OBS_SHA256 : text.n == 128 ? OBS_SHA512 : OBS_NONE;
+	enum obs_kind kind = text.n == 32  ? OBS_MD5 :
+			     text.n == 40  ? OBS_SHA1 :
+			     text.n == 64  ? OBS_SHA256 :
+			     text.n == 128 ? OBS_SHA512 :
+					     OBS_NONE;
 	if (kind == OBS_NONE || hex_decode(text, store, text.n / 2))
 		return ERR_SYNTAX;
 	*o = (struct observable){ .kind = (uint8_t)kind, .n = (uint16_t)(text.n / 2), .key = store };
@@ -109,8 +113,10 @@ const char *draft_quote(struct span text, char ret_text[64])
 	size_t n = text.n > 60 ? 60 : text.n, whole = utf8_valid_prefix(span_head(text, n));
 	if (whole + 4 > n && n < text.n)
 		n = whole; /* only the cut made it malformed */
-	for (size_t i = 0; i < n; i++)
-		ret_text[i] = (char)(text.p[i] < ' ' || text.p[i] == 0x7f || (text.p[i] >= 0x80 && i >= whole) ? '?' : text.p[i]);
+	for (size_t i = 0; i < n; i++) {
+		bool shown = text.p[i] >= ' ' && text.p[i] != 0x7f && (text.p[i] < 0x80 || i < whole);
+		ret_text[i] = shown ? (char)text.p[i] : '?';
+	}
 	memcpy(ret_text + n, text.n > n ? "..." : "", text.n > n ? 4 : 1);
 	return ret_text;
 }

@@ -37,7 +37,7 @@ static bool starts_nocase(struct span s, const char *prefix)
 static bool is_defanged(struct span word)
 {
 	static const char *const marks[] = { "[.", ".]", "(.)", "{.}", "[dot]", "(dot)", "[:", "[at]", "[@]" };
-	if (starts_nocase(word, "hxxp") || starts_nocase(word, "hxtp") || starts_nocase(word, "h**p") || starts_nocase(word, "fxp:"))
+	if (starts_nocase(word, "hxxp") || starts_nocase(word, "hxtp") || starts_nocase(word, "h**p"))
 		return true;
 	for (size_t i = 0; i < COUNT_OF(marks); i++)
 		if (contains(word, marks[i]))
@@ -103,7 +103,7 @@ static enum err claim_other(struct draft *d, struct span word, bool addresses)
 
 static void claim_others(struct draft *d, struct span rest, bool addresses)
 {
-	bool table = memchr(rest.p, '|', rest.n) || memchr(rest.p, '`', rest.n);
+	bool table = span_starts(rest, SPAN_LIT("|")) || contains(rest, " |") || contains(rest, "| ") || contains(rest, "`");
 	for (struct span word; (word = word_next(&rest)).n;) {
 		if (word.p[0] == '#' && !table)
 			return;
@@ -189,8 +189,10 @@ static struct span without_bullet(struct span text)
 	while (digits < word.n && ascii_digit(word.p[digits]))
 		digits++;
 	bool number = digits && digits <= 4 && word.n == digits + 1 && (word.p[digits] == '.' || word.p[digits] == ')');
-	bool bullet = span_is(word, "-") || span_is(word, "*") || span_is(word, "+") || span_is(word, ">") || span_is(word, "**") ||
-		      span_is(word, "\xe2\x80\xa2") || span_is(word, "\xe2\x80\x93") || span_is(word, "|") || span_is(word, "o");
+	static const char *const bullets[] = { "-", "*", "**", "+", ">", "|", "o", "\xe2\x80\xa2", "\xe2\x80\x93" };
+	bool bullet = false;
+	for (size_t i = 0; i < COUNT_OF(bullets); i++)
+		bullet |= span_is(word, bullets[i]);
 	rest = span_trim(rest);
 	return (bullet || number) && rest.n ? rest : text;
 }
@@ -329,6 +331,8 @@ static int sniff(struct span head, bool whole, const char *filename)
 	struct survey s;
 	if (text_is_markup(head) || is_reversed(head) || is_checksum(head, filename) || text_is_wordy(head, 8))
 		return 0;
+	if (contains(head, "===BEGIN ICANN DOMAINS==="))
+		return 0; /* the public suffix list: nothing in it is bad */
 	lines_survey(head, whole, read_line, sizeof(struct notes), &s);
 	/* Paths or AS numbers alone are a list too, of which nothing can be used. */
 	if (!s.claims && s.others > 9 * (s.headings + s.rejected))

@@ -87,7 +87,8 @@ static bool is_one_of(struct span word, const char *const *list)
 /* Data that a policy answers with, against what any zone has. */
 static bool is_action(struct span type)
 {
-	static const char *const types[] = { "CNAME", "A", "AAAA", "TXT", "MX", "SRV", "PTR", "DNAME", "HTTPS", "SVCB", "CAA", "HINFO", "NAPTR", NULL };
+	static const char *const types[] = { "CNAME", "A",     "AAAA", "TXT", "MX",    "SRV",   "PTR",
+					     "DNAME", "HTTPS", "SVCB", "CAA", "HINFO", "NAPTR", NULL };
 	return is_one_of(type, types);
 }
 

@@ -46,7 +46,7 @@ const struct feed_format *feed_detect(struct span head, bool whole, const char *
 {
 	const struct feed_format *found = NULL;
 	*ret_sure = 0;
-	if (is_binary(head))
+	if (!head.n || is_binary(head))
 		return NULL;
 	for (size_t i = 0; feed_formats[i]; i++) {
 		int sure = feed_formats[i]->sniff(head, whole, filename);

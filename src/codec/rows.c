@@ -49,8 +49,10 @@ static bool holds_value(const struct csv_row *row)
 		struct observable o;
 		struct csv_row one = { .n = 1, .fields = { row->fields[i] } };
 		struct columns c;
-		if (row->fields[i].n && !obs_parse(row->fields[i], store, &o, NULL) && !domain_is_filename(&o) && !columns_by_names(&one, &c) &&
-		    (o.kind != OBS_DOMAIN || span_find(row->fields[i], '_') == row->fields[i].n))
+		if (!one.fields[0].n || obs_parse(one.fields[0], store, &o, NULL) || domain_is_filename(&o))
+			continue;
+		/* "source.ip", "time.first_seen" have the form of domains, too */
+		if (!columns_by_names(&one, &c) && (o.kind != OBS_DOMAIN || !memchr(o.key, '_', o.n)))
 			return true;
 	}
 	return false;
@@ -63,6 +65,15 @@ static bool comment_heading(struct span comment, const struct csv_row *first, ui
 	while (comment.n && (comment.p[0] == '#' || comment.p[0] == ';' || comment.p[0] == ' ' || comment.p[0] == '\t'))
 		comment = span_from(comment, 1);
 	return comment.n && !csv_row_cut(comment, true, separator, heading, &used, NULL) && heading->n == first->n;
+}
+
+/* More of its rows say something; as many, and more of them are rows of several fields. */
+static bool is_better(const struct rows_plan *a, const struct rows_plan *b)
+{
+	uint64_t a_share = (uint64_t)a->claims * b->rows, b_share = (uint64_t)b->claims * a->rows;
+	if (a->from == PLAN_NONE || b->from == PLAN_NONE)
+		return a->from != PLAN_NONE;
+	return a_share > b_share || (a->claims == b->claims && a->wide > b->wide);
 }
 
 static void count_rows(struct span rows, bool whole, struct rows_plan *plan)
@@ -131,10 +142,7 @@ bool rows_find(struct span head, bool whole, struct span option, struct rows_pla
 	for (size_t i = 0; i < COUNT_OF(separators); i++) {
 		struct rows_plan plan;
 		plan_with(head, whole, option, separators[i], &plan);
-		bool better = plan.from != PLAN_NONE && plan.rows &&
-			      (ret_plan->from == PLAN_NONE || (uint64_t)plan.claims * ret_plan->rows > (uint64_t)ret_plan->claims * plan.rows ||
-			       (plan.claims == ret_plan->claims && plan.wide > ret_plan->wide));
-		if (better || (ret_plan->from == PLAN_NONE && plan.from != PLAN_NONE))
+		if (is_better(&plan, ret_plan))
 			*ret_plan = plan;
 	}
 	return ret_plan->from != PLAN_NONE;
@@ -152,9 +160,9 @@ static enum err read_row(struct rows *s, struct span rest, bool last, struct dra
 		draft_skip(d, text.n ? "comment" : "blank");
 		return OK;
 	}
-	if (span_starts(rest, SPAN_LIT("\xef\xbb\xbf")) && !csv_row_cut(span_from(rest, 3), last, s->columns.separator, &row, ret_used, &d->fault))
-		*ret_used += 3;
-	enum err e = csv_row_cut(rest, last, s->columns.separator, &row, ret_used, &d->fault);
+	size_t mark = span_starts(rest, SPAN_LIT("\xef\xbb\xbf")) ? 3 : 0;
+	enum err e = csv_row_cut(span_from(rest, mark), last, s->columns.separator, &row, ret_used, &d->fault);
+	*ret_used += e == ERR_MORE ? 0 : mark;
 	if (e == ERR_MORE || (!e && *ret_used > FEED_RECORD_MAX)) {
 		if (rest.n <= FEED_RECORD_MAX)
 			return ERR_MORE;
@@ -258,7 +266,9 @@ enum err rows_load(void *state, struct span token)
 {
 	struct rows s = { 0 };
 	size_t comma = token.n > 5 && token.p[4] == ',' ? 5 + span_find(span_from(token, 5), ',') : token.n;
-	if (comma >= token.n || comma - 5 > 2 * ROWS_OPTION_MAX || (comma - 5) % 2 || token.p[0] < '0' || token.p[0] > '0' + STANCE_KNOWN)
+	if (comma >= token.n || comma - 5 > 2 * ROWS_OPTION_MAX || (comma - 5) % 2)
+		return ERR_SYNTAX;
+	if (token.p[0] < '0' || token.p[0] > '0' + STANCE_KNOWN)
 		return ERR_SYNTAX;
 	s.stance = (uint8_t)(token.p[0] - '0');
 	for (unsigned i = 1; i < 4; i++)
