@@ -1,5 +1,5 @@
-/* For fuzz targets of feed formats: whatever the octets, records lie in the piece and in order, tokens load again, and a text
- * that is understood as a whole says the same in pieces. */
+/* For fuzz targets of feed formats: whatever the octets, records lie in the piece and in order, tokens load again, and
+ * a text that is understood as a whole says the same in pieces. */
 #ifndef CODEC_FEED_FUZZING_H
 #define CODEC_FEED_FUZZING_H
 
@@ -38,7 +38,8 @@ static inline bool fuzz_record(void *ctx, const struct feed_record *r)
 	return true;
 }
 
-static inline enum err fuzz_pieces(const struct feed_format *format, struct span text, size_t piece, uint64_t *ret_digest)
+static inline enum err fuzz_pieces(const struct feed_format *format, struct span text, size_t piece,
+				   uint64_t *ret_digest)
 {
 	struct feed_options o = { .stance = STANCE_INDICATOR };
 	struct fuzz_told t = { 0 };

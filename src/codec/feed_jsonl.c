@@ -1,5 +1,6 @@
-/* JSON objects with an observable in a field of a usual name: one per line (NDJSON: Spamhaus DROP, many others), in an array, or
- * in the dumps of abuse.ch ({"1234": [{...}], ...}) and of web APIs ({"data": [...]}).  Strings in an array are observables.
+/* JSON objects with an observable in a field of a usual name: one per line (NDJSON: Spamhaus DROP, many others), in an
+ * array, or in the dumps of abuse.ch ({"1234": [{...}], ...}) and of web APIs ({"data": [...]}).  Strings in an array
+ * are observables.
  *
  * Path letters: "D" an object of arrays, "a" an array of records.
  *
@@ -18,20 +19,23 @@ struct jsonl_state {
 	char column[COLUMN_MAX + 1];
 };
 
-/* In the order of preference: what is called an indicator; then the most specific that does least harm when blocked.  A URL
- * before the address of its host; an address before the name of its owner's network; generic names last. */
+/* In the order of preference: what is called an indicator; then the most specific that does least harm when blocked.  A
+ * URL before the address of its host; an address before the name of its owner's network; generic names last. */
 static const char *const names[] = {
-	"ioc_value", "ioc", "indicator", "observable", "url", "uri", "ip", "ip_address", "ipaddress", "ipAddress", "ipv4", "ipv6",
-	"cidr", "network", "netblock", "prefix", "subnet", "domain", "domain_name", "fqdn", "host", "hostname", "sha256", "sha256_hash",
-	"sha512", "sha1", "sha1_hash", "md5", "md5_hash", "hash", "email", "dst_ip", "dest_ip", "src_ip", "source_ip", "srcip",
-	"address", "value",
+	"ioc_value", "ioc",       "indicator",   "observable", "url",      "uri",      "ip",       "ip_address",
+	"ipaddress", "ipAddress", "ipv4",        "ipv6",       "cidr",     "network",  "netblock", "prefix",
+	"subnet",    "domain",    "domain_name", "fqdn",       "host",     "hostname", "sha256",   "sha256_hash",
+	"sha512",    "sha1",      "sha1_hash",   "md5",        "md5_hash", "hash",     "email",    "dst_ip",
+	"dest_ip",   "src_ip",    "source_ip",   "srcip",      "address",  "value",
 };
 
 /* Then what else is read of an object, each by its first name that is there. */
-static const char *const times[] = { "last_seen", "last_seen_utc", "lastseen", "last_online", "lastReportedAt", "timestamp",
-				     "date", "date_added", "dateadded", "first_seen", "first_seen_utc", "firstseen" };
+static const char *const times[] = { "last_seen",      "last_seen_utc", "lastseen",       "last_online",
+				     "lastReportedAt", "timestamp",     "date",           "date_added",
+				     "dateadded",      "first_seen",    "first_seen_utc", "firstseen" };
 static const char *const sureness[] = { "confidence_level", "confidence", "abuseConfidenceScore" };
-static const char *const reasons[] = { "threat_type", "category", "classification", "threat", "malware_printable", "malware", "tags" };
+static const char *const reasons[] = { "threat_type", "category", "classification", "threat", "malware_printable",
+				       "malware",     "tags" };
 static const char *const others[] = { "tlp", "asn", "asname", "type" };
 
 enum {
@@ -84,7 +88,8 @@ static void complete(struct json_feed *j, const struct json_member *m)
 static void read_object(const struct jsonl_state *s, struct json_feed *j, const struct json_member *m)
 {
 	struct draft *d = &j->draft;
-	bool owner = m[ASN].kind != JSON_END && m[ASNAME].kind == JSON_STRING; /* a domain beside them is the network's own */
+	bool owner = m[ASN].kind != JSON_END &&
+		     m[ASNAME].kind == JSON_STRING; /* a domain beside them is the network's own */
 	enum err e = ERR_NOTFOUND;
 	if (s->column_n) { /* the other names are not looked for */
 		if (!is_scalar(&m[MEMBERS])) {
@@ -146,7 +151,8 @@ static enum walk_step take_record(const struct jsonl_state *s, struct json_feed 
 
 static bool holds_records(struct span key)
 {
-	static const char *const keys[] = { "data", "results", "items", "records", "entries", "indicators", "iocs", "list" };
+	static const char *const keys[] = { "data",    "results",    "items", "records",
+					    "entries", "indicators", "iocs",  "list" };
 	size_t digits = 0;
 	for (size_t i = 0; i < COUNT_OF(keys); i++)
 		if (span_is(key, keys[i]))
@@ -188,7 +194,8 @@ static enum walk_step one_value(const struct jsonl_state *s, struct json_feed *j
 	return w->kind == JSON_ARRAY && walk_enter(w, 'a') ? WALK_VALUE : take_record(s, j);
 }
 
-static enum err parse(void *state, struct span in, bool last, feed_sink *sink, void *ctx, size_t *ret_used, struct fault *f)
+static enum err parse(void *state, struct span in, bool last, feed_sink *sink, void *ctx, size_t *ret_used,
+		      struct fault *f)
 {
 	struct jsonl_state *s = state;
 	struct json_feed j;

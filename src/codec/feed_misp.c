@@ -1,11 +1,12 @@
-/* MISP events as JSON: {"Event": ...}, {"response": [{"Event": ...}]}, lists of either, bare events, and the attributes of a
- * search.  A record is an attribute, those of objects too; proposals (ShadowAttribute) are none.
+/* MISP events as JSON: {"Event": ...}, {"response": [{"Event": ...}]}, lists of either, bare events, and the attributes
+ * of a search.  A record is an attribute, those of objects too; proposals (ShadowAttribute) are none.
  *
- * Path letters: "a" a list of events, "W" what wraps an event or a response, "E" an event (or whatever has attributes), "o" its
- * objects, "O" one of them, "t" attributes.
+ * Path letters: "a" a list of events, "W" what wraps an event or a response, "E" an event (or whatever has attributes),
+ * "o" its objects, "O" one of them, "t" attributes.
  *
- * MISP writes an event's tags behind its attributes, and they decide who may see these.  So an event is looked through before it
- * is entered: it must be in the piece as a whole, up to FEED_OBJECT_MAX; of a larger one the tags that are in the piece count. */
+ * MISP writes an event's tags behind its attributes, and they decide who may see these.  So an event is looked through
+ * before it is entered: it must be in the piece as a whole, up to FEED_OBJECT_MAX; of a larger one the tags that are in
+ * the piece count. */
 #include <stdlib.h>
 
 #include "base/num.h"
@@ -59,16 +60,21 @@ static const struct {
 
 /* ---- tags ---- */
 
-/* The scales of the STIX standard (appendix A), as MISP's own exporter uses them; credibility 6 is "cannot be judged". */
+/* The scales of the STIX standard (appendix A), as MISP's own exporter uses them; 6 is "cannot be judged". */
 static const struct {
 	const char *tag;
 	uint8_t confidence;
 } levels[] = {
-	{ "misp:confidence-level=\"completely-confident\"", 100 }, { "misp:confidence-level=\"usually-confident\"", 75 },
-	{ "misp:confidence-level=\"fairly-confident\"", 50 },      { "misp:confidence-level=\"rarely-confident\"", 25 },
-	{ "misp:confidence-level=\"unconfident\"", 0 },            { "admiralty-scale:information-credibility=\"1\"", 90 },
-	{ "admiralty-scale:information-credibility=\"2\"", 70 },   { "admiralty-scale:information-credibility=\"3\"", 50 },
-	{ "admiralty-scale:information-credibility=\"4\"", 30 },   { "admiralty-scale:information-credibility=\"5\"", 10 },
+	{ "misp:confidence-level=\"completely-confident\"", 100 },
+	{ "misp:confidence-level=\"usually-confident\"", 75 },
+	{ "misp:confidence-level=\"fairly-confident\"", 50 },
+	{ "misp:confidence-level=\"rarely-confident\"", 25 },
+	{ "misp:confidence-level=\"unconfident\"", 0 },
+	{ "admiralty-scale:information-credibility=\"1\"", 90 },
+	{ "admiralty-scale:information-credibility=\"2\"", 70 },
+	{ "admiralty-scale:information-credibility=\"3\"", 50 },
+	{ "admiralty-scale:information-credibility=\"4\"", 30 },
+	{ "admiralty-scale:information-credibility=\"5\"", 10 },
 };
 
 static void read_tag(struct json_feed *j, struct tags *t, struct span name)
@@ -108,8 +114,15 @@ static void read_tags(struct json_feed *j, struct tags *t, struct span list)
 enum { TYPE, VALUE, TO_IDS, DELETED, CATEGORY, TIMESTAMP, FIRST_SEEN, LAST_SEEN, TAG, SIGHTING, MEMBERS };
 
 static const struct json_member blank[MEMBERS] = {
-	[TYPE] = { "type" }, [VALUE] = { "value" }, [TO_IDS] = { "to_ids" }, [DELETED] = { "deleted" }, [CATEGORY] = { "category" },
-	[TIMESTAMP] = { "timestamp" }, [FIRST_SEEN] = { "first_seen" }, [LAST_SEEN] = { "last_seen" }, [TAG] = { "Tag" },
+	[TYPE] = { "type" },
+	[VALUE] = { "value" },
+	[TO_IDS] = { "to_ids" },
+	[DELETED] = { "deleted" },
+	[CATEGORY] = { "category" },
+	[TIMESTAMP] = { "timestamp" },
+	[FIRST_SEEN] = { "first_seen" },
+	[LAST_SEEN] = { "last_seen" },
+	[TAG] = { "Tag" },
 	[SIGHTING] = { "Sighting" },
 };
 
@@ -146,7 +159,8 @@ static enum err claim_value(struct json_feed *j, size_t type, struct span value)
 		break;
 	case BOTH:
 		if (bar == value.n)
-			return fault_set(&j->draft.fault, ERR_SYNTAX, "a value of type \"%s\" has no '|' in it", types[type].name);
+			return fault_set(&j->draft.fault, ERR_SYNTAX, "a value of type \"%s\" has no '|' in it",
+					 types[type].name);
 		enum err e = json_feed_claim(j, types[type].kinds, span_head(value, bar));
 		return e ? e : json_feed_claim(j, types[type].more, span_from(value, bar + 1));
 	case WHOLE:
@@ -308,7 +322,8 @@ static enum walk_step one_value(struct misp_state *s, struct json_feed *j)
 	return list && w->kind == JSON_ARRAY && walk_enter(w, list) ? WALK_VALUE : walk_pass(w);
 }
 
-static enum err parse(void *state, struct span in, bool last, feed_sink *sink, void *ctx, size_t *ret_used, struct fault *f)
+static enum err parse(void *state, struct span in, bool last, feed_sink *sink, void *ctx, size_t *ret_used,
+		      struct fault *f)
 {
 	struct misp_state *s = state;
 	struct json_feed j;
@@ -322,7 +337,8 @@ static enum err parse(void *state, struct span in, bool last, feed_sink *sink, v
 
 static void start(void *state, const struct feed_options *o)
 {
-	*(struct misp_state *)state = (struct misp_state){ .stance = (uint8_t)o->stance, .event.confidence = CONFIDENCE_ABSENT };
+	*(struct misp_state *)state = (struct misp_state){ .stance = (uint8_t)o->stance,
+							   .event.confidence = CONFIDENCE_ABSENT };
 }
 
 /* "PLACE:tlp,confidence,category,seen" */
@@ -358,8 +374,8 @@ static enum err load(void *state, struct span token)
 
 static int sniff_object(struct span s)
 {
-	struct json_member m[] = { { "Event" }, { "response" }, { "Attribute" }, { "Object" }, { "info" }, { "uuid" }, { "Orgc" },
-				   { "threat_level_id" }, { "value" }, { "category" } };
+	struct json_member m[] = { { "Event" }, { "response" }, { "Attribute" },       { "Object" }, { "info" },
+				   { "uuid" },  { "Orgc" },     { "threat_level_id" }, { "value" },  { "category" } };
 	(void)json_peek(s, m, COUNT_OF(m));
 	bool headed = m[4].kind == JSON_STRING || m[6].kind == JSON_OBJECT || m[7].kind != JSON_END;
 	if (m[0].kind == JSON_OBJECT || m[0].kind == JSON_ARRAY)

@@ -1,4 +1,5 @@
-/* manifest.json of a MISP feed: what events there are.  It says nothing itself, but lies among the events of a directory. */
+/* manifest.json of a MISP feed: what events there are.  It says nothing itself, but lies among the events of a
+ * directory. */
 #include "codec/json_feed.h"
 #include "codec/formats.h"
 
@@ -19,7 +20,8 @@ static enum walk_step one_value(struct json_feed *j)
 	return json_feed_emit(j);
 }
 
-static enum err parse(void *state, struct span in, bool last, feed_sink *sink, void *ctx, size_t *ret_used, struct fault *f)
+static enum err parse(void *state, struct span in, bool last, feed_sink *sink, void *ctx, size_t *ret_used,
+		      struct fault *f)
 {
 	struct manifest_state *s = state;
 	struct json_feed j;
@@ -52,7 +54,8 @@ static bool is_uuid(struct span s)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-		if (dash ? s.p[i] != '-' : !ascii_digit(s.p[i]) && !(ascii_lower(s.p[i]) >= 'a' && ascii_lower(s.p[i]) <= 'f'))
+		if (dash ? s.p[i] != '-' :
+			   !ascii_digit(s.p[i]) && !(ascii_lower(s.p[i]) >= 'a' && ascii_lower(s.p[i]) <= 'f'))
 			return false;
 	}
 	return s.n == 36;
@@ -64,8 +67,10 @@ static bool first_member(void *ctx, struct span key, const struct json_member *v
 	struct json_member m[] = { { "info" }, { "Orgc" }, { "timestamp" }, { "date" } };
 	if (is_uuid(key) && value->kind == JSON_OBJECT) {
 		(void)json_peek(value->value, m, COUNT_OF(m));
-		*(int *)ctx = m[0].kind == JSON_STRING && (m[1].kind == JSON_OBJECT || m[2].kind != JSON_END || m[3].kind != JSON_END) ?
-				      95 : 0;
+		*(int *)ctx = m[0].kind == JSON_STRING && (m[1].kind == JSON_OBJECT || m[2].kind != JSON_END ||
+							   m[3].kind != JSON_END) ?
+				      95 :
+				      0;
 	}
 	return false;
 }

@@ -2,11 +2,11 @@
  *
  * Path letters: "B" a bundle or envelope, "o" its array of objects, "a" an array at the top.
  *
- * Only indicators assert that something is bad.  An observable object alone (ipv4-addr, url, ...) is an observation: reports name
- * the victim's addresses and benign hosts as well, so it is passed over like every other type.
+ * Only indicators assert that something is bad.  An observable object alone (ipv4-addr, url, ...) is an observation:
+ * reports name the victim's addresses and benign hosts as well, so it is passed over like every other type.
  *
- * Event time is `modified`: each version of an indicator, not revoked, is its producer saying it again (as MISP's own decay takes
- * an attribute's timestamp); else valid_from, else created. */
+ * Event time is `modified`: each version of an indicator, not revoked, is its producer saying it again (as MISP's own
+ * decay takes an attribute's timestamp); else valid_from, else created. */
 #include <stdlib.h>
 
 #include "codec/json_feed.h"
@@ -19,15 +19,38 @@ struct stix_state {
 };
 
 enum {
-	TYPE, PATTERN, PATTERN_TYPE, VALID_FROM, VALID_UNTIL, MODIFIED, CREATED, REVOKED, CONFIDENCE, INDICATOR_TYPES, LABELS,
-	KILL_CHAIN, MARKINGS, GRANULAR, MEMBERS
+	TYPE,
+	PATTERN,
+	PATTERN_TYPE,
+	VALID_FROM,
+	VALID_UNTIL,
+	MODIFIED,
+	CREATED,
+	REVOKED,
+	CONFIDENCE,
+	INDICATOR_TYPES,
+	LABELS,
+	KILL_CHAIN,
+	MARKINGS,
+	GRANULAR,
+	MEMBERS
 };
 
 static const struct json_member blank[MEMBERS] = {
-	[TYPE] = { "type" }, [PATTERN] = { "pattern" }, [PATTERN_TYPE] = { "pattern_type" }, [VALID_FROM] = { "valid_from" },
-	[VALID_UNTIL] = { "valid_until" }, [MODIFIED] = { "modified" }, [CREATED] = { "created" }, [REVOKED] = { "revoked" },
-	[CONFIDENCE] = { "confidence" }, [INDICATOR_TYPES] = { "indicator_types" }, [LABELS] = { "labels" },
-	[KILL_CHAIN] = { "kill_chain_phases" }, [MARKINGS] = { "object_marking_refs" }, [GRANULAR] = { "granular_markings" },
+	[TYPE] = { "type" },
+	[PATTERN] = { "pattern" },
+	[PATTERN_TYPE] = { "pattern_type" },
+	[VALID_FROM] = { "valid_from" },
+	[VALID_UNTIL] = { "valid_until" },
+	[MODIFIED] = { "modified" },
+	[CREATED] = { "created" },
+	[REVOKED] = { "revoked" },
+	[CONFIDENCE] = { "confidence" },
+	[INDICATOR_TYPES] = { "indicator_types" },
+	[LABELS] = { "labels" },
+	[KILL_CHAIN] = { "kill_chain_phases" },
+	[MARKINGS] = { "object_marking_refs" },
+	[GRANULAR] = { "granular_markings" },
 };
 
 /* ---- markings ---- */
@@ -37,10 +60,14 @@ static const struct {
 	const char *id;
 	enum tlp tlp;
 } markings[] = {
-	{ "613f2e26-407d-48c7-9eca-b8e91df99dc9", TLP_CLEAR }, { "34098fce-860f-48ae-8e50-ebd3cc5e41da", TLP_GREEN },
-	{ "f88d31f6-486f-44da-b317-01333bde0b82", TLP_AMBER }, { "5e57c739-391a-4eb3-b6be-7d15ca92d5ed", TLP_RED },
-	{ "94868c89-83c2-464b-929b-a1a8aa3c8487", TLP_CLEAR }, { "bab4a63c-aed9-4cf5-a766-dfca5abac2bb", TLP_GREEN },
-	{ "55d920b0-5e8b-4f79-9ee9-91f868d9b421", TLP_AMBER }, { "939a9414-2ddd-4d32-a0cd-375ea402b003", TLP_AMBER_STRICT },
+	{ "613f2e26-407d-48c7-9eca-b8e91df99dc9", TLP_CLEAR },
+	{ "34098fce-860f-48ae-8e50-ebd3cc5e41da", TLP_GREEN },
+	{ "f88d31f6-486f-44da-b317-01333bde0b82", TLP_AMBER },
+	{ "5e57c739-391a-4eb3-b6be-7d15ca92d5ed", TLP_RED },
+	{ "94868c89-83c2-464b-929b-a1a8aa3c8487", TLP_CLEAR },
+	{ "bab4a63c-aed9-4cf5-a766-dfca5abac2bb", TLP_GREEN },
+	{ "55d920b0-5e8b-4f79-9ee9-91f868d9b421", TLP_AMBER },
+	{ "939a9414-2ddd-4d32-a0cd-375ea402b003", TLP_AMBER_STRICT },
 	{ "e828b379-4e03-4974-9ac4-e53a884c97c1", TLP_RED },
 };
 
@@ -55,7 +82,8 @@ static uint8_t strictest(const struct json_member *m, uint8_t tlp)
 	for (enum json_token t; (t = json_next(&r)) > JSON_ERROR;)
 		if (t == JSON_STRING && span_starts(r.slice, SPAN_LIT(prefix)))
 			for (size_t i = 0; i < COUNT_OF(markings); i++)
-				if (markings[i].tlp > tlp && span_is(span_from(r.slice, sizeof(prefix) - 1), markings[i].id))
+				if (markings[i].tlp > tlp &&
+				    span_is(span_from(r.slice, sizeof(prefix) - 1), markings[i].id))
 					tlp = (uint8_t)markings[i].tlp;
 	return tlp;
 }
@@ -71,9 +99,10 @@ static bool is_benign(const struct json_member *types)
 static enum err claim_atom(struct json_feed *j, const struct stix_atom *a)
 {
 	static const unsigned kinds[] = {
-		[STIX_ADDRESS] = OBS_ADDRESS, [STIX_HOST] = OBS_HOST, [STIX_URL] = OBS_BIT(OBS_URL), [STIX_EMAIL] = OBS_BIT(OBS_EMAIL),
-		[STIX_MD5] = OBS_BIT(OBS_MD5), [STIX_SHA1] = OBS_BIT(OBS_SHA1), [STIX_SHA256] = OBS_BIT(OBS_SHA256),
-		[STIX_SHA512] = OBS_BIT(OBS_SHA512),
+		[STIX_ADDRESS] = OBS_ADDRESS,        [STIX_HOST] = OBS_HOST,
+		[STIX_URL] = OBS_BIT(OBS_URL),       [STIX_EMAIL] = OBS_BIT(OBS_EMAIL),
+		[STIX_MD5] = OBS_BIT(OBS_MD5),       [STIX_SHA1] = OBS_BIT(OBS_SHA1),
+		[STIX_SHA256] = OBS_BIT(OBS_SHA256), [STIX_SHA512] = OBS_BIT(OBS_SHA512),
 	};
 	struct draft *d = &j->draft;
 	enum err e = json_feed_claim(j, kinds[a->what], stix_atom_text(a, &j->more_scratch));
@@ -110,7 +139,8 @@ static bool claim_pattern(struct json_feed *j, struct span pattern)
 	if (asserting)
 		draft_reject(d, "%s", first.text);
 	else
-		json_feed_skip(j, "indicator:", n ? span_head(atoms[0].path, span_find(atoms[0].path, '.')) : SPAN_LIT("empty"));
+		json_feed_skip(j, "indicator:",
+			       n ? span_head(atoms[0].path, span_find(atoms[0].path, '.')) : SPAN_LIT("empty"));
 	return false;
 }
 
@@ -208,7 +238,8 @@ static enum walk_step one_value(struct json_feed *j)
 	if (w->in == 'o')
 		return take_object(j);
 	if (w->in == 'B')
-		return span_is(w->key, "objects") && w->kind == JSON_ARRAY && walk_enter(w, 'o') ? WALK_VALUE : walk_pass(w);
+		return span_is(w->key, "objects") && w->kind == JSON_ARRAY && walk_enter(w, 'o') ? WALK_VALUE :
+												   walk_pass(w);
 	if (w->kind == JSON_OBJECT)
 		return top_object(j);
 	if (!w->in && w->kind == JSON_ARRAY && walk_enter(w, 'a'))
@@ -216,7 +247,8 @@ static enum walk_step one_value(struct json_feed *j)
 	return take_object(j);
 }
 
-static enum err parse(void *state, struct span in, bool last, feed_sink *sink, void *ctx, size_t *ret_used, struct fault *f)
+static enum err parse(void *state, struct span in, bool last, feed_sink *sink, void *ctx, size_t *ret_used,
+		      struct fault *f)
 {
 	struct stix_state *s = state;
 	struct json_feed j;
@@ -251,8 +283,9 @@ static enum err load(void *state, struct span token)
 /* An object with an id of its own type: "indicator--..." */
 static bool is_object(const struct json_member *type, const struct json_member *id)
 {
-	return type->value.n && type->kind == JSON_STRING && id->kind == JSON_STRING && id->value.n > type->value.n + 2 &&
-	       span_starts(id->value, type->value) && span_starts(span_from(id->value, type->value.n), SPAN_LIT("--"));
+	return type->value.n && type->kind == JSON_STRING && id->kind == JSON_STRING &&
+	       id->value.n > type->value.n + 2 && span_starts(id->value, type->value) &&
+	       span_starts(span_from(id->value, type->value.n), SPAN_LIT("--"));
 }
 
 static int sniff(struct span head, bool whole, const char *filename)

@@ -21,7 +21,9 @@ struct told {
 
 static inline void tell_claim(struct buf *b, const struct feed_claim *c)
 {
-	static const char *const stances[] = { "", "sighting ", "false-positive ", "retracted ", "protected ", "known " };
+	static const char *const stances[] = {
+		"", "sighting ", "false-positive ", "retracted ", "protected ", "known "
+	};
 	char when[32];
 	buf_puts(b, stances[c->stance]);
 	buf_printf(b, "%s ", obs_kind_name((enum obs_kind)c->obs.kind));
@@ -43,7 +45,8 @@ static inline void tell_claim(struct buf *b, const struct feed_claim *c)
 static inline bool tell(void *ctx, const struct feed_record *r)
 {
 	static const char *const rules[] = { "", "string", "substring", "regex" };
-	static const char *const tlps[] = { "", " tlp:clear", " tlp:green", " tlp:amber", " tlp:amber+strict", " tlp:red" };
+	static const char *const tlps[] = { "",           " tlp:clear",        " tlp:green",
+					    " tlp:amber", " tlp:amber+strict", " tlp:red" };
 	struct told *t = ctx;
 	if (t->records == t->stop_after)
 		return false;
@@ -55,7 +58,8 @@ static inline bool tell(void *ctx, const struct feed_record *r)
 		buf_printf(&t->text, " skipped %s", r->what);
 	else if (r->fate == FATE_REJECTED)
 		/* what is wrong with an observable is told in the words of others: only the value */
-		buf_printf(&t->text, " rejected %.*s", (int)(r->reason[0] == '"' ? strcspn(r->reason, ":") : strlen(r->reason)), r->reason);
+		buf_printf(&t->text, " rejected %.*s",
+			   (int)(r->reason[0] == '"' ? strcspn(r->reason, ":") : strlen(r->reason)), r->reason);
 	else
 		assert_true(r->n_claims || r->rule);
 	for (unsigned i = 0; i < r->n_claims; i++) {
@@ -63,7 +67,8 @@ static inline bool tell(void *ctx, const struct feed_record *r)
 		tell_claim(&t->text, &r->claims[i]);
 	}
 	if (r->rule)
-		buf_printf(&t->text, " %s %s " SPAN_FMT " kinds %u", r->rule_stance == STANCE_KNOWN ? "known" : "protected", rules[r->rule],
+		buf_printf(&t->text, " %s %s " SPAN_FMT " kinds %u",
+			   r->rule_stance == STANCE_KNOWN ? "known" : "protected", rules[r->rule],
 			   SPAN_ARG(r->rule_text), r->rule_kinds);
 	buf_putc(&t->text, '\n');
 	return true;
@@ -77,9 +82,9 @@ static inline uint64_t ends_in(struct span s)
 	return n;
 }
 
-/* A parser that stands where `token` says; the octets of the piece are copied, so that reading beyond them is caught. */
-static inline enum err tell_piece(const struct feed_format *format, const struct feed_options *o, struct buf *token, struct span in,
-				  bool last, struct told *t, size_t *ret_used, struct fault *f)
+/* A parser that stands where `token` says; the octets of the piece are copied, so reading beyond them is caught. */
+static inline enum err tell_piece(const struct feed_format *format, const struct feed_options *o, struct buf *token,
+				  struct span in, bool last, struct told *t, size_t *ret_used, struct fault *f)
 {
 	void *state = mem_zalloc(format->state_size);
 	uint8_t *copy = mem_alloc(in.n);
@@ -101,8 +106,8 @@ static inline enum err tell_piece(const struct feed_format *format, const struct
 }
 
 /* The whole text in pieces of `piece` octets (more where one holds no whole record); a fault is the last line. */
-static inline void tell_text(const struct feed_format *format, const struct feed_options *o, struct span text, size_t piece,
-			     struct buf *out)
+static inline void tell_text(const struct feed_format *format, const struct feed_options *o, struct span text,
+			     size_t piece, struct buf *out)
 {
 	static const struct feed_options plain = { .stance = STANCE_INDICATOR };
 	struct told t = { .stop_after = UINT32_MAX };
@@ -121,7 +126,8 @@ static inline void tell_text(const struct feed_format *format, const struct feed
 		struct told again = { .stop_after = UINT32_MAX, .lines = t.lines };
 		size_t used_again;
 		struct fault ignored;
-		(void)!tell_piece(format, o ? o : &plain, &before, span_head(in, used), true, &again, &used_again, &ignored);
+		(void)!tell_piece(format, o ? o : &plain, &before, span_head(in, used), true, &again, &used_again,
+				  &ignored);
 		if (used && piece < text.n)
 			assert_true(span_eq(buf_span(&again.text), span_from(buf_span(&t.text), told_before)));
 		buf_release(&again.text);
@@ -142,7 +148,7 @@ static inline void tell_text(const struct feed_format *format, const struct feed
 	buf_release(&before);
 }
 
-/* Cancelled at record k, nothing of it is consumed and the rest says what is missing; cut out, the others say the same. */
+/* Cancelled at record k, nothing of it is consumed and the rest says what is missing; cut out, the others are the same. */
 static inline void check_records(const struct feed_format *format, const struct feed_options *o, struct span text)
 {
 	static const struct feed_options plain = { .stance = STANCE_INDICATOR };
@@ -155,17 +161,20 @@ static inline void check_records(const struct feed_format *format, const struct 
 	for (unsigned k = 0; k < all.records && k < COUNT_OF(all.place); k++) {
 		struct told some = { .stop_after = k };
 		token.n = 0;
-		assert_int_equal(tell_piece(format, o ? o : &plain, &token, text, true, &some, &used, &f), ERR_CANCELLED);
+		assert_int_equal(tell_piece(format, o ? o : &plain, &token, text, true, &some, &used, &f),
+				 ERR_CANCELLED);
 		assert_true(used <= all.place[k].off);
 		some.stop_after = UINT32_MAX;
 		some.lines = ends_in(span_head(text, used));
-		assert_int_equal(tell_piece(format, o ? o : &plain, &token, span_from(text, used), true, &some, &used, &f), OK);
+		assert_int_equal(
+			tell_piece(format, o ? o : &plain, &token, span_from(text, used), true, &some, &used, &f), OK);
 		assert_true(span_eq(buf_span(&some.text), buf_span(&all.text)));
 		struct told others = { .stop_after = UINT32_MAX };
 		cut.n = token.n = 0;
 		buf_putspan(&cut, span_head(text, all.place[k].off));
 		buf_putspan(&cut, span_from(text, all.place[k].off + all.place[k].len));
-		assert_int_equal(tell_piece(format, o ? o : &plain, &token, buf_span(&cut), true, &others, &used, &f), OK);
+		assert_int_equal(tell_piece(format, o ? o : &plain, &token, buf_span(&cut), true, &others, &used, &f),
+				 OK);
 		assert_int_equal(others.records, all.records - 1);
 		buf_release(&some.text);
 		buf_release(&others.text);
@@ -177,7 +186,8 @@ out:
 }
 
 /* The text says `want`, in pieces of whatever size. */
-static inline void says_with(const struct feed_format *format, const struct feed_options *o, const char *text, const char *want)
+static inline void says_with(const struct feed_format *format, const struct feed_options *o, const char *text,
+			     const char *want)
 {
 	struct buf out = { 0 };
 	struct span s = span_str(text);
@@ -198,8 +208,19 @@ static inline void says(const struct feed_format *format, const char *text, cons
 /* Tokens that are none are refused and change nothing that would crash. */
 static inline void refuses_tokens(const struct feed_format *format)
 {
-	static const char *const bad[] = { "", "x", "!:", "!5", "é:", "abcdefghijklmnopqrstuvwxyz:", "!0:", "!5q:", "a:9999999999999999999999",
-					   "a!:", "a!99999999999:", "a:1,2,3,4,5,6", ":," };
+	static const char *const bad[] = { "",
+					   "x",
+					   "!:",
+					   "!5",
+					   "é:",
+					   "abcdefghijklmnopqrstuvwxyz:",
+					   "!0:",
+					   "!5q:",
+					   "a:9999999999999999999999",
+					   "a!:",
+					   "a!99999999999:",
+					   "a:1,2,3,4,5,6",
+					   ":," };
 	void *state = mem_zalloc(format->state_size);
 	for (size_t i = 0; i < COUNT_OF(bad); i++)
 		if (format->load(state, span_str(bad[i])) == OK)

@@ -2,13 +2,12 @@
  *
  * type       entry that is an observable             other entry
  * cidr       protects what lies in it                rejected
- * hostname   protects the name and those below it    a label alone ("local"): a regular expression for names that end in it
- * string     protects exactly this value             a text rule: equal
- * substring, regex                                   a text rule
+ * hostname   protects the name and those below it    a label alone ("local"): a regular expression for names that end
+ * in it string     protects exactly this value             a text rule: equal substring, regex a text rule
  *
- * Path letters: "L" a list's object, "l" its array "list", "a" an array of lists.  The type often stands behind the entries, so a
- * list is looked through before it is entered; of one larger than FEED_OBJECT_MAX the type may not be known, and then each entry
- * protects exactly its value. */
+ * Path letters: "L" a list's object, "l" its array "list", "a" an array of lists.  The type often stands behind the
+ * entries, so a list is looked through before it is entered; of one larger than FEED_OBJECT_MAX the type may not be
+ * known, and then each entry protects exactly its value. */
 #include <stdlib.h>
 
 #include "base/num.h"
@@ -33,11 +32,26 @@ static uint8_t attribute_kinds(struct span type)
 		const char *word;
 		uint8_t kinds;
 	} words[] = {
-		{ "ALL", KINDS_ALL }, { "ip", KINDS_IP }, { "domain", KINDS_DOMAIN }, { "hostname", KINDS_DOMAIN }, { "url", KINDS_URL },
-		{ "uri", KINDS_URL }, { "link", KINDS_URL }, { "md5", KINDS_HASH }, { "sha1", KINDS_HASH }, { "sha256", KINDS_HASH },
-		{ "sha512", KINDS_HASH }, { "malware-sample", KINDS_HASH }, { "email", KINDS_EMAIL }, { "ip-src", KINDS_IP },
-		{ "ip-dst", KINDS_IP }, { "email-src", KINDS_EMAIL }, { "email-dst", KINDS_EMAIL }, { "target-email", KINDS_EMAIL },
-		{ "whois-registrant-email", KINDS_EMAIL }, { "dns-soa-email", KINDS_EMAIL },
+		{ "ALL", KINDS_ALL },
+		{ "ip", KINDS_IP },
+		{ "domain", KINDS_DOMAIN },
+		{ "hostname", KINDS_DOMAIN },
+		{ "url", KINDS_URL },
+		{ "uri", KINDS_URL },
+		{ "link", KINDS_URL },
+		{ "md5", KINDS_HASH },
+		{ "sha1", KINDS_HASH },
+		{ "sha256", KINDS_HASH },
+		{ "sha512", KINDS_HASH },
+		{ "malware-sample", KINDS_HASH },
+		{ "email", KINDS_EMAIL },
+		{ "ip-src", KINDS_IP },
+		{ "ip-dst", KINDS_IP },
+		{ "email-src", KINDS_EMAIL },
+		{ "email-dst", KINDS_EMAIL },
+		{ "target-email", KINDS_EMAIL },
+		{ "whois-registrant-email", KINDS_EMAIL },
+		{ "dns-soa-email", KINDS_EMAIL },
 	};
 	uint8_t kinds = 0;
 	for (;; type = span_from(type, span_find(type, '|') + 1)) {
@@ -106,7 +120,8 @@ static bool label_rule(const struct list_state *s, struct json_feed *j, struct s
 	if (label.n == 0 || label.n > 63 || !(s->kinds & KINDS_DOMAIN))
 		return false;
 	for (size_t i = 0; i < label.n; i++)
-		if (!ascii_digit(label.p[i]) && label.p[i] != '-' && !(ascii_lower(label.p[i]) >= 'a' && ascii_lower(label.p[i]) <= 'z'))
+		if (!ascii_digit(label.p[i]) && label.p[i] != '-' &&
+		    !(ascii_lower(label.p[i]) >= 'a' && ascii_lower(label.p[i]) <= 'z'))
 			return false;
 	j->more_scratch.n = 0;
 	buf_printf(&j->more_scratch, "(?:^|\\.)" SPAN_FMT "$", SPAN_ARG(label));
@@ -115,8 +130,8 @@ static bool label_rule(const struct list_state *s, struct json_feed *j, struct s
 	return true;
 }
 
-/* Does the observable stand for the entry?  An exact entry that is of a kind the list does not match (a host name in a list for
- * URLs) is compared as text. */
+/* Does the observable stand for the entry?  An exact entry that is of a kind the list does not match (a host name in a
+ * list for URLs) is compared as text. */
 static bool suits(const struct list_state *s, const struct observable *o)
 {
 	switch (s->type) {
@@ -153,8 +168,8 @@ static void read_entry(const struct list_state *s, struct json_feed *j, struct s
 	if (e || !suits(s, &c->obs)) {
 		if (s->type == LIST_CIDR || (s->type == LIST_HOSTNAME && !label_rule(s, j, text))) {
 			if (!e)
-				fault_set(&d->fault, ERR_SYNTAX, "a %s stands in a list of type %s", obs_kind_name(c->obs.kind),
-					  list_types[s->type]);
+				fault_set(&d->fault, ERR_SYNTAX, "a %s stands in a list of type %s",
+					  obs_kind_name(c->obs.kind), list_types[s->type]);
 			draft_reject_fault(d);
 		} else if (s->type != LIST_HOSTNAME) {
 			rule(s, d, RULE_STRING, text);
@@ -187,13 +202,15 @@ static enum walk_step one_value(struct list_state *s, struct json_feed *j)
 	if (w->in == 'l')
 		return take_entry(s, j);
 	if (w->in == 'L')
-		return span_is(w->key, "list") && w->kind == JSON_ARRAY && walk_enter(w, 'l') ? WALK_VALUE : walk_pass(w);
+		return span_is(w->key, "list") && w->kind == JSON_ARRAY && walk_enter(w, 'l') ? WALK_VALUE :
+												walk_pass(w);
 	if (w->kind == JSON_OBJECT)
 		return enter_list(s, j);
 	return w->kind == JSON_ARRAY && !w->in && walk_enter(w, 'a') ? WALK_VALUE : walk_pass(w);
 }
 
-static enum err parse(void *state, struct span in, bool last, feed_sink *sink, void *ctx, size_t *ret_used, struct fault *f)
+static enum err parse(void *state, struct span in, bool last, feed_sink *sink, void *ctx, size_t *ret_used,
+		      struct fault *f)
 {
 	struct list_state *s = state;
 	struct json_feed j;
@@ -233,7 +250,9 @@ static enum err load(void *state, struct span token)
 	}
 	if (e || rest.n || n[2] < STANCE_PROTECTED)
 		return ERR_SYNTAX;
-	*s = (struct list_state){ .place = place, .type = (uint8_t)n[0], .kinds = (uint8_t)n[1], .stance = (uint8_t)n[2] };
+	*s = (struct list_state){
+		.place = place, .type = (uint8_t)n[0], .kinds = (uint8_t)n[1], .stance = (uint8_t)n[2]
+	};
 	return OK;
 }
 
@@ -241,7 +260,8 @@ static enum err load(void *state, struct span token)
 
 static int sniff(struct span head, bool whole, const char *filename)
 {
-	struct json_member m[] = { { "list" }, { "matching_attributes" }, { "name" }, { "version" }, { "type" }, { "description" } };
+	struct json_member m[] = { { "list" }, { "matching_attributes" }, { "name" }, { "version" },
+				   { "type" }, { "description" } };
 	bool all = json_peek(json_feed_first(head), m, COUNT_OF(m));
 	bool known = false;
 	for (uint8_t i = LIST_CIDR; i < LIST_TYPES; i++)
@@ -250,7 +270,8 @@ static int sniff(struct span head, bool whole, const char *filename)
 		return 0;
 	if (known && m[1].kind == JSON_ARRAY)
 		return 98;
-	if ((known && (m[2].kind == JSON_STRING || m[3].kind != JSON_END)) || (m[1].kind == JSON_ARRAY && m[2].kind == JSON_STRING))
+	if ((known && (m[2].kind == JSON_STRING || m[3].kind != JSON_END)) ||
+	    (m[1].kind == JSON_ARRAY && m[2].kind == JSON_STRING))
 		return 90;
 	/* type and name stand behind a list that is longer than the head */
 	return !all && (m[5].kind == JSON_STRING || m[2].kind == JSON_STRING) ? 70 : 0;

@@ -1,11 +1,11 @@
-/* The reader is a loop over tokens with one octet of grammar: what may come next.  Whether the innermost open thing is an object
- * or an array is a bit of the stack.
+/* The reader is a loop over tokens with one octet of grammar: what may come next.  Whether the innermost open thing is
+ * an object or an array is a bit of the stack.
  *
- * Strings are most of the octets of a feed.  They are run through sixteen at a time for the three things that matter (quote,
- * backslash, control character); only a string that had an octet above 0x7f is then checked to be UTF-8.
+ * Strings are most of the octets of a feed.  They are run through sixteen at a time for the three things that matter
+ * (quote, backslash, control character); only a string that had an octet above 0x7f is then checked to be UTF-8.
  *
- * A cursor of locals is loaded from the reader and stored back by each public function, so that json_skip() can run over a whole
- * object without touching the reader's memory. */
+ * A cursor of locals is loaded from the reader and stored back by each public function, so that json_skip() can run
+ * over a whole object without touching the reader's memory. */
 #include "codec/json.h"
 
 #include "base/utf8.h"
@@ -70,7 +70,8 @@ static enum json_token short_of(struct cursor *c)
 	return c->last ? bad(c, ends_inside) : JSON_MORE;
 }
 
-/* First octet at or after p that is a quote, a backslash or a control character, or end; *high collects octets above 0x7f. */
+/* First octet at or after p that is a quote, a backslash or a control character, or end; *high collects octets above
+ * 0x7f. */
 static inline const uint8_t *string_run(const uint8_t *p, const uint8_t *end, unsigned *high)
 {
 #if defined(__SSE2__)
@@ -103,7 +104,8 @@ static int escape_length(const uint8_t *p, const uint8_t *end)
 		return 2;
 	case 'u':
 		for (int i = 2; i < 6; i++)
-			if (end - p > i && !ascii_digit(p[i]) && !(ascii_lower(p[i]) >= 'a' && ascii_lower(p[i]) <= 'f'))
+			if (end - p > i && !ascii_digit(p[i]) &&
+			    !(ascii_lower(p[i]) >= 'a' && ascii_lower(p[i]) <= 'f'))
 				return -1;
 		return end - p < 6 ? 0 : 6;
 	}
@@ -182,7 +184,8 @@ static inline enum json_token number(struct cursor *c)
 	}
 	if (p == end && !c->last)
 		return JSON_MORE;
-	if (p < end && (ascii_digit(*p) || *p == '.' || *p == '-' || *p == '+' || (ascii_lower(*p) >= 'a' && ascii_lower(*p) <= 'z')))
+	if (p < end && (ascii_digit(*p) || *p == '.' || *p == '-' || *p == '+' ||
+			(ascii_lower(*p) >= 'a' && ascii_lower(*p) <= 'z')))
 		return bad(c, wrong);
 	c->slice = span_of(c->p, (size_t)(p - c->p));
 	c->p = p;
@@ -275,7 +278,8 @@ static enum json_token byte_order_mark(struct cursor *c)
 	return JSON_END;
 }
 
-/* A comma and a colon are read with what comes before the next token: where a piece ends between, `expect` remembers. */
+/* A comma and a colon are read with what comes before the next token: where a piece ends between, `expect` remembers.
+ */
 static inline enum json_token token(struct cursor *c)
 {
 	enum json_token t;

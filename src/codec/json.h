@@ -1,8 +1,8 @@
 /* JSON by RFC 8259, strictly: a pull reader that gives slices of its input, and a writer.
  *
- * The reader allocates nothing and recurses nowhere: depth is a bit per level.  It works on a span that holds the whole text,
- * or on a piece of a stream: where the piece ends inside a token, json_next() answers JSON_MORE and stands before the token;
- * call json_refill() with the unread octets and more behind them.
+ * The reader allocates nothing and recurses nowhere: depth is a bit per level.  It works on a span that holds the whole
+ * text, or on a piece of a stream: where the piece ends inside a token, json_next() answers JSON_MORE and stands before
+ * the token; call json_refill() with the unread octets and more behind them.
  */
 #ifndef CODEC_JSON_H
 #define CODEC_JSON_H
@@ -45,16 +45,16 @@ enum json_token json_next(struct json_reader *r) MUST_USE;
 /** Go on in `in`, which starts with the octets of the old span from r->pos on. */
 void json_refill(struct json_reader *r, struct span in, bool last);
 /** After a JSON_KEY, or at the start of a value: the whole next value is read and checked, and r->slice is its octets.
- *  @return JSON_MORE (nothing is consumed: the whole value must be in the piece), JSON_ERROR, or the value's first token
- *          (JSON_OBJECT for an object, ...). */
+ *  @return JSON_MORE (nothing is consumed: the whole value must be in the piece), JSON_ERROR, or the value's first
+ * token (JSON_OBJECT for an object, ...). */
 enum json_token json_skip(struct json_reader *r) MUST_USE;
 /** Line and column (octets, from 1) of r->pos, for messages.  O(r->pos). */
 void json_place(const struct json_reader *r, uint64_t *ret_line, uint64_t *ret_column);
 /** Octets of a slice with its escapes resolved, appended to `out` (at most slice.n octets).
  *  Lone surrogates become U+FFFD, and `\u0000` an error.  @return OK; ERR_SYNTAX. */
 enum err json_unescape(struct span slice, struct buf *out) MUST_USE;
-/** The key or string as octets: r->slice itself when nothing is escaped, else unescaped into `scratch` (which is cleared).
- *  An escape that cannot be resolved gives the raw slice. */
+/** The key or string as octets: r->slice itself when nothing is escaped, else unescaped into `scratch` (which is
+ * cleared). An escape that cannot be resolved gives the raw slice. */
 struct span json_text(const struct json_reader *r, struct buf *scratch);
 
 /** Append a JSON string, quotes included.  Octets that are not UTF-8 become U+FFFD. */

@@ -5,8 +5,8 @@
 #include "base/clock.h"
 #include "base/num.h"
 
-void json_feed_begin(struct json_feed *j, struct walk_place *place, uint8_t stance, struct span in, bool last, feed_sink *sink,
-		     void *ctx)
+void json_feed_begin(struct json_feed *j, struct walk_place *place, uint8_t stance, struct span in, bool last,
+		     feed_sink *sink, void *ctx)
 {
 	walk_begin(&j->walk, place, in, last);
 	draft_init(&j->draft, (enum stance)stance);
@@ -146,7 +146,8 @@ enum category json_feed_guess(struct json_feed *j, struct span label)
 {
 	if (label.n == 0 || label.n > GUESS_TEXT)
 		return category_guess(label);
-	unsigned slot = (label.p[0] + 3u * label.p[label.n - 1] + 5u * label.p[label.n / 2] + (unsigned)label.n) % GUESSES;
+	unsigned slot = (label.p[0] + 3u * label.p[label.n - 1] + 5u * label.p[label.n / 2] + (unsigned)label.n) %
+			GUESSES;
 	if (j->guess[slot].n != label.n || memcmp(j->guess[slot].text, label.p, label.n) != 0) {
 		j->guess[slot].n = (uint8_t)label.n;
 		memcpy(j->guess[slot].text, label.p, label.n);

@@ -22,12 +22,13 @@ struct json_feed {
 	} guess[GUESSES]; /**< labels seen lately: the same few come with every record */
 };
 
-void json_feed_begin(struct json_feed *j, struct walk_place *place, uint8_t stance, struct span in, bool last, feed_sink *sink,
-		     void *ctx);
+void json_feed_begin(struct json_feed *j, struct walk_place *place, uint8_t stance, struct span in, bool last,
+		     feed_sink *sink, void *ctx);
 /** After walk_take() of a record: begin it.  Of WALK_END (too large) it is rejected here, and emitted.
  *  @return WALK_VALUE: fill j->draft and call json_feed_emit(); anything else: pass it on. */
 enum walk_step json_feed_record(struct json_feed *j, enum walk_step taken) MUST_USE;
-/** Hand the record over.  @return WALK_VALUE; WALK_MORE when the sink has had enough: as if the record were not there. */
+/** Hand the record over.  @return WALK_VALUE; WALK_MORE when the sink has had enough: as if the record were not there.
+ */
 enum walk_step json_feed_emit(struct json_feed *j) MUST_USE;
 /** @return what parse() answers. */
 enum err json_feed_finish(struct json_feed *j, enum walk_step step, size_t *ret_used, struct fault *f);

@@ -28,7 +28,8 @@ static bool trace(struct span text, size_t piece, struct buf *out)
 		if (t == JSON_END || t == JSON_ERROR) {
 			uint64_t line, column;
 			json_place(&r, &line, &column);
-			buf_printf(out, "@%llu:%llu %s", (unsigned long long)line, (unsigned long long)column, r.error ? r.error : "");
+			buf_printf(out, "@%llu:%llu %s", (unsigned long long)line, (unsigned long long)column,
+				   r.error ? r.error : "");
 			assert_int_equal(t == JSON_ERROR, r.error != NULL);
 			return t == JSON_END;
 		}
@@ -64,9 +65,31 @@ static void test_pieces(void **state)
 {
 	static const char *const texts[] = {
 		"{\"a\":[1,-2.5e+3,\"x\\\"y\\u00e9\\ud83d\\ude00\"],\"b\":{\"c\":true,\"d\":null}}",
-		"\xef\xbb\xbf[ \"\xc5\x9f\xc4\xb1\xf0\x9f\x98\x80\" , 0 , false ]", "12", "-0.0e1 ", "\"abcdefghijklmnopqrstuvwxyz0123456789\"",
-		"[1,2", "{\"a\" 1}", "[tru]", "[1.]", "[\"\\x\"]", "\n\n [\n1,\n 2\n,]", "[\"\xff\"]", "{} {}", "", " ", "\xef\xbb", "[\"\\u12",
-		"[01]", "[-]", "[1e]", "{\"a\":1,}", "{,}", "[]]", "{\"a\":}", "nul", "[\"a\tb\"]",
+		"\xef\xbb\xbf[ \"\xc5\x9f\xc4\xb1\xf0\x9f\x98\x80\" , 0 , false ]",
+		"12",
+		"-0.0e1 ",
+		"\"abcdefghijklmnopqrstuvwxyz0123456789\"",
+		"[1,2",
+		"{\"a\" 1}",
+		"[tru]",
+		"[1.]",
+		"[\"\\x\"]",
+		"\n\n [\n1,\n 2\n,]",
+		"[\"\xff\"]",
+		"{} {}",
+		"",
+		" ",
+		"\xef\xbb",
+		"[\"\\u12",
+		"[01]",
+		"[-]",
+		"[1e]",
+		"{\"a\":1,}",
+		"{,}",
+		"[]]",
+		"{\"a\":}",
+		"nul",
+		"[\"a\tb\"]",
 	};
 	struct buf whole = { 0 }, cut = { 0 };
 	for (size_t i = 0; i < COUNT_OF(texts); i++) {
@@ -84,10 +107,51 @@ static void test_pieces(void **state)
 static void test_strict(void **state)
 {
 	static const char *const bad[] = {
-		"", "[", "]", "{", "[1,]", "{\"a\":1,}", "{a:1}", "{'a':1}", "[1 2]", "[,1]", "01", "+1", "1.", ".5", "1e", "0x1", "--1", "-",
-		"NaN", "Infinity", "[tru]", "TRUE", "\"\\a\"", "\"\\u12g4\"", "\"\\u12\"", "\"a", "\"\x1f\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"",
-		"\"\xf4\x90\x80\x80\"", "\"\xe2\x82\"", "1 2", "[] x", "/**/1", "{\"a\"}", "{\"a\":1 \"b\":2}", "[1}", "{\"a\":1]", "\f1", "\xef\xbb",
-		"1a", "[\"\x7f\xff\"]", "{1:2}", "[1,,2]", "{\"a\"::1}",
+		"",
+		"[",
+		"]",
+		"{",
+		"[1,]",
+		"{\"a\":1,}",
+		"{a:1}",
+		"{'a':1}",
+		"[1 2]",
+		"[,1]",
+		"01",
+		"+1",
+		"1.",
+		".5",
+		"1e",
+		"0x1",
+		"--1",
+		"-",
+		"NaN",
+		"Infinity",
+		"[tru]",
+		"TRUE",
+		"\"\\a\"",
+		"\"\\u12g4\"",
+		"\"\\u12\"",
+		"\"a",
+		"\"\x1f\"",
+		"\"\xc0\x80\"",
+		"\"\xed\xa0\x80\"",
+		"\"\xf4\x90\x80\x80\"",
+		"\"\xe2\x82\"",
+		"1 2",
+		"[] x",
+		"/**/1",
+		"{\"a\"}",
+		"{\"a\":1 \"b\":2}",
+		"[1}",
+		"{\"a\":1]",
+		"\f1",
+		"\xef\xbb",
+		"1a",
+		"[\"\x7f\xff\"]",
+		"{1:2}",
+		"[1,,2]",
+		"{\"a\"::1}",
 	};
 	for (size_t i = 0; i < COUNT_OF(bad); i++)
 		if (valid(span_str(bad[i])))
@@ -194,7 +258,9 @@ static void test_write(void **state)
 	struct buf out = { 0 }, back = { 0 };
 	struct span s = SPAN_LIT("a\"\\\n\x01\x1f\0\xc5\x9f\xff\xed\xa0\x80z");
 	json_put_string(&out, s);
-	assert_string_equal(buf_cstr(&out), "\"a\\\"\\\\\\n\\u0001\\u001f\\u0000\xc5\x9f\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz\"");
+	assert_string_equal(
+		buf_cstr(&out),
+		"\"a\\\"\\\\\\n\\u0001\\u001f\\u0000\xc5\x9f\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz\"");
 	assert_true(valid(buf_span(&out)));
 	out.n = 0;
 	json_put_string(&out, span_of(NULL, 0));
@@ -245,8 +311,9 @@ static void test_suite(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tokens), cmocka_unit_test(test_pieces), cmocka_unit_test(test_strict), cmocka_unit_test(test_depth),
-		cmocka_unit_test(test_skip), cmocka_unit_test(test_unescape), cmocka_unit_test(test_write), cmocka_unit_test(test_suite),
+		cmocka_unit_test(test_tokens), cmocka_unit_test(test_pieces), cmocka_unit_test(test_strict),
+		cmocka_unit_test(test_depth),  cmocka_unit_test(test_skip),   cmocka_unit_test(test_unescape),
+		cmocka_unit_test(test_write),  cmocka_unit_test(test_suite),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,8 @@ static uint32_t hex_point(const uint8_t *p)
 	return v;
 }
 
-/* `\uXXXX` at the start of `s`, with its second half when it is the first of a pair.  @return octets used, 0: it is none. */
+/* `\uXXXX` at the start of `s`, with its second half when it is the first of a pair.  @return octets used, 0: it is
+ * none. */
 static size_t unicode_escape(struct span s, uint32_t *ret_point)
 {
 	if (s.n < 6 || s.p[0] != '\\' || s.p[1] != 'u' || !hex4(s.p + 2))

@@ -1,5 +1,5 @@
-/* Two ways of reading: strictly, with the JSON reader, what is taken; loosely, by brackets and quotes alone, what is looked at
- * in advance (records may have been cut out of it) or is too large to be held. */
+/* Two ways of reading: strictly, with the JSON reader, what is taken; loosely, by brackets and quotes alone, what is
+ * looked at in advance (records may have been cut out of it) or is too large to be held. */
 #include "codec/json_walk.h"
 
 #include "base/num.h"
@@ -181,7 +181,9 @@ static enum walk_step broken(struct walker *w, const char *sentence)
 
 void walk_begin(struct walker *w, struct walk_place *place, struct span piece, bool last)
 {
-	*w = (struct walker){ .place = place, .piece = span_head(piece, WALK_PIECE_MAX), .last = last && piece.n <= WALK_PIECE_MAX };
+	*w = (struct walker){ .place = place,
+			      .piece = span_head(piece, WALK_PIECE_MAX),
+			      .last = last && piece.n <= WALK_PIECE_MAX };
 }
 
 static bool go_on_passing(struct walker *w)
@@ -310,8 +312,10 @@ static enum json_token take_members(struct json_reader *r, const struct members 
 		if (!to)
 			continue;
 		bool string = t == JSON_STRING;
-		set_member(to, &(struct json_member){ .kind = t, .escaped = string && r->escaped,
-						      .value = string ? span_of(r->slice.p + 1, r->slice.n - 2) : r->slice });
+		set_member(to, &(struct json_member){ .kind = t,
+						      .escaped = string && r->escaped,
+						      .value = string ? span_of(r->slice.p + 1, r->slice.n - 2) :
+									r->slice });
 	}
 	return t;
 }
@@ -328,8 +332,10 @@ enum walk_step walk_take(struct walker *w, struct json_member *m, size_t n)
 	} else {
 		t = json_skip(&r);
 		bool string = t == JSON_STRING;
-		set_member(&m[0], &(struct json_member){ .kind = t, .escaped = string && r.escaped,
-							 .value = string ? span_of(r.slice.p + 1, r.slice.n - 2) : r.slice });
+		set_member(&m[0],
+			   &(struct json_member){ .kind = t,
+						  .escaped = string && r.escaped,
+						  .value = string ? span_of(r.slice.p + 1, r.slice.n - 2) : r.slice });
 	}
 	bool too_large = (t == JSON_MORE ? w->piece.n - w->start : r.pos) > FEED_OBJECT_MAX;
 	if (t == JSON_MORE && too_large) {
@@ -386,7 +392,8 @@ enum err walk_finish(struct walker *w, enum walk_step step, struct fault *f)
 	if (step == WALK_MORE && w->last) {
 		w->pos = w->piece.n;
 		step = broken(w, p->passing || w->used < w->pos ? "the text ends inside a value" :
-				 p->path[p->depth - 1] >= 'a' ? "the text ends inside an array" : "the text ends inside an object");
+				 p->path[p->depth - 1] >= 'a'   ? "the text ends inside an array" :
+								  "the text ends inside an object");
 	}
 	if (step == WALK_ERROR) {
 		uint64_t line = p->line + line_ends(span_head(w->piece, w->pos)) + 1;

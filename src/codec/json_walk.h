@@ -1,9 +1,9 @@
 /* Walking down a JSON text that comes in pieces: the feed formats' way to their records.
  *
- * A format enters some containers (the bundle, its array "objects") and takes the values in them one by one; where it is, is a
- * path of one letter for each container that was entered (upper case: object, lower case: array), so that the next piece is
- * understood alone.  Between the values of a container any number of commas is tolerated, none too: records may have been cut
- * out.  The values themselves are strict JSON.
+ * A format enters some containers (the bundle, its array "objects") and takes the values in them one by one; where it
+ * is, is a path of one letter for each container that was entered (upper case: object, lower case: array), so that the
+ * next piece is understood alone.  Between the values of a container any number of commas is tolerated, none too:
+ * records may have been cut out.  The values themselves are strict JSON.
  *
  * What is taken must be whole in the piece, at most FEED_OBJECT_MAX octets of it; what is passed over need not be.
  */
@@ -55,7 +55,8 @@ struct walker {
 void walk_begin(struct walker *w, struct walk_place *place, struct span piece, bool last);
 /** On to the next value; containers that end on the way are left. */
 enum walk_step walk_next(struct walker *w) MUST_USE;
-/** Into the object or array before which the walker stands.  @return false: too deep; then it is passed over instead. */
+/** Into the object or array before which the walker stands.  @return false: too deep; then it is passed over instead.
+ */
 bool walk_enter(struct walker *w, char letter);
 /** The value is of no interest. */
 enum walk_step walk_pass(struct walker *w) MUST_USE;
@@ -69,14 +70,14 @@ struct json_member {
 	struct span value; /**< whole value; of a string what is between the quotes */
 };
 
-/** Take the value: read strictly and whole.  When it is an object, its members that `m` names are set, the last one of a
- *  name; any other value is in m[0] (so n >= 1).
- *  @return WALK_VALUE: done, w->used is behind it; WALK_MORE; WALK_ERROR; WALK_END: it is larger than FEED_OBJECT_MAX and is
- *          being passed over: reject it. */
+/** Take the value: read strictly and whole.  When it is an object, its members that `m` names are set, the last one of
+ * a name; any other value is in m[0] (so n >= 1).
+ *  @return WALK_VALUE: done, w->used is behind it; WALK_MORE; WALK_ERROR; WALK_END: it is larger than FEED_OBJECT_MAX
+ * and is being passed over: reject it. */
 enum walk_step walk_take(struct walker *w, struct json_member *m, size_t n) MUST_USE;
 
-/** Look into the object before which the walker stands, or into the whole text `s`, without going there: its members are
- *  set as far as they are there and loosely read.
+/** Look into the object before which the walker stands, or into the whole text `s`, without going there: its members
+ * are set as far as they are there and loosely read.
  *  @return the object is whole. */
 bool walk_peek(const struct walker *w, struct json_member *m, size_t n);
 bool json_peek(struct span s, struct json_member *m, size_t n);
@@ -90,7 +91,8 @@ uint64_t walk_line(struct walker *w);
  *  @return OK; ERR_SYNTAX with line and column in `f`, for WALK_ERROR and for a text that ends too early. */
 enum err walk_finish(struct walker *w, enum walk_step step, struct fault *f) MUST_USE;
 
-/** The place as a token, "Eo" or "Eo!7s:", always with a ':' behind it; and back: `ret_rest` is what follows the ':'. */
+/** The place as a token, "Eo" or "Eo!7s:", always with a ':' behind it; and back: `ret_rest` is what follows the ':'.
+ */
 void walk_save(const struct walk_place *p, struct buf *out);
 enum err walk_load(struct walk_place *p, struct span token, struct span *ret_rest) MUST_USE;
 

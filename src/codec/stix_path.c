@@ -48,7 +48,8 @@ enum stix_what stix_path_what(struct span path)
 	while (dot && path.p[dot - 1] != '.')
 		dot--;
 	size_t n = sizeof(dot_hashes) - 1;
-	if (dot > n && memcmp(path.p + dot - n, dot_hashes, n) == 0 && (path.p[dot - n - 1] == ':' || path.p[dot - n - 1] == '.'))
+	if (dot > n && memcmp(path.p + dot - n, dot_hashes, n) == 0 &&
+	    (path.p[dot - n - 1] == ':' || path.p[dot - n - 1] == '.'))
 		for (size_t i = 0; i < COUNT_OF(hashes); i++)
 			if (span_is(span_from(path, dot), hashes[i].name))
 				return hashes[i].what;

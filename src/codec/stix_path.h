@@ -19,7 +19,8 @@ enum stix_what {
 	STIX_SHA512,
 };
 
-/** @param path  type, ':' and the components with '.' between: no quotes, no indices, lower case, e.g. "file:hashes.sha-256". */
+/** @param path  type, ':' and the components with '.' between: no quotes, no indices, lower case, e.g.
+ * "file:hashes.sha-256". */
 enum stix_what stix_path_what(struct span path);
 
 #endif

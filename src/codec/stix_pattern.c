@@ -1,10 +1,11 @@
 /* Operands and operators, with a stack of open brackets instead of recursion.
  *
- * A frame is what is open: the pattern itself, an observation "[", or a "(" of either level.  In a frame, operands joined by AND
- * are a chain; OR ends it.  The atoms of an operand stand next to each other, whatever brackets it has, so a chain is a run of
- * atoms, each marked with the number of its operand.  When a chain of comparisons ends, atom A is "part" when some atom B of
- * another operand does not merely narrow it; two atoms of one operand are joined by OR (or were looked at when an inner chain
- * ended).  In a chain of observations everything is part, and so is everything around a FOLLOWEDBY. */
+ * A frame is what is open: the pattern itself, an observation "[", or a "(" of either level.  In a frame, operands
+ * joined by AND are a chain; OR ends it.  The atoms of an operand stand next to each other, whatever brackets it has,
+ * so a chain is a run of atoms, each marked with the number of its operand.  When a chain of comparisons ends, atom A
+ * is "part" when some atom B of another operand does not merely narrow it; two atoms of one operand are joined by OR
+ * (or were looked at when an inner chain ended).  In a chain of observations everything is part, and so is everything
+ * around a FOLLOWEDBY. */
 #include "codec/stix_pattern.h"
 
 #include "base/num.h"
@@ -15,7 +16,8 @@ struct frame {
 	uint8_t kind; /* 0: the pattern; '(' outside of brackets; '['; 'p': a '(' inside */
 	bool followed;
 	uint8_t qualifiers;
-	uint16_t first, chain, operand, number; /* atoms: of the frame, of the chain, of the operand; operand's number */
+	uint16_t first, chain, operand,
+		number; /* atoms: of the frame, of the chain, of the operand; operand's number */
 };
 
 struct parse {
@@ -122,7 +124,10 @@ static bool comparison(struct parse *p)
 	static const struct {
 		const char *word;
 		enum stix_op op;
-	} words[] = { { "LIKE", STIX_LIKE }, { "MATCHES", STIX_MATCHES }, { "ISSUBSET", STIX_ISSUBSET }, { "ISSUPERSET", STIX_ISSUPERSET } };
+	} words[] = { { "LIKE", STIX_LIKE },
+		      { "MATCHES", STIX_MATCHES },
+		      { "ISSUBSET", STIX_ISSUBSET },
+		      { "ISSUPERSET", STIX_ISSUPERSET } };
 	struct stix_scan *s = &p->s;
 	struct stix_atom a = { .negated = false };
 	enum stix_what what;
@@ -189,7 +194,8 @@ static void chain_over(struct parse *p, struct frame *f)
 	else if (f->number > 1)
 		for (unsigned a = f->chain; a < p->n; a++)
 			for (unsigned b = f->chain; b < p->n && !p->atoms[a].part; b++)
-				p->atoms[a].part = p->atoms[a].operand != p->atoms[b].operand && !narrows(&p->atoms[b], &p->atoms[a]);
+				p->atoms[a].part = p->atoms[a].operand != p->atoms[b].operand &&
+						   !narrows(&p->atoms[b], &p->atoms[a]);
 	f->chain = (uint16_t)p->n;
 	f->number = 0;
 }
@@ -215,13 +221,16 @@ static void pop(struct parse *p)
 
 /* ---- the pattern ---- */
 
-/* WITHIN n SECONDS, REPEATS n TIMES, START t STOP t.  Each once behind an observation; behind ')' the reference validator takes
- * several. */
+/* WITHIN n SECONDS, REPEATS n TIMES, START t STOP t.  Each once behind an observation; behind ')' the reference
+ * validator takes several. */
 static bool qualifiers(struct parse *p, struct frame *f, bool once)
 {
 	struct stix_scan *s = &p->s;
 	for (;;) {
-		uint8_t bit = scan_is_word(s, "WITHIN") ? 1 : scan_is_word(s, "REPEATS") ? 2 : scan_is_word(s, "START") ? 4 : 0;
+		uint8_t bit = scan_is_word(s, "WITHIN")  ? 1 :
+			      scan_is_word(s, "REPEATS") ? 2 :
+			      scan_is_word(s, "START")   ? 4 :
+							   0;
 		if (bit == 0)
 			return true;
 		if (once && (f->qualifiers & bit))
@@ -229,14 +238,16 @@ static bool qualifiers(struct parse *p, struct frame *f, bool once)
 		f->qualifiers |= bit;
 		scan_next(s);
 		if (bit == 4) {
-			bool ok = s->token == STIX_TIME && (scan_next(s), scan_word(s, "STOP")) && s->token == STIX_TIME;
+			bool ok = s->token == STIX_TIME && (scan_next(s), scan_word(s, "STOP")) &&
+				  s->token == STIX_TIME;
 			if (!ok)
 				return wrong(s, "START needs a timestamp, STOP and a timestamp");
 			mark(p, f->operand);
 		} else {
 			uint64_t n = 0;
 			bool whole = num_parse_u64(s->value, UINT64_MAX, &n) == OK;
-			if (s->token != STIX_NUMBER || s->value.p[0] == '-' || (bit == 2 && !whole) || (whole && n == 0))
+			if (s->token != STIX_NUMBER || s->value.p[0] == '-' || (bit == 2 && !whole) ||
+			    (whole && n == 0))
 				return wrong(s, "a number above 0 is missing");
 			if (bit == 2 && n > 1)
 				mark(p, f->operand);
@@ -267,7 +278,8 @@ static bool operand(struct parse *p)
 	}
 }
 
-/* What stands behind an operand: closing brackets with qualifiers, then an operator or the end.  @param ret_end  the latter. */
+/* What stands behind an operand: closing brackets with qualifiers, then an operator or the end.  @param ret_end  the
+ * latter. */
 static bool behind(struct parse *p, bool *ret_end)
 {
 	struct stix_scan *s = &p->s;
@@ -292,8 +304,9 @@ static bool behind(struct parse *p, bool *ret_end)
 			chain_over(p, f);
 			return f->followed = true;
 		} else {
-			return wrong(s, f->kind == '[' ? "AND, OR or ']' is missing" : f->kind ? "an operator or ')' is missing" :
-					"an operator or the end of the pattern is missing");
+			return wrong(s, f->kind == '[' ? "AND, OR or ']' is missing" :
+					f->kind        ? "an operator or ')' is missing" :
+							 "an operator or the end of the pattern is missing");
 		}
 	}
 }

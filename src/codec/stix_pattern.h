@@ -1,8 +1,9 @@
 /* STIX patterns (STIX 2.1 part 9): the grammar, and what each comparison of a pattern says about an observable.
  *
- * A pattern is not matched here against anything: it is taken apart into its comparisons (atoms).  An atom is "part" when it
- * is not enough alone: something else of another object, another observation or a time must hold as well.  Not so when the others
- * only narrow the same thing: other properties of a file beside its hash, the type, protocol or port beside an address or name.
+ * A pattern is not matched here against anything: it is taken apart into its comparisons (atoms).  An atom is "part"
+ * when it is not enough alone: something else of another object, another observation or a time must hold as well.  Not
+ * so when the others only narrow the same thing: other properties of a file beside its hash, the type, protocol or port
+ * beside an address or name.
  */
 #ifndef CODEC_STIX_PATTERN_H
 #define CODEC_STIX_PATTERN_H
@@ -28,7 +29,8 @@ struct stix_atom {
 
 /** Take a pattern apart.
  *  @param atoms  room for STIX_ATOMS_MAX; in the order of the text.
- *  @return OK; ERR_SYNTAX; ERR_RANGE: more atoms or deeper nesting than the caps.  `f` names the column (octets, from 1). */
+ *  @return OK; ERR_SYNTAX; ERR_RANGE: more atoms or deeper nesting than the caps.  `f` names the column (octets, from
+ * 1). */
 enum err stix_pattern_parse(struct span pattern, struct stix_atom *atoms, unsigned *ret_n, struct fault *f) MUST_USE;
 
 /** Does the atom say that its constant is what is meant: `=`, or ISSUBSET of an address, not negated, an observable? */

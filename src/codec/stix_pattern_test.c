@@ -37,31 +37,40 @@ static void test_claims(void **state)
 {
 	static const char *const cases[][2] = {
 		{ "[ipv4-addr:value = '198.51.100.7']", "198.51.100.7" },
-		{ " [ domain-name:value='a.example' OR url:value == 'http://b.example/' ] ", "a.example http://b.example/" },
+		{ " [ domain-name:value='a.example' OR url:value == 'http://b.example/' ] ",
+		  "a.example http://b.example/" },
 		{ "[file:hashes.'SHA-256' = 'aa' AND file:name = 'x.exe']", "aa" },
-		{ "[file:name = 'x' AND (file:hashes.MD5 = 'aa' OR file:hashes.sha1 = 'bb') AND file:size = 5]", "aa bb" },
+		{ "[file:name = 'x' AND (file:hashes.MD5 = 'aa' OR file:hashes.sha1 = 'bb') AND file:size = 5]",
+		  "aa bb" },
 		{ "[file:hashes.md5 = 'aa' AND file:hashes.SHA256 = 'bb']", "aa bb" },
 		{ "[file:hashes.MD5 = 'aa' AND process:name = 'x']", "*aa" },
 		{ "[file:hashes.'SHA-224' = 'aa' OR x509-certificate:hashes.'SHA-1' = 'bb']", "" },
-		{ "[network-traffic:dst_ref.type = 'ipv4-addr' AND network-traffic:dst_ref.value = '198.51.100.7']", "198.51.100.7" },
-		{ "[network-traffic:src_ref.value = '198.51.100.7' AND network-traffic:src_port = '443']", "198.51.100.7" },
+		{ "[network-traffic:dst_ref.type = 'ipv4-addr' AND network-traffic:dst_ref.value = '198.51.100.7']",
+		  "198.51.100.7" },
+		{ "[network-traffic:src_ref.value = '198.51.100.7' AND network-traffic:src_port = '443']",
+		  "198.51.100.7" },
 		{ "[domain-name:value = 'a.example' AND network-traffic:dst_port = '443']", "a.example" },
-		{ "[domain-name:value = 'a.example' AND domain-name:resolves_to_refs[*].value = '192.0.2.1']", "*a.example *192.0.2.1" },
-		{ "[(ipv4-addr:value = '192.0.2.1' OR ipv4-addr:value = '192.0.2.2') AND network-traffic:dst_port = 80]", "192.0.2.1 192.0.2.2" },
+		{ "[domain-name:value = 'a.example' AND domain-name:resolves_to_refs[*].value = '192.0.2.1']",
+		  "*a.example *192.0.2.1" },
+		{ "[(ipv4-addr:value = '192.0.2.1' OR ipv4-addr:value = '192.0.2.2') AND network-traffic:dst_port = 80]",
+		  "192.0.2.1 192.0.2.2" },
 		{ "[ipv4-addr:value = '192.0.2.1' OR ipv4-addr:value = '192.0.2.2' AND url:value = 'u' OR url:value = 'v']",
 		  "192.0.2.1 *192.0.2.2 *u v" },
 		{ "[url:value = 'u'] AND [url:value = 'v']", "*u *v" },
 		{ "[url:value = 'u'] OR [url:value = 'v'] AND [url:value = 'w']", "u *v *w" },
 		{ "[url:value = 'u'] OR [url:value = 'v'] FOLLOWEDBY [url:value = 'w']", "*u *v *w" },
 		{ "([url:value = 'u'] FOLLOWEDBY [url:value = 'v']) OR [url:value = 'w']", "*u *v w" },
-		{ "[url:value = 'u'] REPEATS 5 TIMES WITHIN 1800.5 SECONDS OR [url:value = 'v'] WITHIN 5 SECONDS", "*u v" },
+		{ "[url:value = 'u'] REPEATS 5 TIMES WITHIN 1800.5 SECONDS OR [url:value = 'v'] WITHIN 5 SECONDS",
+		  "*u v" },
 		{ "[url:value = 'u'] START t'2026-01-01T00:00:00Z' STOP t'2026-02-01T00:00:00.5Z'", "*u" },
 		{ "[ipv4-addr:value IN ('192.0.2.1','192.0.2.2')]", "192.0.2.1 192.0.2.2" },
 		{ "[ipv4-addr:value ISSUBSET '192.0.2.0/24']", "192.0.2.0/24" },
 		{ "[ipv4-addr:value NOT ISSUBSET '192.0.2.0/24' OR ipv4-addr:value ISSUPERSET '192.0.2.0/24']", "" },
-		{ "[url:value != 'u' OR url:value NOT = 'v' OR url:value NOT IN ('w') OR url:value LIKE 'x%' OR url:value MATCHES 'y']", "" },
+		{ "[url:value != 'u' OR url:value NOT = 'v' OR url:value NOT IN ('w') OR url:value LIKE 'x%' OR url:value MATCHES 'y']",
+		  "" },
 		{ "[url:value NOT != 'u' OR url:value <> 'v' OR url:value > 'w']", "u" },
-		{ "[url:value = 5 OR url:value = t'2026-01-01T00:00:00Z' OR EXISTS url:value OR NOT EXISTS url:value]", "" },
+		{ "[url:value = 5 OR url:value = t'2026-01-01T00:00:00Z' OR EXISTS url:value OR NOT EXISTS url:value]",
+		  "" },
 		{ "[url:value = 'http://a.example/\\'q\\\\']", "http://a.example/'q\\" },
 		{ "[url : value /* why */ = 'u' // end\n]", "u" },
 		{ "[email-message:from_ref.value = 'a@b.example' AND email-message:subject = 'x']", "*a@b.example" },
@@ -90,7 +99,8 @@ static void test_errors(void **state)
 		{ "[a:b = 'x\\'", "pattern column 8: a quote is not closed" },
 		{ "[a:b = 'x'", "pattern column 11: AND, OR or ']' is missing" },
 		{ "([a:b = 'x']", "pattern column 13: an operator or ')' is missing" },
-		{ "[a:b = 'x'] and [a:b = 'y']", "pattern column 13: an operator or the end of the pattern is missing" },
+		{ "[a:b = 'x'] and [a:b = 'y']",
+		  "pattern column 13: an operator or the end of the pattern is missing" },
 		{ "[a:b = 'x' FOLLOWEDBY a:c = 'y']", "pattern column 12: AND, OR or ']' is missing" },
 		{ "[a:b = 'x'] WITHIN 0 SECONDS", "pattern column 20: a number above 0 is missing" },
 		{ "[a:b = 'x'] REPEATS 1.5 TIMES", "pattern column 21: a number above 0 is missing" },
@@ -163,7 +173,8 @@ static void test_vectors(void **state)
 	struct stix_atom atoms[STIX_ATOMS_MAX];
 	struct fault f;
 	unsigned n, seen = 0;
-	snprintf(path, sizeof(path), "%s/intel/stix-patterns/validator-v21.ndjson", data ? data : SOURCE_ROOT "/../shared/data");
+	snprintf(path, sizeof(path), "%s/intel/stix-patterns/validator-v21.ndjson",
+		 data ? data : SOURCE_ROOT "/../shared/data");
 	FILE *file = fopen(path, "r");
 	if (!file)
 		skip();
@@ -178,7 +189,8 @@ static void test_vectors(void **state)
 	}
 	fclose(file);
 	assert_true(seen > 50);
-	snprintf(path, sizeof(path), "%s/intel/stix-patterns/spec_examples-v21.txt", data ? data : SOURCE_ROOT "/../shared/data");
+	snprintf(path, sizeof(path), "%s/intel/stix-patterns/spec_examples-v21.txt",
+		 data ? data : SOURCE_ROOT "/../shared/data");
 	file = fopen(path, "r");
 	assert_non_null(file);
 	while (fgets(line, sizeof(line), file))
@@ -193,7 +205,10 @@ static void test_vectors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_claims), cmocka_unit_test(test_errors), cmocka_unit_test(test_caps), cmocka_unit_test(test_vectors),
+		cmocka_unit_test(test_claims),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_caps),
+		cmocka_unit_test(test_vectors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,14 +54,15 @@ static bool two_digits(struct span v, size_t at, uint64_t min, uint64_t max)
 static bool time_ok(struct span v)
 {
 	uint64_t year;
-	if (v.n < 20 || v.p[4] != '-' || v.p[7] != '-' || v.p[10] != 'T' || v.p[13] != ':' || v.p[16] != ':' || v.p[v.n - 1] != 'Z')
+	if (v.n < 20 || v.p[4] != '-' || v.p[7] != '-' || v.p[10] != 'T' || v.p[13] != ':' || v.p[16] != ':' ||
+	    v.p[v.n - 1] != 'Z')
 		return false;
 	for (size_t i = 20; i < v.n - 1; i++)
 		if (!ascii_digit(v.p[i]))
 			return false;
-	return num_parse_u64(span_head(v, 4), 9999, &year) == OK && two_digits(v, 5, 1, 12) && two_digits(v, 8, 1, 31) &&
-	       two_digits(v, 11, 0, 23) && two_digits(v, 14, 0, 59) && two_digits(v, 17, 0, 60) &&
-	       (v.n == 20 || (v.p[19] == '.' && v.n > 21));
+	return num_parse_u64(span_head(v, 4), 9999, &year) == OK && two_digits(v, 5, 1, 12) &&
+	       two_digits(v, 8, 1, 31) && two_digits(v, 11, 0, 23) && two_digits(v, 14, 0, 59) &&
+	       two_digits(v, 17, 0, 60) && (v.n == 20 || (v.p[19] == '.' && v.n > 21));
 }
 
 static bool hex_ok(struct span v)
@@ -98,7 +99,8 @@ static enum stix_token word(struct stix_scan *s)
 		if (kind == 't' ? time_ok(s->value) : kind == 'h' ? hex_ok(s->value) : base64_ok(s->value))
 			return kind == 't' ? STIX_TIME : kind == 'h' ? STIX_HEX : STIX_BASE64;
 		s->error = kind == 't' ? "a timestamp is not of the form t'2026-08-22T03:00:29Z'" :
-			   kind == 'h' ? "a hexadecimal constant has other than pairs of digits" : "a constant is not base64";
+			   kind == 'h' ? "a hexadecimal constant has other than pairs of digits" :
+					 "a constant is not base64";
 		return STIX_BAD;
 	}
 	return span_is(s->value, "true") || span_is(s->value, "false") ? STIX_BOOL : STIX_WORD;
