@@ -12,8 +12,10 @@ static int sniff(struct span head, bool whole, const char *filename)
 	(void)filename;
 	if (text_is_markup(head) || !rows_find(head, whole, (struct span){ NULL, 0 }, &p) || !p.rows)
 		return 0;
-	/* A column of prose is one field wide, and so is a list; wide rows without a heading are a log. */
-	if (p.from == PLAN_UNKNOWN_HEADING || p.wide * 10 < p.rows * 9 || (p.from == PLAN_CONTENT && p.fields > LOG_FIELDS))
+	/* A column of prose is one field wide, and so is a list; wide rows without a heading are a log.  Where a heading names the
+	 * columns, rows may be ragged. */
+	if (p.from == PLAN_UNKNOWN_HEADING || p.wide * 10 < p.rows * (p.from == PLAN_NAMES ? 5 : 9) ||
+	    (p.from == PLAN_CONTENT && p.fields > LOG_FIELDS))
 		return 0;
 	if (p.from == PLAN_CONTENT && (p.columns.separator == '|' || p.columns.separator == ';') && text_is_wordy(head, 10))
 		return 0;
