@@ -22,7 +22,7 @@
  *   masks      65,536 of: lengths of IPv4 prefixes over or in this /16, 4; none when there are fewer than 64 such prefixes
  *
  * tag = hash >> 32; bucket = the top `bits` of the tag, two to four keys in each.  A key sets two bits of its bucket's filter,
- * so that 19 of 20 probes for a key that is not there cost one cache line, and one for a key that is there costs three.
+ * so that 19 of 20 probes for a key that is not there cost one cache line; one for a key that is there costs three.
  */
 #ifndef TABLE_LAYOUT_H
 #define TABLE_LAYOUT_H

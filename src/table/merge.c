@@ -13,7 +13,11 @@
 #include "table/claims.h"
 #include "table/layout.h"
 
-enum { GIVE_BACK = 16 << 20 };
+enum {
+	GIVE_BACK = 16 << 20, /* octets that all mappings together may keep of what they have passed ... */
+	GIVE_BACK_LEAST = 128 << 10, /* ... but each at least so many */
+	FAULT_AROUND = 128 << 10,
+};
 
 struct place {
 	uint32_t tag;
@@ -26,7 +30,8 @@ struct cursor {
 	uint32_t i;          /* its number */
 	struct image m;      /* a copy, whose sections are those of the second mapping */
 	uint8_t *mapping;    /* the second mapping, or NULL */
-	size_t given_back;   /* of it, octets */
+	size_t records_kept, index_kept; /* octets of it before these were given back */
+	size_t keep;         /* octets that may be behind before they are given back */
 };
 
 struct merge {
@@ -62,9 +67,11 @@ static void sift_down(struct merge *g, unsigned i)
 	}
 }
 
-static void cursor_init(struct cursor *c, const struct image *m)
+static void cursor_init(struct cursor *c, const struct image *m, unsigned n_cursors)
 {
-	*c = (struct cursor){ .m = *m };
+	*c = (struct cursor){ .m = *m, .keep = GIVE_BACK / 2 / n_cursors };
+	if (c->keep < GIVE_BACK_LEAST)
+		c->keep = GIVE_BACK_LEAST;
 	if (!m->map)
 		return;
 	size_t n = (size_t)m->header.octets;
@@ -75,6 +82,20 @@ static void cursor_init(struct cursor *c, const struct image *m)
 	c->mapping = map;
 	c->m.records = map + (m->records - (uint8_t *)m->map);
 	c->m.index = (const void *)(map + ((const uint8_t *)m->index - (uint8_t *)m->map));
+	c->records_kept = (size_t)(c->m.records - map);
+	c->index_kept = (size_t)((const uint8_t *)c->m.index - map);
+}
+
+/* The cursor has read up to `now` what began at *kept: give the pages back when they have become many.  But not the last ones: the key
+ * is read once more when it is written, and a fault there would bring back all the pages around it. */
+static void give_back(const struct cursor *c, size_t *kept, const void *now)
+{
+	size_t read = (size_t)((const uint8_t *)now - c->mapping), from = *kept & ~(size_t)4095;
+	if (read <= from + c->keep + FAULT_AROUND)
+		return;
+	size_t passed = (read - FAULT_AROUND) & ~(size_t)4095;
+	madvise(c->mapping + from, passed - from, MADV_DONTNEED);
+	*kept = passed;
 }
 
 /* Load key number c->i, if there is one. */
@@ -87,10 +108,9 @@ static enum err cursor_load(struct cursor *c, bool *ret_more, struct fault *f)
 	if (tag < c->at.tag || !image_key_at(&c->m, c->i, &c->at.key, &c->end))
 		return fault_set(f, ERR_CORRUPT, "image is damaged: key number %u is out of order or out of bounds", c->i);
 	c->at.tag = tag;
-	size_t passed = c->mapping ? (size_t)(c->at.key.p - c->mapping) & ~(size_t)4095 : 0;
-	if (passed > c->given_back + GIVE_BACK) {
-		madvise(c->mapping + c->given_back, passed - c->given_back, MADV_DONTNEED);
-		c->given_back = passed;
+	if (c->mapping) {
+		give_back(c, &c->records_kept, c->at.key.p);
+		give_back(c, &c->index_kept, c->m.index + c->i);
 	}
 	return OK;
 }
@@ -157,7 +177,7 @@ static enum err open_cursors(struct merge *g, struct image *const *in, unsigned 
 	for (unsigned i = 0; i < n; i++) {
 		bool more;
 		struct cursor *c = &g->cursor[g->n++];
-		cursor_init(c, in[i]);
+		cursor_init(c, in[i], n);
 		enum err e = cursor_load(c, &more, f);
 		if (e)
 			return e;

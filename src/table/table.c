@@ -14,7 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#if !defined(__SANITIZE_THREAD__) /* it would take the library's own atomic accesses for races */
 #define _LGPL_SOURCE
+#endif
 #include <urcu/urcu-memb.h>
 
 #include "base/buf.h"
