@@ -25,8 +25,13 @@ static const char *const names[] = {
 	"ioc_value", "ioc",       "indicator",   "observable", "url",      "uri",      "ip",       "ip_address",
 	"ipaddress", "ipAddress", "ipv4",        "ipv6",       "cidr",     "network",  "netblock", "prefix",
 	"subnet",    "domain",    "domain_name", "fqdn",       "host",     "hostname", "sha256",   "sha256_hash",
-	"sha512",    "sha1",      "sha1_hash",   "md5",        "md5_hash", "hash",     "email",    "dst_ip",
-	"dest_ip",   "src_ip",    "source_ip",   "srcip",      "address",  "value",
+	"sha512",    "sha1",      "sha1_hash",   "md5",        "md5_hash", "hash",     "email",    "value",
+	"address",   "dst_ip",    "dest_ip",     "src_ip",     "source_ip", "srcip",
+};
+enum {
+	NAMES = COUNT_OF(names),
+	ENDS = NAMES - 5 /**< the ends of a connection */,
+	TELLING = ENDS - 2 /**< not generic */
 };
 
 /* Then what else is read of an object, each by its first name that is there. */
@@ -39,7 +44,6 @@ static const char *const reasons[] = { "threat_type", "category", "classificatio
 static const char *const others[] = { "tlp", "asn", "asname", "type" };
 
 enum {
-	NAMES = COUNT_OF(names),
 	TIMES = NAMES,
 	SURENESS = TIMES + COUNT_OF(times),
 	REASONS = SURENESS + COUNT_OF(sureness),
@@ -88,9 +92,12 @@ static void complete(struct json_feed *j, const struct json_member *m)
 static void read_object(const struct jsonl_state *s, struct json_feed *j, const struct json_member *m)
 {
 	struct draft *d = &j->draft;
-	bool owner = m[ASN].kind != JSON_END &&
-		     m[ASNAME].kind == JSON_STRING; /* a domain beside them is the network's own */
+	/* a domain beside these is the network's own */
+	bool owner = m[ASN].kind != JSON_END && m[ASNAME].kind == JSON_STRING;
+	unsigned ends = 0;
 	enum err e = ERR_NOTFOUND;
+	for (size_t i = ENDS; i < NAMES; i++)
+		ends += is_scalar(&m[i]);
 	if (s->column_n) { /* the other names are not looked for */
 		if (!is_scalar(&m[MEMBERS])) {
 			draft_reject(d, "an object has no text in the column \"%s\"", s->column);
@@ -98,7 +105,7 @@ static void read_object(const struct jsonl_state *s, struct json_feed *j, const 
 		}
 		e = json_feed_claim(j, OBS_ANY, json_feed_text(j, &m[MEMBERS]));
 	}
-	for (size_t i = 0; i < NAMES && e && e != ERR_FULL; i++)
+	for (size_t i = 0; i < (ends > 1 ? ENDS : NAMES) && e && e != ERR_FULL; i++)
 		if (is_scalar(&m[i]) && !(owner && names[i][0] == 'd' && names[i][1] == 'o'))
 			e = json_feed_claim(j, OBS_ANY, json_feed_text(j, &m[i]));
 	if (!e)
@@ -107,6 +114,8 @@ static void read_object(const struct jsonl_state *s, struct json_feed *j, const 
 		draft_skip(d, "asn");
 	else if (e == ERR_NOTFOUND && m[TYPE].kind == JSON_STRING && span_is(m[TYPE].value, "metadata"))
 		draft_skip(d, "metadata");
+	else if (e == ERR_NOTFOUND && ends > 1)
+		draft_reject(d, "an object names both ends of a connection, as a log does; choose one with --column");
 	else if (e == ERR_NOTFOUND)
 		draft_reject(d, "an object has no field of a name that is known; name it with --column");
 	else
@@ -245,26 +254,45 @@ static bool find_dump(void *ctx, struct span key, const struct json_member *m)
 	return inside->n == 0;
 }
 
+/* Logs name hosts as well, their own among them; nothing should be blocked because a log was taken for a feed. */
 static bool is_record(struct span s)
 {
-	struct json_member m[NAMES];
+	static const char *const of_logs[] = { "event_type", "src_port",     "message", "msg",
+					       "level",      "program",      "log",     "@timestamp",
+					       "event",      "xarf_version", "$schema" };
+	struct json_member m[TELLING + COUNT_OF(of_logs)];
+	bool telling = false;
 	if (s.n && s.p[0] == '"')
 		return is_observable(span_head(span_from(s, 1), span_find(span_from(s, 1), '"')));
-	set_names(m, names, NAMES);
-	(void)json_peek(s, m, NAMES);
-	for (size_t i = 0; i < NAMES; i++)
-		if (is_scalar(&m[i]) && !m[i].cut && is_observable(m[i].value))
-			return true;
-	return false;
+	set_names(m, names, TELLING);
+	set_names(m + TELLING, of_logs, COUNT_OF(of_logs));
+	(void)json_peek(s, m, COUNT_OF(m));
+	for (size_t i = 0; i < TELLING && !telling; i++)
+		telling = is_scalar(&m[i]) && !m[i].cut && is_observable(m[i].value);
+	for (size_t i = TELLING; i < COUNT_OF(m); i++)
+		telling &= m[i].kind == JSON_END;
+	return telling;
+}
+
+/* A line of its own, or the first of several objects: not a document that happens to have an "url". */
+static bool is_line(struct span head, bool whole)
+{
+	struct json_reader r;
+	json_init(&r, head, whole);
+	if (json_skip(&r) != JSON_OBJECT)
+		return false;
+	struct span rest = span_trim(span_from(head, r.pos));
+	return rest.n ? rest.p[0] == '{' : span_find(r.slice, '\n') == r.slice.n;
 }
 
 static int sniff(struct span head, bool whole, const char *filename)
 {
 	struct span s = json_feed_first(head), inside = { 0 };
-	if (s.n == 0 || (s.p[0] != '{' && (s.p[0] != '"' || s.p == span_trim(head).p)))
+	bool in_array = s.n && s.p > head.p && memchr(head.p, '[', (size_t)(s.p - head.p));
+	if (s.n == 0 || (s.p[0] != '{' && (s.p[0] != '"' || !in_array)))
 		return 0;
 	if (is_record(s))
-		return 40;
+		return in_array || is_line(head, whole) ? 40 : 0;
 	(void)json_peek_each(s, find_dump, &inside);
 	return inside.n && is_record(json_feed_first(inside)) ? 40 : 0;
 }

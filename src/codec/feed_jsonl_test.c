@@ -15,6 +15,8 @@ static void test_lines(void **state)
 	     "{\"ip\":\"198.51.100.7\",\"confidence\":\"80\",\"last_seen\":\"2026-01-05 10:00:00\",\"first_seen\":\"2025-01-01\","
 	     "\"tags\":[\"x\",\"phishing\"],\"tlp\":\"Amber\"}",
 	     "1 tlp:amber ipv4 198.51.100.7 phishing 80% seen 2026-01-05\n");
+	says(j, "{\"src_ip\":\"198.51.100.7\",\"dest_ip\":\"198.51.100.8\"}\n{\"src_ip\":\"198.51.100.7\"}",
+	     "1 rejected an object names both ends of a connection, as a log does; choose one with --column\n2 ipv4 198.51.100.7\n");
 	/* the most specific that does least harm; a field that does not parse gives way to the next */
 	says(j,
 	     "{\"ip\":\"198.51.100.7\",\"url\":\"http://a.example/x\"}\n{\"host\":\"n/a\",\"md5\":\"d41d8cd98f00b204e9800998ecf8427e\"}\n"
@@ -79,6 +81,12 @@ static void test_sniff(void **state)
 					    "{\"ip\":5}",
 					    "{\"data\":[[\"198.51.100.7\"]]}",
 					    "{\"document\":{\"url\":\"http://a.example/\"}}" };
+	static const char *const logs[] = { "{\"src_ip\":\"198.51.100.7\"}\n{",
+					    "{\"ip\":\"198.51.100.7\",\"event_type\":\"alert\"}\n",
+					    "{\n\"title\":\"x\",\"url\":\"http://a.example/\"}",
+					    "{\"value\":\"a.example\"}\n" };
+	for (size_t i = 0; i < COUNT_OF(logs); i++)
+		assert_int_equal(sure(&feed_jsonl, logs[i]), 0);
 	for (size_t i = 0; i < COUNT_OF(some); i++)
 		if (sure(&feed_jsonl, some[i]) < 20)
 			fail_msg("not recognised: %s", some[i]);
