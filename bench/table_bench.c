@@ -1,8 +1,8 @@
 /* The reputation table in one process: what a claim costs to add, what a key costs in memory and to look up.
  *
- * The limit stands in the same run: an open-addressing table of the hashes of the same keys, half full, probed once for each query in
- * groups of 32 with prefetch.  It knows no text, no claims, no prefixes and no parents, so that nothing that answers the question can be
- * as fast.  table_bench [KEYS] */
+ * The limit stands in the same run: an open-addressing table of the hashes of the same keys, half full, probed once
+ * for each query in groups of 32 with prefetch.  It knows no text, no claims, no prefixes and no parents, so that
+ * nothing that answers the question can be as fast.  table_bench [KEYS] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -53,7 +53,8 @@ static void make_key(struct keys *k, uint64_t i)
 		add_key(k, OBS_IPV4, 0, r, 4);
 		break;
 	case 2:
-		add_key(k, OBS_DOMAIN, 0, name, (size_t)snprintf(name, sizeof(name), "%llx.example", (unsigned long long)r[0] >> 24));
+		add_key(k, OBS_DOMAIN, 0, name,
+			(size_t)snprintf(name, sizeof(name), "%llx.example", (unsigned long long)r[0] >> 24));
 		break;
 	case 3:
 		add_key(k, OBS_DOMAIN, 0, name,
@@ -197,8 +198,8 @@ static void lookups(const char *what, struct table *t, const struct bare *bare, 
 		table_leave(t);
 	}
 	double b = median(batched), s = median(single), l = median(limit);
-	printf("%-28s batched %6.2f M/s   single %6.2f M/s   limit %6.2f M/s   batched/limit %.2f   hits %.0f %%%s\n", what, b, s, l, b / l,
-	       50.0 * (double)sum.hits / (double)q->n, sum.seen == 0 ? " " : "");
+	printf("%-28s batched %6.2f M/s   single %6.2f M/s   limit %6.2f M/s   batched/limit %.2f   hits %.0f %%%s\n",
+	       what, b, s, l, b / l, 50.0 * (double)sum.hits / (double)q->n, sum.seen == 0 ? " " : "");
 }
 
 /* Queries: key number i of every second place is in the table. */
@@ -251,8 +252,8 @@ int main(int argc, char **argv)
 		image_free(m);
 		m = image_of(&k, &add[run], &finish[run]);
 	}
-	printf("%zu keys: batch_add %.0f ns, batch_finish %.0f ns a claim; %.1f octets a key\n", k.n, median(add), median(finish),
-	       (double)image_octets(m) / (double)image_keys(m));
+	printf("%zu keys: batch_add %.0f ns, batch_finish %.0f ns a claim; %.1f octets a key\n", k.n, median(add),
+	       median(finish), (double)image_octets(m) / (double)image_keys(m));
 	struct keys addresses = { .key = mem_alloc(n * sizeof(*k.key)) };
 	for (uint64_t i = 0; i < n; i++)
 		make_key(&addresses, i * 5);

@@ -1,8 +1,9 @@
-/* Claims lie in an arena as records of one claim each, in the order in which they came; beside it an array of (tag, place) of
- * eight octets is what gets sorted, by three passes of a radix sort.  Then the arena is read in that order, prefetching ahead,
- * equal keys stand side by side, and the image is written in one pass.
+/* Claims lie in an arena as records of one claim each, in the order in which they came; beside it an array of (tag,
+ * place) of eight octets is what gets sorted, by three passes of a radix sort.  Then the arena is read in that order,
+ * prefetching ahead, equal keys stand side by side, and the image is written in one pass.
  *
- * When a batch holds more than its cap, that image goes to a scratch file without a name, and all of them merge at the end. */
+ * When a batch holds more than its cap, that image goes to a scratch file without a name, and all of them merge at
+ * the end. */
 #include "table/batch.h"
 
 #include <stdlib.h>
@@ -105,11 +106,12 @@ enum err batch_add(struct batch *b, const struct table_key *k, const struct clai
 {
 	size_t padded = image_pad(k->n), size = 4 + padded + sizeof(*c);
 	if (UNLIKELY(octets(b) > b->memory_octets && octets(b) - b->memory_octets > UNSTAMPED_MAX))
-		return fault_set(f, ERR_FULL, "batch is full: %zu octets of claims have no ledger entry yet", octets(b));
+		return fault_set(f, ERR_FULL, "batch is full: %zu octets of claims have no ledger entry yet",
+				octets(b));
 	grow(b, size);
 	uint8_t *p = b->arena.p + b->arena.n;
 	uint32_t header = table_key_header(k);
-	memset(p + padded, 0, 4); /* the last word of the octets has the padding; of a key without octets it is the header */
+	memset(p + padded, 0, 4); /* the last word of the octets, which has the padding; without octets the header */
 	memcpy(p, &header, 4);
 	memcpy(p + 4, k->p, k->n);
 	memcpy(p + 4 + padded, c, sizeof(*c));
@@ -183,13 +185,14 @@ static int by_key(const void *x, const void *y, void *batch)
 /* The claims of the places [from, to), whose tag is one but whose keys need not be. */
 static enum err put_group(struct batch *b, struct place *from, struct place *to, struct writer *w, struct fault *f)
 {
-	struct claim few[16], *claims = (size_t)(to - from) <= COUNT_OF(few) ? few : mem_alloc((size_t)(to - from) * sizeof(*claims));
+	size_t places = (size_t)(to - from);
+	struct claim few[16], *claims = places <= COUNT_OF(few) ? few : mem_alloc(places * sizeof(*claims));
 	uint32_t tag = from->tag;
 	bool one_key = true;
 	for (struct place *p = from + 1; p < to && one_key; p++)
 		one_key = by_key(from, p, b) == 0;
 	if (!one_key)
-		qsort_r(from, (size_t)(to - from), sizeof(*from), by_key, b);
+		qsort_r(from, places, sizeof(*from), by_key, b);
 	enum err e = OK;
 	while (from < to && e == OK) {
 		struct table_key k = key_at(b, *from);
@@ -272,7 +275,8 @@ enum err batch_finish(struct batch *b, const char *path, struct image **ret_imag
 	} else if (b->n_runs == 0) {
 		e = put_memory(b, &t, ret_image, f);
 	} else {
-		/* What did not fit in memory as a batch should not have to as an image: "in memory" is then a file without a name. */
+		/* What did not fit in memory as a batch should not have to as an image: "in memory" is then a file
+		 * without a name. */
 		if (!path)
 			t = (struct image_target){ .kind = IMAGE_AS_SCRATCH, .path = b->spill_dir };
 		if (b->n)

@@ -17,8 +17,8 @@ static struct said *say(struct random *r, unsigned n)
 }
 
 /* All of them through a batch that is stamped after every `piece` claims: entry 10 + number of the piece. */
-static struct image *through(struct said *s, unsigned n, unsigned piece, size_t memory, const char *dir, const char *path,
-			     uint64_t *ret_dup)
+static struct image *through(struct said *s, unsigned n, unsigned piece, size_t memory, const char *dir,
+			     const char *path, uint64_t *ret_dup)
 {
 	struct batch *b = batch_new(model_seed, dir, memory);
 	struct image *m = NULL;
@@ -120,8 +120,9 @@ static void counts_records_not_claims(void **state)
 {
 	(void)state;
 	/* Three records on one key: the first says two things, the others repeat what it said first. */
-	static const struct { uint8_t category, flags; } said[] = { { 1, CLAIM_FIRST }, { 2, 0 }, { 1, CLAIM_FIRST }, { 2, 0 },
-								    { 1, CLAIM_FIRST } };
+	static const struct { uint8_t category, flags; } said[] = {
+		{ 1, CLAIM_FIRST }, { 2, 0 }, { 1, CLAIM_FIRST }, { 2, 0 }, { 1, CLAIM_FIRST },
+	};
 	struct table_key k = { OBS_DOMAIN, 0, 12, (const uint8_t *)"evil.example" };
 	for (unsigned stamp_each = 0; stamp_each < 2; stamp_each++) {
 		char *dir = test_dir();

@@ -32,11 +32,12 @@ static inline uint32_t claim_import(const struct claim *c)
 	return c->entry - c->back;
 }
 
-/** What a claim says, as a number: source, lane, category, stance and what it covers.  Claims on a key are kept in this order. */
+/** What a claim says, as a number: source, lane, category, stance and what it covers.  Claims on a key are kept in
+ *  this order. */
 static inline uint64_t claim_says(const struct claim *c)
 {
-	return (uint64_t)c->source << 32 | (uint64_t)c->lane << 24 | (uint64_t)c->category << 16 | (uint64_t)c->stance << 8 |
-	       (c->flags & (CLAIM_PART | CLAIM_WILDCARD | CLAIM_EXACT));
+	return (uint64_t)c->source << 32 | (uint64_t)c->lane << 24 | (uint64_t)c->category << 16 |
+	       (uint64_t)c->stance << 8 | (c->flags & (CLAIM_PART | CLAIM_WILDCARD | CLAIM_EXACT));
 }
 
 /** Two claims on one key say the same thing again ... */

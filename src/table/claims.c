@@ -1,5 +1,6 @@
-/* Collapsing takes the maximum of an order (claim_newer) that is total but for CLAIM_FIRST, and the union of CLAIM_FIRST: both are
- * associative and commutative, which is what makes the result independent of who was merged with whom. */
+/* Collapsing takes the maximum of an order (claim_newer) that is total but for CLAIM_FIRST, and the union of
+ * CLAIM_FIRST: both are associative and commutative, which is what makes the result independent of who was merged
+ * with whom. */
 #include "table/claims.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* Nothing of a file is trusted: opening checks what is read once (header, bounds of the sections), and image_run() and
- * image_key_at() check each offset where it is used, which costs a few predicted branches.  So a start is a map, not a scan. */
+ * image_key_at() check each offset where it is used, which costs a few predicted branches.  So a start is a map, not
+ * a scan. */
 #include "table/image.h"
 
 #include <errno.h>
@@ -19,11 +20,13 @@ static enum err check_header(const struct image_header *h, uint64_t octets, cons
 	if (h->mark != IMAGE_MARK)
 		return fault_set(f, ERR_UNSUPPORTED, "\"%s\" was made on a machine of the other byte order", name);
 	if (h->version != IMAGE_VERSION)
-		return fault_set(f, ERR_UNSUPPORTED, "\"%s\" is of version %u, this program knows %u", name, h->version, IMAGE_VERSION);
+		return fault_set(f, ERR_UNSUPPORTED, "\"%s\" is of version %u, this program knows %u", name,
+				h->version, IMAGE_VERSION);
 	if (h->check != image_check(0, h, offsetof(struct image_header, check)))
 		return fault_set(f, ERR_CORRUPT, "\"%s\": header is damaged", name);
 	if (h->octets != octets)
-		return fault_set(f, ERR_CORRUPT, "\"%s\" has %llu octets, its header says %llu: it was cut off or has grown", name,
+		return fault_set(f, ERR_CORRUPT,
+				"\"%s\" has %llu octets, its header says %llu: it was cut off or has grown", name,
 				 (unsigned long long)octets, (unsigned long long)h->octets);
 	if (h->keys >= UINT32_MAX || h->bits > IMAGE_BITS_MAX)
 		return fault_set(f, ERR_CORRUPT, "\"%s\": counts in the header are out of range", name);
@@ -76,7 +79,8 @@ enum err image_open_fd(int fd, const char *name, bool verify, struct image **ret
 	if (fstat(fd, &st))
 		return fault_set(f, ERR_IO, "\"%s\" cannot be examined: %s", name, strerror(errno));
 	if ((uint64_t)st.st_size < sizeof(h))
-		return fault_set(f, ERR_CORRUPT, "\"%s\" has %lld octets: too short for an image", name, (long long)st.st_size);
+		return fault_set(f, ERR_CORRUPT, "\"%s\" has %lld octets: too short for an image", name,
+				(long long)st.st_size);
 	uint8_t *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)
 		return fault_set(f, ERR_IO, "\"%s\" cannot be mapped: %s", name, strerror(errno));
@@ -95,7 +99,8 @@ enum err image_open(const char *path, bool verify, struct image **ret_image, str
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return fault_set(f, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, "\"%s\" cannot be opened: %s", path, strerror(errno));
+		return fault_set(f, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, "\"%s\" cannot be opened: %s", path,
+				strerror(errno));
 	enum err e = image_open_fd(fd, path, verify, ret_image, f);
 	close(fd);
 	return e;
@@ -104,7 +109,8 @@ enum err image_open(const char *path, bool verify, struct image **ret_image, str
 struct image *image_empty(struct siphash_seed seed)
 {
 	struct image *m = mem_zalloc(sizeof(*m));
-	m->header = (struct image_header){ .magic = "SIPARIMG", .version = IMAGE_VERSION, .mark = IMAGE_MARK, .seed = seed };
+	m->header = (struct image_header){ .magic = "SIPARIMG", .version = IMAGE_VERSION, .mark = IMAGE_MARK,
+			.seed = seed };
 	m->header.section[IMAGE_INDEX].octets = sizeof(struct image_entry);
 	m->header.section[IMAGE_DIRECTORY].octets = 2 * sizeof(struct image_slot);
 	m->index = m->owned[IMAGE_INDEX] = mem_zalloc(sizeof(struct image_entry));

@@ -1,10 +1,11 @@
-/* Image: an immutable set of keys with their claims, in a mapped file or in memory.  See docs/snapshot-format.md for the
- * octets.
+/* Image: an immutable set of keys with their claims, in a mapped file or in memory.  See docs/snapshot-format.md for
+ * the octets.
  *
- * Keys are ordered by the upper half of their keyed hash, then by themselves, so that images merge by one sequential pass and a
- * lookup is one read of a small directory and one short run of the index.  The text of a key is kept and compared: a hash
- * collision gives no false answer.  Prefixes are keys too (kind, length, network); a 65,536-row table of bit masks says which
- * prefix lengths occur over and below each IPv4 /16, so that an address is probed for those only.
+ * Keys are ordered by the upper half of their keyed hash, then by themselves, so that images merge by one sequential
+ * pass and a lookup is one read of a small directory and one short run of the index.  The text of a key is kept and
+ * compared: a hash collision gives no false answer.  Prefixes are keys too (kind, length, network); a 65,536-row
+ * table of bit masks says which prefix lengths occur over and below each IPv4 /16, so that an address is probed for
+ * those only.
  */
 #ifndef TABLE_IMAGE_H
 #define TABLE_IMAGE_H
@@ -15,8 +16,8 @@
 
 struct image;
 
-/** Map an image file.  The header, its check, sizes and section bounds are verified here and offsets where they are used, so that no
- *  read leaves the file, whatever it says; the checks of the sections are verified when `verify`.
+/** Map an image file.  The header, its check, sizes and section bounds are verified here and offsets where they are
+ *  used, so that no read leaves the file, whatever it says; the checks of the sections are verified when `verify`.
  *  @return OK; ERR_NOTFOUND: no such file; ERR_IO; ERR_CORRUPT; ERR_UNSUPPORTED: another version or byte order. */
 enum err image_open(const char *path, bool verify, struct image **ret_image, struct fault *f) MUST_USE;
 /** The same of an open file, which stays the caller's; `name` is for the fault. */
@@ -30,7 +31,8 @@ uint64_t image_claims(const struct image *m);
 uint64_t image_octets(const struct image *m);
 struct siphash_seed image_seed(const struct image *m);
 
-/** Claims on exactly this key; `hash` is table_hash() of it.  @return how many; 0: none.  Any thread; never allocates. */
+/** Claims on exactly this key; `hash` is table_hash() of it.  @return how many; 0: none.
+ *  Any thread; never allocates. */
 unsigned image_find(const struct image *m, uint64_t hash, const struct table_key *k, const struct claim **ret_claims);
 /** Start loading the cache lines that image_find() will read: first the directory, then (stage 1) the index. */
 void image_prefetch(const struct image *m, uint64_t hash, int stage);

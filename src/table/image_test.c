@@ -7,7 +7,8 @@ static void hash_is_siphash_of_header_and_octets(void **state)
 	(void)state;
 	uint8_t record[4 + 300];
 	for (unsigned n = 0; n <= 300; n++) {
-		struct table_key k = { .kind = (uint8_t)(n % 12), .prefix = (uint8_t)n, .n = (uint16_t)n, .p = record + 4 };
+		struct table_key k = { .kind = (uint8_t)(n % 12), .prefix = (uint8_t)n, .n = (uint16_t)n,
+				.p = record + 4 };
 		uint32_t header = table_key_header(&k);
 		for (unsigned i = 0; i < n; i++)
 			record[4 + i] = (uint8_t)(i * 7 + n);
@@ -106,12 +107,13 @@ static void merging_is_the_same_in_any_order_and_grouping(void **state)
 		assert_int_equal(image_merge(in, IMAGES, NULL, NULL, NULL, &all, NULL, NULL), OK);
 		check_image(all, &model);
 		file_of(all, path, &want);
-		for (unsigned left = IMAGES; left > 1; left--) { /* merge two of them, any two, in memory or in a file */
+		for (unsigned left = IMAGES; left > 1; left--) { /* any two, in memory or in a file */
 			unsigned a = random_below(&r, left), b = random_below(&r, left - 1);
 			struct image *two[2], *made;
 			b += b >= a;
 			two[0] = pool[a], two[1] = pool[b];
-			assert_int_equal(image_merge(two, 2, NULL, NULL, random_below(&r, 2) ? other : NULL, &made, NULL, NULL), OK);
+			assert_int_equal(image_merge(two, 2, NULL, NULL, random_below(&r, 2) ? other : NULL, &made,
+					NULL, NULL), OK);
 			image_free(two[0]);
 			image_free(two[1]);
 			pool[b] = pool[left - 1];
@@ -184,7 +186,9 @@ static void lengths_are_those_of_prefixes_that_occur(void **state)
 		assert_int_equal(batch_finish(b, NULL, &m, NULL, NULL), OK);
 		uint64_t probes = 0;
 		for (unsigned i = 0; i < 2000; i++) {
-			uint32_t addr = i % 2 ? p[random_below(&r, n)].net | random_below(&r, 256) : (uint32_t)random_below(&r, ~0u);
+			uint32_t addr = random_below(&r, ~0u);
+			if (i % 2)
+				addr = p[random_below(&r, n)].net | random_below(&r, 256);
 			uint64_t cover = 0, got = image_lengths4(m, addr);
 			for (unsigned j = 0; j < n; j++)
 				if (((addr ^ p[j].net) & (p[j].l ? ~0u << (32 - p[j].l) : 0)) == 0)

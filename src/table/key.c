@@ -1,5 +1,6 @@
-/* The octets of a key are seldom where a header could stand before them, so the hash is computed as if: the header and the first
- * four octets are the first word.  An IPv4 address is then one word, and the words of a longer key are read where they lie. */
+/* The octets of a key are seldom where a header could stand before them, so the hash is computed as if: the header
+ * and the first four octets are the first word.  An IPv4 address is then one word, and the words of a longer key are
+ * read where they lie. */
 #include "table/key.h"
 
 static inline uint64_t load64(const uint8_t *p)
@@ -12,7 +13,7 @@ static inline uint64_t load64(const uint8_t *p)
 	return w;
 }
 
-/* Up to 7 octets at `p`, of which `behind` can be read before them: one load instead of a loop when there are enough. */
+/* Up to 7 octets at `p`; `behind`: there are as many before them that one load of 8 can be used instead of a loop. */
 static inline uint64_t tail_word(const uint8_t *p, size_t n, bool behind)
 {
 	uint64_t w = 0;

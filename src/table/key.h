@@ -1,4 +1,4 @@
-/* Key: what a claim is on, as the table sees it: kind, prefix length and octets (codec/observable.h gives all three). */
+/* Key: what a claim is on, as the table sees it: kind, prefix length and octets (codec/observable.h has all three). */
 #ifndef TABLE_KEY_H
 #define TABLE_KEY_H
 

@@ -1,4 +1,5 @@
-/* Layout of an image, and the reads on it that must be inlined.  Private to table/; docs/snapshot-format.md is the specification.
+/* Layout of an image, and the reads on it that must be inlined.  Private to table/; docs/snapshot-format.md is the
+ * specification.
  *
  *   offset  size  header (256 octets, native byte order: the mark tells which)
  *        0     8  magic "SIPARIMG"
@@ -19,10 +20,11 @@
  *   records    in order of (tag, header, octets): kind 1, prefix 1, length 2, octets padded to 4, claims 20 each
  *   index      keys + 1 of: tag 4, start of the record in units of four octets 4; the last one is where the records end
  *   directory  2^bits + 1 of: number of the first key of the bucket 4, filter 4
- *   masks      65,536 of: lengths of IPv4 prefixes over or in this /16, 4; none when there are fewer than 64 such prefixes
+ *   masks      65,536 of: lengths of IPv4 prefixes over or in this /16, 4; none when there are fewer than 64
  *
- * tag = hash >> 32; bucket = the top `bits` of the tag, two to four keys in each.  A key sets two bits of its bucket's filter,
- * so that 19 of 20 probes for a key that is not there cost one cache line; one for a key that is there costs three.
+ * tag = hash >> 32; bucket = the top `bits` of the tag, two to four keys in each.  A key sets two bits of its
+ * bucket's filter, so that 19 of 20 probes for a key that is not there cost one cache line; one for a key that is
+ * there costs three.
  */
 #ifndef TABLE_LAYOUT_H
 #define TABLE_LAYOUT_H
@@ -145,7 +147,8 @@ static inline unsigned image_claims_at(const struct table_key *k, const uint8_t 
 
 /* The claims on exactly `k` among the `run` keys from `first`. */
 static inline unsigned image_match(const struct image *m, uint32_t first, uint32_t run, uint32_t tag,
-				   const struct table_key *k, struct table_key *ret_key, const struct claim **ret_claims)
+				   const struct table_key *k, struct table_key *ret_key,
+				   const struct claim **ret_claims)
 {
 	for (const struct image_entry *e = m->index + first, *end = e + run; e < end; e++) {
 		const uint8_t *stop;

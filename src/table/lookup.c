@@ -1,11 +1,13 @@
-/* A query becomes probes: keys that must be looked for exactly (itself, covering prefixes, parent domains).  Three passes over the
- * probes of a group of queries follow, each of which reads what the one before it has asked the memory for:
+/* A query becomes probes: keys that must be looked for exactly (itself, covering prefixes, parent domains).  Three
+ * passes over the probes of a group of queries follow, each of which reads what the one before it has asked the
+ * memory for:
  *
  *   directory   which buckets may have the probe: most that do not are ruled out here, by the filter
  *   index       which of the bucket's keys has its tag
  *   records     is it the same key?  then its claims are a hit
  *
- * so that a core waits for some dozens of cache misses at once instead of one after the other.  A single lookup is a group of one. */
+ * so that a core waits for some dozens of cache misses at once instead of one after the other.  A single lookup is a
+ * group of one. */
 #include "table/table.h"
 
 #include "codec/observable.h"
@@ -104,13 +106,16 @@ static void expand_name(const struct table_view *v, struct group *g, const struc
 	if (!last)
 		return;
 	unsigned parents = 0;
-	for (const uint8_t *p = k->p; (p = memchr(p, '.', (size_t)(end - p))) != last && parents < NAME_PARENTS_MAX; parents++) {
-		p++;
+	for (const uint8_t *p = k->p; parents < NAME_PARENTS_MAX; parents++) {
+		p = memchr(p, '.', (size_t)(end - p));
+		if (p++ == last)
+			return;
 		add(v, g, &(struct table_key){ .kind = OBS_DOMAIN, .n = (uint16_t)(end - p), .p = p }, false);
 	}
 }
 
-/* Lengths below which prefixes cover the address or prefix: all for an address, its own excluded for a prefix (it is exact). */
+/* Lengths below which prefixes cover the address or prefix: all for an address, its own excluded for a prefix (it is
+ * exact). */
 static void expand(const struct table_view *v, struct group *g, const struct table_key *k)
 {
 	add(v, g, k, true);
@@ -148,8 +153,8 @@ static void pass_directory(const struct table_view *v, struct group *g)
 			if (!run)
 				continue;
 			g->candidate[g->candidates++] = (struct candidate){
-				.first = first, .run = run < UINT16_MAX ? (uint16_t)run : UINT16_MAX, .probe = (uint16_t)i,
-				.level = (uint8_t)level };
+				.first = first, .run = run < UINT16_MAX ? (uint16_t)run : UINT16_MAX,
+				.probe = (uint16_t)i, .level = (uint8_t)level };
 			__builtin_prefetch(v->level[level]->index + first);
 		}
 	}
@@ -175,7 +180,8 @@ static void pass_index(const struct table_view *v, struct group *g)
 	g->candidates = kept;
 }
 
-static void pass_records(const struct table_view *v, const struct group *g, unsigned *next, unsigned query, struct table_hits *ret_hits)
+static void pass_records(const struct table_view *v, const struct group *g, unsigned *next, unsigned query,
+			 struct table_hits *ret_hits)
 {
 	ret_hits->n = 0;
 	ret_hits->truncated = false;
@@ -206,11 +212,12 @@ void table_lookup(const struct table_view *v, const struct table_key *k, struct 
 
 static void prefetch_masks(const struct table_view *v, const struct table_key *k, size_t n)
 {
-	for (unsigned level = 0; level < v->n; level++)
-		if (v->level[level]->masks)
-			for (size_t i = 0; i < n; i++)
-				if (k[i].kind == OBS_IPV4 && k[i].n == 4)
-					__builtin_prefetch(v->level[level]->masks + ((uint32_t)k[i].p[0] << 8 | k[i].p[1]));
+	for (unsigned level = 0; level < v->n; level++) {
+		const uint32_t *masks = v->level[level]->masks;
+		for (size_t i = 0; masks && i < n; i++)
+			if (k[i].kind == OBS_IPV4 && k[i].n == 4)
+				__builtin_prefetch(masks + ((uint32_t)k[i].p[0] << 8 | k[i].p[1]));
+	}
 }
 
 void table_lookup_batch(const struct table_view *v, const struct table_key *k, size_t n, table_visit *visit, void *ctx)

@@ -65,14 +65,15 @@ static bool parse(struct span text, struct manifest *m)
 {
 	struct span v;
 	uint8_t seed[16];
-	if (!field(&text, "seed", &v) || hex_decode(v, seed, sizeof(seed)) || !number_field(&text, "folded", &m->folded) ||
-	    !number_field(&text, "next", &m->next))
+	if (!field(&text, "seed", &v) || hex_decode(v, seed, sizeof(seed)) ||
+	    !number_field(&text, "folded", &m->folded) || !number_field(&text, "next", &m->next))
 		return false;
 	memcpy(&m->seed.k0, seed, 8);
 	memcpy(&m->seed.k1, seed + 8, 8);
 	for (m->n = 0; field(&text, "image", &v); m->n++) {
 		size_t blank = span_find(v, ' ');
-		if (m->n == MANIFEST_LEVELS_MAX || num_parse_u64(span_head(v, blank), UINT64_MAX, &m->level[m->n].number) ||
+		if (m->n == MANIFEST_LEVELS_MAX ||
+		    num_parse_u64(span_head(v, blank), UINT64_MAX, &m->level[m->n].number) ||
 		    num_parse_u64(span_from(v, blank + 1), UINT64_MAX, &m->level[m->n].octets))
 			return false;
 	}
@@ -111,7 +112,8 @@ enum err manifest_read(const char *dir, struct manifest *ret_manifest, struct fa
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
 	enum err e;
 	if (n < 0)
-		e = fault_set(f, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, "\"%s\" cannot be read: %s", path, strerror(errno));
+		e = fault_set(f, errno == ENOENT ? ERR_NOTFOUND : ERR_IO, "\"%s\" cannot be read: %s", path,
+				strerror(errno));
 	else
 		e = understand(span_of(text, (size_t)n), path, ret_manifest, f);
 	if (fd >= 0)
@@ -183,7 +185,8 @@ enum err manifest_sweep(const char *dir, const struct manifest *m, struct fault 
 		e = fault_set(f, ERR_IO, "manifest in \"%s\" cannot be removed: %s", dir, strerror(errno));
 	for (struct dirent *entry; e == OK && (entry = readdir(d));) {
 		const char *name = entry->d_name;
-		bool stray = ends(name, ".tmp") || strncmp(name, "scratch-", 8) == 0 || (ends(name, ".image") && !listed(m, name));
+		bool stray = ends(name, ".tmp") || strncmp(name, "scratch-", 8) == 0 ||
+			     (ends(name, ".image") && !listed(m, name));
 		if (stray && unlinkat(dirfd(d), name, 0) && errno != ENOENT)
 			e = fault_set(f, ERR_IO, "\"%s/%s\" cannot be removed: %s", dir, name, strerror(errno));
 	}

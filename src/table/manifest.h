@@ -1,4 +1,5 @@
-/* Manifest of a table directory: which images are its levels, and up to which entry they are folded.  Private to table/.
+/* Manifest of a table directory: which images are its levels, and up to which entry they are folded.  Private to
+ * table/.
  *
  *   sipar table 1
  *   seed 000102030405060708090a0b0c0d0e0f

@@ -1,9 +1,9 @@
 /* A heap of cursors, one for each image, ordered by tag and then key: every image is read once, in order.
  *
  * Images may be in use by readers while they are merged, so a file is read through a second mapping of the same pages
- * (mremap of length 0), which alone is told that it is read in order and which gives back what it has passed: resident memory
- * stays flat, and the readers' mapping keeps its pages.  What is dropped by `keep` is dropped before equal claims collapse, so
- * that the result does not depend on who was merged with whom first. */
+ * (mremap of length 0), which alone is told that it is read in order and which gives back what it has passed:
+ * resident memory stays flat, and the readers' mapping keeps its pages.  What is dropped by `keep` is dropped before
+ * equal claims collapse, so that the result does not depend on who was merged with whom first. */
 #include "table/merge.h"
 
 #include <stdlib.h>
@@ -57,7 +57,8 @@ static int order(const struct place *a, const struct place *b)
 static void sift_down(struct merge *g, unsigned i)
 {
 	for (unsigned child; (child = 2 * i + 1) < g->heap_n; i = child) {
-		if (child + 1 < g->heap_n && order(&g->cursor[g->heap[child + 1]].at, &g->cursor[g->heap[child]].at) < 0)
+		if (child + 1 < g->heap_n &&
+		    order(&g->cursor[g->heap[child + 1]].at, &g->cursor[g->heap[child]].at) < 0)
 			child++;
 		if (order(&g->cursor[g->heap[i]].at, &g->cursor[g->heap[child]].at) <= 0)
 			return;
@@ -86,8 +87,9 @@ static void cursor_init(struct cursor *c, const struct image *m, unsigned n_curs
 	c->index_kept = (size_t)((const uint8_t *)c->m.index - map);
 }
 
-/* The cursor has read up to `now` what began at *kept: give the pages back when they have become many.  But not the last ones: the key
- * is read once more when it is written, and a fault there would bring back all the pages around it. */
+/* The cursor has read up to `now` what began at *kept: give the pages back when they have become many.  But not the
+ * last ones: the key is read once more when it is written, and a fault there would bring back all the pages around
+ * it. */
 static void give_back(const struct cursor *c, size_t *kept, const void *now)
 {
 	size_t read = (size_t)((const uint8_t *)now - c->mapping), from = *kept & ~(size_t)4095;
@@ -106,7 +108,8 @@ static enum err cursor_load(struct cursor *c, bool *ret_more, struct fault *f)
 		return OK;
 	uint32_t tag = c->m.index[c->i].tag;
 	if (tag < c->at.tag || !image_key_at(&c->m, c->i, &c->at.key, &c->end))
-		return fault_set(f, ERR_CORRUPT, "image is damaged: key number %u is out of order or out of bounds", c->i);
+		return fault_set(f, ERR_CORRUPT, "image is damaged: key number %u is out of order or out of bounds",
+				c->i);
 	c->at.tag = tag;
 	if (c->mapping) {
 		give_back(c, &c->records_kept, c->at.key.p);
@@ -171,7 +174,8 @@ static enum err run(struct merge *g, struct writer *w, struct fault *f)
 	return e;
 }
 
-static enum err open_cursors(struct merge *g, struct image *const *in, unsigned n, struct image_bounds *bounds, struct fault *f)
+static enum err open_cursors(struct merge *g, struct image *const *in, unsigned n, struct image_bounds *bounds,
+			      struct fault *f)
 {
 	*bounds = (struct image_bounds){ 0 };
 	for (unsigned i = 0; i < n; i++) {

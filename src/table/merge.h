@@ -1,4 +1,5 @@
-/* Merge, with a choice of where the result goes.  Private to table/; image_merge() of table/image.h is the plain form. */
+/* Merge, with a choice of where the result goes.  Private to table/; image_merge() of table/image.h is the plain
+ * form. */
 #ifndef TABLE_MERGE_H
 #define TABLE_MERGE_H
 

@@ -65,7 +65,8 @@ static inline void model_key_random(struct random *r, struct model_key *k)
 	char name[64];
 	uint8_t a[16] = { 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, (uint8_t)random_below(r, 2) };
 	a[15] = (uint8_t)random_below(r, 8);
-	uint8_t v4[4] = { 198, (uint8_t)(50 + random_below(r, 3)), (uint8_t)random_below(r, 3), (uint8_t)random_below(r, 40) };
+	uint8_t v4[4] = { 198, (uint8_t)(50 + random_below(r, 3)), (uint8_t)random_below(r, 3),
+			(uint8_t)random_below(r, 40) };
 	unsigned l;
 	switch (random_below(r, 7)) {
 	case 0:
@@ -87,7 +88,8 @@ static inline void model_key_random(struct random *r, struct model_key *k)
 		break;
 	case 5:
 		l = (unsigned)snprintf(name, sizeof(name), "%s%sn%u.example",
-				       random_below(r, 2) ? "a.b.c." : "", random_below(r, 2) ? "www." : "", random_below(r, 30));
+				       random_below(r, 2) ? "a.b.c." : "", random_below(r, 2) ? "www." : "",
+				       random_below(r, 30));
 		model_key_set(k, OBS_DOMAIN, 0, name, l);
 		break;
 	default:

@@ -1,11 +1,13 @@
-/* Levels are what the writer knows; a view is a copy of their pointers that readers get through one RCU-protected pointer.  Every
- * change makes a new view, publishes it, waits until no reader can have the old one, and only then frees what it replaced.
+/* Levels are what the writer knows; a view is a copy of their pointers that readers get through one RCU-protected
+ * pointer.  Every change makes a new view, publishes it, waits until no reader can have the old one, and only then
+ * frees what it replaced.
  *
- * The memb flavour of liburcu: entering costs 2 ns, and a reader that sleeps between two lookups does not hold up the writer, as one
- * of the qsbr flavour would that forgets to say so.
+ * The memb flavour of liburcu: entering costs 2 ns, and a reader that sleeps between two lookups does not hold up the
+ * writer, as one of the qsbr flavour would that forgets to say so.
  *
- * Files.  A merge beyond a few MiB writes its result to a file and does not sync it; table_save() does, then replaces the manifest,
- * then removes what it does not list.  A crash at any point leaves a manifest whose images are all there and whole. */
+ * Files.  A merge beyond a few MiB writes its result to a file and does not sync it; table_save() does, then replaces
+ * the manifest, then removes what it does not list.  A crash at any point leaves a manifest whose images are all
+ * there and whole. */
 #include "table/table.h"
 
 #include <errno.h>
@@ -46,8 +48,8 @@ struct table {
 	struct table_view *view;
 };
 
-/* ThreadSanitizer does not see the order that a grace period makes: what a reader did before leaving comes before what the writer
- * does after waiting. */
+/* ThreadSanitizer does not see the order that a grace period makes: what a reader did before leaving comes before
+ * what the writer does after waiting. */
 #if defined(__SANITIZE_THREAD__)
 void __tsan_acquire(void *at);
 void __tsan_release(void *at);
@@ -139,7 +141,8 @@ static enum err open_levels(struct table *t, const struct manifest *m, struct fa
 		struct siphash_seed seed = e == OK ? image_seed(image) : t->seed;
 		if (e == OK)
 			t->level[t->n++] = (struct level){ image, m->level[i].number, true };
-		if (e == OK && (image_octets(image) != m->level[i].octets || memcmp(&seed, &t->seed, sizeof(seed)) != 0))
+		if (e == OK &&
+		    (image_octets(image) != m->level[i].octets || memcmp(&seed, &t->seed, sizeof(seed)) != 0))
 			e = fault_set(f, ERR_CORRUPT, "image \"%s\" is not the one of the manifest", path);
 		free(path);
 		if (e)
@@ -220,8 +223,8 @@ const char *table_dir(const struct table *t)
 }
 
 /* Merge into memory, or into a file when it is large or `always`. */
-static enum err merge(struct table *t, struct image *const *in, unsigned n, bool always_file, bool sync, claim_keep *keep, void *ctx,
-		      struct level *ret_level, struct fault *f)
+static enum err merge(struct table *t, struct image *const *in, unsigned n, bool always_file, bool sync,
+		      claim_keep *keep, void *ctx, struct level *ret_level, struct fault *f)
 {
 	uint64_t octets = 0;
 	for (unsigned i = 0; i < n; i++)
@@ -242,7 +245,7 @@ static enum err merge(struct table *t, struct image *const *in, unsigned n, bool
 	return e;
 }
 
-/* The first of the levels that merge with a new image: as long as the one below is not LEVEL_RATIO times what is on it. */
+/* The first of the levels that merge with a new image: as long as the one below is not LEVEL_RATIO times as large. */
 static unsigned merge_from(const struct table *t, const struct image *m)
 {
 	uint64_t above = image_octets(m);
@@ -252,7 +255,8 @@ static unsigned merge_from(const struct table *t, const struct image *m)
 	return from == TABLE_LEVELS_MAX ? from - 1 : from;
 }
 
-static enum err push_image(struct table *t, struct image *m, const void *context, claim_keep *keep, void *keep_ctx, struct fault *f)
+static enum err push_image(struct table *t, struct image *m, const void *context, claim_keep *keep, void *keep_ctx,
+			   struct fault *f)
 {
 	struct siphash_seed seed = image_seed(m);
 	if (memcmp(&seed, &t->seed, sizeof(seed)) != 0)

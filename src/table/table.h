@@ -1,9 +1,9 @@
 /* Table: the reputation claims of a node, as a short stack of immutable images, published in one statement.
  *
- * Level 0 is the largest.  A new image goes on top; while the one below is not at least four times as large, both merge, so
- * that there are O(log n) levels and a claim is rewritten O(log n) times.  Large levels are files in DIR/table, listed with the
- * entry number up to which they are folded in DIR/table/manifest (replaced by rename).  Everything here can be made anew
- * from the lanes.
+ * Level 0 is the largest.  A new image goes on top; while the one below is not at least four times as large, both
+ * merge, so that there are O(log n) levels and a claim is rewritten O(log n) times.  Large levels are files in
+ * DIR/table, listed with the entry number up to which they are folded in DIR/table/manifest (replaced by rename).
+ * Everything here can be made anew from the lanes.
  *
  * Threads: one writer (table_push, table_save); readers between table_enter() and table_leave(), registered with
  * table_reader_init(); readers never wait.  The only RCU user of the program.
@@ -56,8 +56,8 @@ void table_reader_exit(void);
 /** A consistent view, valid until table_leave(); do not block in between. */
 const struct table_view *table_enter(struct table *t);
 void table_leave(struct table *t);
-/** Between enters: tell that this thread holds nothing (call it before blocking in a loop).  With the flavour of RCU in use there is
- *  nothing to tell; the calls stay, so that it can be changed. */
+/** Between enters: tell that this thread holds nothing (call it before blocking in a loop).  With the flavour of RCU
+ *  in use there is nothing to tell; the calls stay, so that it can be changed. */
 void table_quiescent(void);
 
 enum { TABLE_HITS_MAX = 96 };
@@ -76,8 +76,9 @@ struct table_hits {
 	struct table_hit hit[TABLE_HITS_MAX];
 };
 
-/** Every key that concerns `k`: itself; for an address or prefix all covering prefixes, longest first; for a domain its parents of
- *  two labels or more, longest first.  Several levels may each give a hit on the same key.  Never allocates.  Reader, between enter and leave. */
+/** Every key that concerns `k`: itself; for an address or prefix all covering prefixes, longest first; for a domain
+ *  its parents of two labels or more, longest first.  Several levels may each give a hit on the same key.  Never
+ *  allocates.  Reader, between enter and leave. */
 void table_lookup(const struct table_view *v, const struct table_key *k, struct table_hits *ret_hits);
 
 /** The same for many keys, overlapping their cache misses; `visit` is called once per key, in order. */

@@ -1,5 +1,5 @@
-/* An image of hostile octets: whatever it says, no read may leave it.  Tried as it is and with the header's check and size put right,
- * which an attacker can do as well. */
+/* An image of hostile octets: whatever it says, no read may leave it.  Tried as it is and with the header's check and
+ * size put right, which an attacker can do as well. */
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -38,8 +38,8 @@ static void try(const uint8_t *data, size_t size)
 {
 	static const uint8_t octets[32] = { 192, 0, 2, 1 };
 	static const struct table_key keys[] = {
-		{ OBS_IPV4, 0, 4, octets }, { OBS_IPV6, 0, 16, octets }, { OBS_DOMAIN, 0, 16, (const uint8_t *)"www.evil.example" },
-		{ OBS_SHA256, 0, 32, octets }, { OBS_CIDR4, 24, 4, octets },
+		{ OBS_IPV4, 0, 4, octets }, { OBS_IPV6, 0, 16, octets }, { OBS_SHA256, 0, 32, octets },
+		{ OBS_CIDR4, 24, 4, octets }, { OBS_DOMAIN, 0, 16, (const uint8_t *)"www.evil.example" },
 	};
 	struct image *m, *merged;
 	int fd = memfd_create("image", MFD_CLOEXEC);

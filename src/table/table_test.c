@@ -37,8 +37,8 @@ static bool concerns(const struct table_key *held, const struct table_key *asked
 		return true;
 	}
 	return held->kind == OBS_DOMAIN && asked->kind == OBS_DOMAIN && held->n < asked->n &&
-	       asked->p[asked->n - held->n - 1] == '.' && memcmp(asked->p + asked->n - held->n, held->p, held->n) == 0 &&
-	       memchr(held->p, '.', held->n);
+	       asked->p[asked->n - held->n - 1] == '.' &&
+	       memcmp(asked->p + asked->n - held->n, held->p, held->n) == 0 && memchr(held->p, '.', held->n);
 }
 
 /* Which of equal claims was the first of its record is settled when levels merge, not before. */
@@ -52,7 +52,8 @@ static bool model_has_but_for_first(struct model *m, const struct table_key *k, 
 	return false;
 }
 
-/* The hits must be what the model says, as claims on keys; levels may repeat what says the same (the model has the newest). */
+/* The hits must be what the model says, as claims on keys; levels may repeat what says the same (the model has the
+ * newest). */
 static void check_hits(struct model *model, const struct table_key *asked, const struct table_hits *hits)
 {
 	size_t want = 0, got = 0;
@@ -113,7 +114,8 @@ static void answers_as_the_model_does(void **state)
 		struct table *t = open_table(dir, true, &folded);
 		check_table(t, &model, &r);
 		for (unsigned i = 0; i < 12; i++) {
-			push(t, random_image(&r, i % 3 ? random_below(&r, 30) : random_below(&r, 400), i, &model), NULL, NULL);
+			push(t, random_image(&r, i % 3 ? random_below(&r, 30) : random_below(&r, 400), i, &model),
+					NULL, NULL);
 			check_table(t, &model, &r);
 			if (i % 5 == 4) {
 				assert_int_equal(table_save(t, i, NULL), OK);
@@ -217,8 +219,10 @@ static void deep_nests(void **state)
 		assert_int_equal(batch_add(b, &(struct table_key){ OBS_CIDR4, (uint8_t)l, 4, four }, &c, NULL), OK);
 	for (unsigned i = 0; i < 253; i++)
 		name[i] = i % 2 ? '.' : 'a';
-	for (unsigned i = 0; i <= 250; i += 2)
-		assert_int_equal(batch_add(b, &(struct table_key){ OBS_DOMAIN, 0, (uint16_t)(253 - i), (uint8_t *)name + i }, &c, NULL), OK);
+	for (unsigned i = 0; i <= 250; i += 2) {
+		struct table_key k = { OBS_DOMAIN, 0, (uint16_t)(253 - i), (uint8_t *)name + i };
+		assert_int_equal(batch_add(b, &k, &c, NULL), OK);
+	}
 	assert_int_equal(batch_finish(b, NULL, &m, NULL, NULL), OK);
 	push(t, m, NULL, NULL);
 	struct table_hits hits;
@@ -299,7 +303,7 @@ static void copy_model(const struct model *from, struct model *to)
 	memcpy(to->row, from->row, from->n * sizeof(*to->row));
 }
 
-/* What a crash would leave is what a copy of the directory has: it must open as it was when last saved, and be clean. */
+/* What a crash would leave is what a copy of the directory has: it must open as it was when last saved. */
 static void a_crash_leaves_the_last_save(void **state)
 {
 	(void)state;
@@ -317,7 +321,8 @@ static void a_crash_leaves_the_last_save(void **state)
 		}
 		if (i % 3 == 0) /* files that no manifest lists yet, and listed ones that are no level any more */
 			assert_int_equal(table_compact(t, NULL, NULL, NULL), OK);
-		char *copy = test_dir(), *inside = path_in(copy, "table"), *unfinished = path_in(inside, "00000001.image.tmp");
+		char *copy = test_dir(), *inside = path_in(copy, "table");
+		char *unfinished = path_in(inside, "00000001.image.tmp");
 		copy_dir(live, inside);
 		write_all(unfinished, "x", 1);
 		struct table *again = open_table(copy, true, &folded);

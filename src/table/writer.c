@@ -1,7 +1,8 @@
-/* Records and index grow side by side, one pass over the keys; in a file the records stand first and the index waits beside, in
- * memory up to one chunk and then in a scratch file, until their end is known.  The directory is counted at the finest size that
- * the bound on the keys may ask for; at the end neighbouring buckets are joined until it has the size that the keys that came
- * deserve.  So an image is a function of its keys and claims alone, whatever it was made from. */
+/* Records and index grow side by side, one pass over the keys; in a file the records stand first and the index waits
+ * beside, in memory up to one chunk and then in a scratch file, until their end is known.  The directory is counted
+ * at the finest size that the bound on the keys may ask for; at the end neighbouring buckets are joined until it has
+ * the size that the keys that came deserve.  So an image is a function of its keys and claims alone, whatever it was
+ * made from. */
 #include "table/writer.h"
 
 #include <errno.h>
@@ -46,7 +47,8 @@ static unsigned directory_bits(uint64_t keys)
 void writer_huge(void *p, size_t n)
 {
 	enum { HUGE = 2 << 20 };
-	uintptr_t start = ((uintptr_t)p + HUGE - 1) & ~(uintptr_t)(HUGE - 1), end = ((uintptr_t)p + n) & ~(uintptr_t)(HUGE - 1);
+	uintptr_t start = ((uintptr_t)p + HUGE - 1) & ~(uintptr_t)(HUGE - 1),
+			end = ((uintptr_t)p + n) & ~(uintptr_t)(HUGE - 1);
 	if (end > start)
 		madvise((void *)start, end - start, MADV_HUGEPAGE);
 }
@@ -98,7 +100,8 @@ static enum err stream_flush(struct stream *s, const struct image_target *t, str
 		int reason = errno;
 		free(directory);
 		if (s->fd < 0)
-			return fault_set(f, ERR_IO, "scratch file beside \"%s\" cannot be made: %s", t->path, strerror(reason));
+			return fault_set(f, ERR_IO, "scratch file beside \"%s\" cannot be made: %s", t->path,
+					strerror(reason));
 	}
 	enum err e = write_at(s->fd, s->p, s->n, s->at + s->written, f);
 	s->check = image_check(s->check, s->p, s->n);
@@ -163,7 +166,8 @@ enum err writer_new(struct siphash_seed seed, const struct image_bounds *b, cons
 	bool to_file = t->kind != IMAGE_IN_MEMORY;
 	w->target = *t;
 	w->fd = -1;
-	w->header = (struct image_header){ .magic = "SIPARIMG", .version = IMAGE_VERSION, .mark = IMAGE_MARK, .seed = seed };
+	w->header = (struct image_header){ .magic = "SIPARIMG", .version = IMAGE_VERSION, .mark = IMAGE_MARK,
+			.seed = seed };
 	w->bits = directory_bits(b->keys);
 	w->directory = mem_zalloc(((1ULL << w->bits) + 1) * sizeof(*w->directory));
 	if (b->prefixes4 >= IMAGE_MASKS_FROM)
@@ -194,7 +198,8 @@ static void note_key(struct writer *w, const struct table_key *k)
 		w->masks[slash16 + i] |= 1u << k->prefix;
 }
 
-enum err writer_add(struct writer *w, uint32_t tag, const struct table_key *k, const struct claim *c, unsigned n, struct fault *f)
+enum err writer_add(struct writer *w, uint32_t tag, const struct table_key *k, const struct claim *c, unsigned n,
+		    struct fault *f)
 {
 	static const uint8_t zero[4];
 	uint32_t header = table_key_header(k);
@@ -258,7 +263,7 @@ static void settle_header(struct writer *w)
 		w->header.octets = at + octets[i];
 		at = (w->header.octets + IMAGE_ALIGN - 1) & ~(uint64_t)(IMAGE_ALIGN - 1);
 	}
-	w->header.octets = at; /* a whole number of lines, so that the last section is followed by zeros, not by the end */
+	w->header.octets = at; /* whole lines: behind the last section come zeros, not the end */
 }
 
 /* The index from where it waited to its place. */

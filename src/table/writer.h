@@ -22,7 +22,8 @@ struct writer;
 /** @param t  copied but for the path, which must outlive the writer. */
 enum err writer_new(struct siphash_seed seed, const struct image_bounds *b, const struct image_target *t,
 		    struct writer **ret_writer, struct fault *f) MUST_USE;
-/** The next key: of a higher tag than the last one, or of the same and after it (header, octets).  Claims are settled, n > 0.
+/** The next key: of a higher tag than the last one, or of the same and after it (header, octets).  Claims are
+ *  settled, n > 0.
  *  @return OK; ERR_IO; ERR_FULL: the image would have more than 2^32 keys or 16 GiB of records. */
 enum err writer_add(struct writer *w, uint32_t tag, const struct table_key *k, const struct claim *c, unsigned n,
 		    struct fault *f) MUST_USE;
