@@ -1,5 +1,6 @@
 /* sipar: finds the verb and where to run it: in the daemon that has the data directory open, or here. */
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,6 +86,8 @@ int main(int argc, char **argv)
 	struct buf out = { 0 };
 	const char *word = argc > 1 ? argv[1] : "";
 	signal(SIGPIPE, SIG_IGN);
+	/* Large buffers come and go with imports: keep them out of the heap, so that what they took is given back. */
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
 	sys_key_init();
 	if (strcmp(word, "--version") == 0 || strcmp(word, "version") == 0) {
 		buf_printf(&out, "sipar %s\n", SIPAR_VERSION);
