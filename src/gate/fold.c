@@ -52,6 +52,8 @@ static enum err publish(struct fold *f, struct image *image, struct rules *rules
 {
 	struct published *next = mem_zalloc(sizeof(*next)), *old = f->now;
 	next->meaning.sources = source_set_copy(f->sources);
+	if (rules)
+		rules_ready(rules);
 	next->meaning.rules = rules ? rules : old ? old->meaning.rules : rules_new();
 	next->owns_rules = true;
 	if (old && !rules)

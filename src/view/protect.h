@@ -43,6 +43,9 @@ enum err rules_add(struct rules *r, enum text_rule rule, struct span text, uint8
 /** Drop the rules of `source` from imports before `floor`. */
 void rules_replace(struct rules *r, uint16_t source, uint64_t floor);
 
+/** After the last change and before the first rules_match(): from then on any thread may read. */
+void rules_ready(struct rules *r);
+
 /** KINDS_* of the observables that any rule could concern: a quick "no" before the text of an address is written out.
  */
 uint8_t rules_kinds(const struct rules *r);

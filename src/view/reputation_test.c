@@ -193,6 +193,7 @@ static void test_text_rules(void **state)
 				   2, 5, 1, NULL),
 			 OK);
 	assert_int_equal(rules_add(w.rules, RULE_SUBSTRING, SPAN_LIT("51.100.7"), KINDS_IP, STANCE_KNOWN, 2, 5, 1, NULL), OK);
+	rules_ready(w.rules);
 	struct reputation r = ask(&w, "a.gov.example");
 	assert_int_equal(r.verdict.score, 0);
 	assert_string_equal(r.protected_by, "portals");

@@ -1,8 +1,8 @@
 /* Text rules of warning lists.
  *
- * Strings are found by a hash of the whole text (open addressing, linear probing, at most half full); substrings and
- * regular expressions are tried one after the other, about 20 ns each: there are few, and they say for which kinds they
- * are meant. The rules themselves are immutable and counted, so that the copy that the writer edits shares them with
+ * Strings are found by a hash of the whole text (open addressing, linear probing, at most half full), substrings by their
+ * first octets (grams.h); regular expressions are tried one after the other: there are few, and they say for which kinds
+ * they are meant. The rules themselves are immutable and counted, so that the copy that the writer edits shares them with
  * the one that readers use.
  */
 #include <stdatomic.h>
@@ -11,6 +11,7 @@
 
 #include "base/siphash.h"
 #include "sys/regex.h"
+#include "view/grams.h"
 #include "view/protect.h"
 
 enum { RULES_MAX = 100000, RULE_TEXT_MAX = 8192 };
@@ -30,7 +31,8 @@ struct rules {
 	uint8_t kinds;
 	unsigned n, cap, n_scan, scan_cap, n_slots, n_strings;
 	struct rule **v;
-	uint32_t *scan;  /* of substrings and regular expressions: index in v, rising */
+	uint32_t *scan;  /* of regular expressions and very short substrings: index in v, rising */
+	struct grams grams; /* of the other substrings */
 	uint32_t *slots; /* of strings: index in v + 1; n_slots is a power of two or 0 */
 };
 
@@ -50,6 +52,11 @@ static void *duplicate(const void *p, size_t n)
 	return copy;
 }
 
+static bool in_grams(const struct rule *rule)
+{
+	return rule->rule == RULE_SUBSTRING && rule->n >= GRAM_MIN;
+}
+
 struct rules *rules_copy(const struct rules *r)
 {
 	struct rules *copy = duplicate(r, sizeof(*r));
@@ -58,6 +65,11 @@ struct rules *rules_copy(const struct rules *r)
 	copy->v = duplicate(r->v, r->n * sizeof(*r->v));
 	copy->scan = duplicate(r->scan, r->n_scan * sizeof(*r->scan));
 	copy->slots = duplicate(r->slots, r->n_slots * sizeof(*r->slots));
+	copy->grams = (struct grams){ 0 };
+	for (unsigned i = 0; i < r->n; i++)
+		if (in_grams(r->v[i]))
+			grams_add(&copy->grams, span_of(r->v[i]->text, r->v[i]->n), i);
+	grams_ready(&copy->grams);
 	for (unsigned i = 0; i < r->n; i++)
 		atomic_fetch_add_explicit(&r->v[i]->holders, 1, memory_order_relaxed);
 	return copy;
@@ -80,6 +92,7 @@ void rules_free(const struct rules *r)
 	free(r->v);
 	free(r->scan);
 	free(r->slots);
+	grams_release(&((struct rules *)r)->grams);
 	free((void *)r);
 }
 
@@ -112,6 +125,10 @@ static void enter(struct rules *r, uint32_t index)
 {
 	const struct rule *rule = r->v[index];
 	r->kinds |= rule->kinds;
+	if (in_grams(rule)) {
+		grams_add(&r->grams, span_of(rule->text, rule->n), index);
+		return;
+	}
 	if (rule->rule != RULE_STRING) {
 		if (r->n_scan == r->scan_cap) {
 			r->scan_cap = r->scan_cap ? 2 * r->scan_cap : 16;
@@ -187,6 +204,7 @@ void rules_replace(struct rules *r, uint16_t source, uint64_t floor)
 	unsigned n = r->n;
 	free(r->scan);
 	free(r->slots);
+	grams_release(&r->grams);
 	r->scan = r->slots = NULL;
 	r->n = r->n_scan = r->scan_cap = r->n_slots = r->n_strings = 0;
 	r->kinds = 0;
@@ -204,6 +222,7 @@ void rules_replace(struct rules *r, uint16_t source, uint64_t floor)
 /* Who asks, and the best rule so far: a protecting one before a known one, then the earlier. */
 struct search {
 	const struct rules *r;
+	struct span text;
 	const struct source_set *sources;
 	clearance clear;
 	uint8_t kinds;
@@ -244,6 +263,18 @@ static bool text_meets(const struct rule *rule, struct span text)
 	}
 }
 
+static void try_rule(void *ctx, uint32_t i)
+{
+	struct search *s = ctx;
+	if (wanted(s, i) && text_meets(s->r->v[i], s->text))
+		found(s, i);
+}
+
+void rules_ready(struct rules *r)
+{
+	grams_ready(&r->grams);
+}
+
 bool rules_match(const struct rules *r, const struct source_set *sources, clearance clear, uint8_t kind,
 		 struct span text, struct rule_hit *ret_hit)
 {
@@ -253,14 +284,13 @@ bool rules_match(const struct rules *r, const struct source_set *sources, cleara
 		return false;
 	for (size_t i = 0; i < text.n; i++)
 		lower[i] = ascii_lower(text.p[i]);
-	text = span_of(lower, text.n);
+	text = s.text = span_of(lower, text.n);
 	if (r->n_slots)
 		for (unsigned at = first_slot(r, text); r->slots[at]; at = (at + 1) & (r->n_slots - 1))
-			if (text_meets(r->v[r->slots[at] - 1], text) && wanted(&s, r->slots[at] - 1))
-				found(&s, r->slots[at] - 1);
+			try_rule(&s, r->slots[at] - 1);
+	grams_each(&r->grams, text, try_rule, &s);
 	for (unsigned i = 0; i < r->n_scan; i++)
-		if (wanted(&s, r->scan[i]) && text_meets(r->v[r->scan[i]], text))
-			found(&s, r->scan[i]);
+		try_rule(&s, r->scan[i]);
 	if (!s.best)
 		return false;
 	*ret_hit = (struct rule_hit){ .stance = s.best->stance, .source = s.best->source, .text = s.best->text };

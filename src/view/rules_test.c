@@ -31,6 +31,7 @@ static void add(struct rules *r, enum text_rule rule, const char *text, uint8_t 
 static const char *met(const struct rules *r, const struct source_set *s, uint8_t kind, const char *text)
 {
 	struct rule_hit h;
+	rules_ready((struct rules *)r);
 	return rules_match(r, s, CLEARANCE_ALL, kind, span_str(text), &h) ? h.text : NULL;
 }
 
