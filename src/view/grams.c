@@ -2,11 +2,11 @@
 
 #include <stdlib.h>
 
-enum { MAP_BITS = 1 << 16 };
+enum { MAP_LOG = 19, MAP_BITS = 1 << MAP_LOG };
 
 static const unsigned width_of[2] = { 8, 4 };
 
-static uint64_t key_at(const uint8_t *p, unsigned width)
+static inline uint64_t key_at(const uint8_t *p, unsigned width)
 {
 	uint64_t key = 0;
 	memcpy(&key, p, width);
@@ -15,7 +15,7 @@ static uint64_t key_at(const uint8_t *p, unsigned width)
 
 static unsigned bit_of(uint64_t key)
 {
-	return (unsigned)(key * 0x9e3779b97f4a7c15ULL >> 48);
+	return (unsigned)(key * 0x9e3779b97f4a7c15ULL >> (64 - MAP_LOG));
 }
 
 void grams_release(struct grams *g)
@@ -71,18 +71,24 @@ static uint32_t lower_bound(const struct gram *v, uint32_t n, uint64_t key)
 	return low;
 }
 
+/* One reading of the text; inlined for each width, so that a key is one load. */
+static inline void each(const struct grams *g, unsigned w, unsigned width, struct span text, void (*visit)(void *ctx, uint32_t id),
+			void *ctx)
+{
+	for (size_t at = 0; at + width <= text.n; at++) {
+		uint64_t key = key_at(text.p + at, width);
+		unsigned bit = bit_of(key);
+		if (LIKELY(!(g->map[w][bit / 64] >> bit % 64 & 1)))
+			continue;
+		for (uint32_t i = lower_bound(g->v[w], g->n[w], key); i < g->n[w] && g->v[w][i].key == key; i++)
+			visit(ctx, g->v[w][i].id);
+	}
+}
+
 void grams_each(const struct grams *g, struct span text, void (*visit)(void *ctx, uint32_t id), void *ctx)
 {
-	for (unsigned w = 0; w < 2; w++) {
-		if (!g->n[w])
-			continue;
-		for (size_t at = 0; at + width_of[w] <= text.n; at++) {
-			uint64_t key = key_at(text.p + at, width_of[w]);
-			unsigned bit = bit_of(key);
-			if (LIKELY(!(g->map[w][bit / 64] >> bit % 64 & 1)))
-				continue;
-			for (uint32_t i = lower_bound(g->v[w], g->n[w], key); i < g->n[w] && g->v[w][i].key == key; i++)
-				visit(ctx, g->v[w][i].id);
-		}
-	}
+	if (g->n[0])
+		each(g, 0, 8, text, visit, ctx);
+	if (g->n[1])
+		each(g, 1, 4, text, visit, ctx);
 }

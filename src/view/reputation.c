@@ -60,13 +60,14 @@ static void cap(struct reputation *r, const char *by)
 	r->protected_by = by;
 }
 
-/* From the sum of the claims to the answer.  `special`: the built-in range of the value or its host, NULL: none. */
-static void conclude(const struct question *q, const char *special, struct reputation *r)
+/* From the sum of the claims to the answer.  `special`: the built-in range of the value or its host, NULL: none.  Text rules
+ * cost a reading of the text: they are asked where there is something to cap, or somebody wants to know `why`. */
+static void conclude(const struct question *q, const char *special, bool why, struct reputation *r)
 {
 	struct rule_hit hit;
 	r->protected_by = r->verdict.is_protected ? source_get(q->meaning->sources, r->verdict.protector)->name : NULL;
 	r->rule = NULL;
-	if (meets_rule(q, q->obs, &hit)) {
+	if ((r->verdict.listed || why) && meets_rule(q, q->obs, &hit)) {
 		r->rule = hit.text;
 		if (hit.stance == STANCE_PROTECTED)
 			cap(r, source_get(q->meaning->sources, hit.source)->name);
@@ -85,7 +86,7 @@ static void answer(const struct question *q, const struct table_hits *h, unsigne
 		if (lines)
 			*n_lines = 0;
 	}
-	conclude(q, special, r);
+	conclude(q, special, lines != NULL, r);
 }
 
 /* The same URL with "http" for "https" or the other way round, into `store`.  @return its octets; 0: it has neither, or
@@ -181,7 +182,7 @@ static void visit_run(void *ctx, size_t i, const struct table_hits *hits)
 		answer(&q, &below, 1, NULL, &r, NULL, NULL);
 	} else if (hits->n == 0) {
 		r.verdict = (struct verdict){ 0 };
-		conclude(&q, protect_special(&run->keys[i]), &r);
+		conclude(&q, protect_special(&run->keys[i]), false, &r);
 	} else {
 		answer(&q, hits, 1, protect_special(&run->keys[i]), &r, NULL, NULL);
 	}
