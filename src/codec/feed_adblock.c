@@ -100,19 +100,4 @@ static int sniff(struct span head, bool whole, const char *filename)
 	return survey_sure(&s, 92);
 }
 
-static enum err parse(void *state, struct span in, bool last, feed_sink *sink, void *ctx, size_t *ret_used, struct fault *f)
-{
-	(void)f;
-	return lines_parse(state, in, last, read_adblock, sink, ctx, ret_used);
-}
-
-const struct feed_format feed_adblock = {
-	.name = "adblock",
-	.title = "Adblock, uBlock and AdGuard rules for names and URLs; .tpl lists",
-	.sniff = sniff,
-	.state_size = sizeof(struct lines),
-	.start = lines_start,
-	.parse = parse,
-	.save = lines_save,
-	.load = lines_load,
-};
+LINES_FORMAT_SNIFFED(feed_adblock, "adblock", "Adblock, uBlock and AdGuard rules for names and URLs; .tpl lists", read_adblock, sniff);

@@ -56,27 +56,4 @@ static void read_dnsmasq(void *state, struct span line, struct draft *d)
 		draft_skip(d, "forwarding");
 }
 
-static int sniff(struct span head, bool whole, const char *filename)
-{
-	struct survey s;
-	(void)filename;
-	lines_survey(head, whole, read_dnsmasq, sizeof(struct lines), &s);
-	return survey_sure(&s, 96);
-}
-
-static enum err parse(void *state, struct span in, bool last, feed_sink *sink, void *ctx, size_t *ret_used, struct fault *f)
-{
-	(void)f;
-	return lines_parse(state, in, last, read_dnsmasq, sink, ctx, ret_used);
-}
-
-const struct feed_format feed_dnsmasq = {
-	.name = "dnsmasq",
-	.title = "dnsmasq configuration: address=/name/0.0.0.0",
-	.sniff = sniff,
-	.state_size = sizeof(struct lines),
-	.start = lines_start,
-	.parse = parse,
-	.save = lines_save,
-	.load = lines_load,
-};
+LINES_FORMAT(feed_dnsmasq, "dnsmasq", "dnsmasq configuration: address=/name/0.0.0.0", read_dnsmasq, 96);

@@ -52,29 +52,4 @@ static void read_hosts(void *state, struct span line, struct draft *d)
 		draft_reject(d, "the line has an address and no name");
 }
 
-static int sniff(struct span head, bool whole, const char *filename)
-{
-	struct survey s;
-	(void)filename;
-	if (text_is_markup(head))
-		return 0;
-	lines_survey(head, whole, read_hosts, sizeof(struct lines), &s);
-	return survey_sure(&s, 95);
-}
-
-static enum err parse(void *state, struct span in, bool last, feed_sink *sink, void *ctx, size_t *ret_used, struct fault *f)
-{
-	(void)f;
-	return lines_parse(state, in, last, read_hosts, sink, ctx, ret_used);
-}
-
-const struct feed_format feed_hosts = {
-	.name = "hosts",
-	.title = "hosts file: 0.0.0.0 and the names to block",
-	.sniff = sniff,
-	.state_size = sizeof(struct lines),
-	.start = lines_start,
-	.parse = parse,
-	.save = lines_save,
-	.load = lines_load,
-};
+LINES_FORMAT(feed_hosts, "hosts", "hosts file: 0.0.0.0 and the names to block", read_hosts, 95);

@@ -62,19 +62,4 @@ static int sniff(struct span head, bool whole, const char *filename)
 	return survey_sure(&s, s.rejected || s.prefixes * 10 < s.claims * 9 ? 50 : 75);
 }
 
-static enum err parse(void *state, struct span in, bool last, feed_sink *sink, void *ctx, size_t *ret_used, struct fault *f)
-{
-	(void)f;
-	return lines_parse(state, in, last, read_network, sink, ctx, ret_used);
-}
-
-const struct feed_format feed_netset = {
-	.name = "netset",
-	.title = "networks: one prefix, address or range per line (DROP, FireHOL, DShield, P2P)",
-	.sniff = sniff,
-	.state_size = sizeof(struct lines),
-	.start = lines_start,
-	.parse = parse,
-	.save = lines_save,
-	.load = lines_load,
-};
+LINES_FORMAT_SNIFFED(feed_netset, "netset", "networks: one prefix, address or range per line (DROP, FireHOL, DShield, P2P)", read_network, sniff);

@@ -106,29 +106,4 @@ static void read_rule(void *state, struct span line, struct draft *d)
 	}
 }
 
-static int sniff(struct span head, bool whole, const char *filename)
-{
-	struct survey s;
-	(void)filename;
-	if (text_is_markup(head))
-		return 0;
-	lines_survey(head, whole, read_rule, sizeof(struct lines), &s);
-	return survey_sure(&s, 97);
-}
-
-static enum err parse(void *state, struct span in, bool last, feed_sink *sink, void *ctx, size_t *ret_used, struct fault *f)
-{
-	(void)f;
-	return lines_parse(state, in, last, read_rule, sink, ctx, ret_used);
-}
-
-const struct feed_format feed_suricata = {
-	.name = "suricata",
-	.title = "Suricata rules for names, URLs and addresses",
-	.sniff = sniff,
-	.state_size = sizeof(struct lines),
-	.start = lines_start,
-	.parse = parse,
-	.save = lines_save,
-	.load = lines_load,
-};
+LINES_FORMAT(feed_suricata, "suricata", "Suricata rules for names, URLs and addresses", read_rule, 97);

@@ -64,27 +64,4 @@ static void read_unbound(void *state, struct span line, struct draft *d)
 	}
 }
 
-static int sniff(struct span head, bool whole, const char *filename)
-{
-	struct survey s;
-	(void)filename;
-	lines_survey(head, whole, read_unbound, sizeof(struct lines), &s);
-	return survey_sure(&s, 97);
-}
-
-static enum err parse(void *state, struct span in, bool last, feed_sink *sink, void *ctx, size_t *ret_used, struct fault *f)
-{
-	(void)f;
-	return lines_parse(state, in, last, read_unbound, sink, ctx, ret_used);
-}
-
-const struct feed_format feed_unbound = {
-	.name = "unbound",
-	.title = "Unbound configuration: local-zone: \"name\" always_nxdomain",
-	.sniff = sniff,
-	.state_size = sizeof(struct lines),
-	.start = lines_start,
-	.parse = parse,
-	.save = lines_save,
-	.load = lines_load,
-};
+LINES_FORMAT(feed_unbound, "unbound", "Unbound configuration: local-zone: \"name\" always_nxdomain", read_unbound, 97);

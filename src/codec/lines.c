@@ -160,3 +160,12 @@ struct span line_without_comment(struct span line)
 			line.n = i;
 	return span_trim(line);
 }
+
+int lines_sniff(struct span head, bool whole, line_reader *read, int best)
+{
+	struct survey s;
+	if (text_is_markup(head))
+		return 0;
+	lines_survey(head, whole, read, sizeof(struct lines), &s);
+	return survey_sure(&s, best);
+}

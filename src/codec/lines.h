@@ -35,6 +35,31 @@ void lines_survey(struct span head, bool whole, line_reader *read, size_t state_
 /** `best` when every line that says something is understood, 0 when none is, in between by their share. */
 int survey_sure(const struct survey *s, int best);
 
+/** How sure: survey_sure() of a survey, 0 for markup. */
+int lines_sniff(struct span head, bool whole, line_reader *read, int best);
+
+/** A format that is a line_reader and nothing else: defines `symbol`, a struct feed_format.  `sniff_` as in there. */
+#define LINES_FORMAT_SNIFFED(symbol, name_, title_, read, sniff_)                                                      \
+	static enum err symbol##_parse(void *state, struct span in, bool last, feed_sink *sink, void *ctx, size_t *ret_used,  \
+				       struct fault *f)                                                                        \
+	{                                                                                                                      \
+		(void)f;                                                                                                       \
+		return lines_parse(state, in, last, read, sink, ctx, ret_used);                                                \
+	}                                                                                                                      \
+	const struct feed_format symbol = {                                                                                    \
+		.name = name_, .title = title_, .sniff = sniff_, .state_size = sizeof(struct lines), .start = lines_start,     \
+		.parse = symbol##_parse, .save = lines_save, .load = lines_load,                                               \
+	}
+
+/** The same, recognised where nearly all lines are understood; `best`: how sure it then is. */
+#define LINES_FORMAT(symbol, name_, title_, read, best)                                                                \
+	static int symbol##_sniff(struct span head, bool whole, const char *filename)                                          \
+	{                                                                                                                      \
+		(void)filename;                                                                                                \
+		return lines_sniff(head, whole, read, best);                                                                   \
+	}                                                                                                                      \
+	LINES_FORMAT_SNIFFED(symbol, name_, title_, read, symbol##_sniff)
+
 /** The first octets say that this is JSON, XML, HTML or a Zeek log. */
 bool text_is_markup(struct span head);
 
