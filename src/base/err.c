@@ -39,7 +39,7 @@ enum err fault_set(struct fault *f, enum err code, const char *fmt, ...)
 
 enum err fault_at(struct fault *f, const char *fmt, ...)
 {
-	char old[sizeof(f->text)], place[200];
+	char old[sizeof(((struct fault *)0)->text)], place[200];
 	va_list ap;
 	if (!f)
 		return ERR_SYNTAX;

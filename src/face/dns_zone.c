@@ -378,5 +378,6 @@ size_t dns_reply(const struct dns_zone *z, const struct table_view *v, uint32_t 
 	}
 	if (a.what == ASKED_VALUE)
 		reputation_of(v, &a.value, z->clear, now_s, &r, NULL, NULL);
+	/* cppcheck-suppress uninitStructMember ; reputation_of() fills it */
 	return dns_zone_write(z, &a, &r.verdict, m->sources, now_s, limit, out, count);
 }
