@@ -94,7 +94,7 @@ enum err json_feed_claim(struct json_feed *j, unsigned kinds, struct span text)
 void json_feed_skip(struct json_feed *j, const char *prefix, struct span name)
 {
 	size_t n = 0;
-	for (; prefix[n] && n < sizeof(j->what) - 1; n++)
+	for (; n < sizeof(j->what) - 1 && prefix[n]; n++)
 		j->what[n] = prefix[n];
 	for (size_t i = 0; i < name.n && n < sizeof(j->what) - 1; i++)
 		j->what[n++] = (char)(name.p[i] > ' ' && name.p[i] < 0x7f ? name.p[i] : '?');
