@@ -166,7 +166,7 @@ static void child_main(int ready, const char *mode, uint64_t keys)
 		echo(fd);
 	}
 	char dir[] = "/tmp/dns_bench_XXXXXX", sub[64];
-	struct table *t;
+	struct table *t = NULL;
 	struct dns_server *s;
 	struct fault f;
 	uint64_t folded;

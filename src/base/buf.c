@@ -50,7 +50,7 @@ void buf_release(struct buf *b)
 
 uint8_t *buf_reserve(struct buf *b, size_t more)
 {
-	if (b->cap - b->n < more) {
+	if (b->cap - b->n < more || !b->p) {
 		size_t cap = b->cap + b->cap / 2 + 64;
 		if (cap < b->n + more)
 			cap = b->n + more;

@@ -77,7 +77,7 @@ static void test_plain(void **state)
 			for (size_t c = 0; c < (sizeof(odd) - 1) * (sizeof(odd) - 1); c++) {
 				uint8_t *text = malloc(n), name[DOMAIN_MAX];
 				size_t m;
-				memcpy(text, "abcde.fghij.klmno.pqrst" + 23 - n, n);
+				memcpy(text, &"abcde.fghij.klmno.pqrst"[23 - n], n);
 				text[k] = (uint8_t)odd[c / (sizeof(odd) - 1)];
 				text[k + 1] = (uint8_t)odd[c % (sizeof(odd) - 1)];
 				struct span s = { text, n };
