@@ -132,18 +132,17 @@ static bool import_file(void *ctx, int fd, const char *name, bool one_of_many, c
 	return stream_over(j, import_fd(j, fd, name), one_of_many);
 }
 
-static void skipped_text(void *ctx, const char *what, uint64_t n)
+static void put_skipped(const struct tally *t, bool json, struct buf *out)
 {
-	buf_printf(ctx, "  skipped %llu: %s\n", (unsigned long long)n, what);
-}
-
-static void skipped_json(void *ctx, const char *what, uint64_t n)
-{
-	struct buf *out = ctx;
-	if (out->p[out->n - 1] != '{')
-		buf_putc(out, ',');
-	json_put_string(out, span_str(what));
-	buf_printf(out, ":%llu", (unsigned long long)n);
+	for (unsigned i = 0; i < t->n; i++) {
+		if (!json) {
+			buf_printf(out, "  skipped %llu: %s\n", (unsigned long long)t->row[i].n, t->row[i].what);
+			continue;
+		}
+		buf_puts(out, i ? "," : "");
+		json_put_string(out, span_str(t->row[i].what));
+		buf_printf(out, ":%llu", (unsigned long long)t->row[i].n);
+	}
 }
 
 static void put_counts(struct job *j, const struct import_counts *c, struct buf *out)
@@ -155,7 +154,7 @@ static void put_counts(struct job *j, const struct import_counts *c, struct buf 
 			   "{\"source\":\"%s\",\"read\":%llu,\"accepted\":%llu,\"duplicate\":%llu,\"skipped\":%llu,"
 			   "\"rejected\":%llu,\"entries\":%llu,\"claims\":%llu,\"damaged\":%s,\"skipped_by_kind\":{",
 			   j->o.source, read, accepted, duplicate, skipped, rejected, entries, claims, j->damaged ? "true" : "false");
-		import_skipped(j->import, skipped_json, out);
+		put_skipped(import_skipped(j->import), true, out);
 		buf_puts(out, "}}\n");
 		return;
 	}
@@ -163,7 +162,7 @@ static void put_counts(struct job *j, const struct import_counts *c, struct buf 
 		   "%s: read %llu = %llu accepted + %llu duplicate + %llu skipped + %llu rejected; %llu claims in %llu ledger entries\n",
 		   j->o.source, read, accepted, duplicate, skipped, rejected, claims, entries);
 	if (j->o.verbose)
-		import_skipped(j->import, skipped_text, out);
+		put_skipped(import_skipped(j->import), false, out);
 }
 
 static bool find_stance(const char *name, enum stance *ret)

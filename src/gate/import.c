@@ -17,7 +17,6 @@ enum {
 	SNIFF_OCTETS = 64 << 10,
 	SLOTS = 8,
 	BATCH_OCTETS = 48 << 20,
-	SKIPPED_NAMES = 64,
 	REPORT_EVERY_NS = 100000000,
 };
 
@@ -30,11 +29,6 @@ struct slot {
 
 struct cut {
 	size_t off, len;
-};
-
-struct skipped {
-	char what[48];
-	uint64_t n;
 };
 
 struct import {
@@ -51,9 +45,8 @@ struct import {
 	struct slot slot[SLOTS];
 	unsigned at;
 	struct import_counts counts;
-	uint64_t said, durable_duplicates; /* records with claims */
-	struct skipped skipped[SKIPPED_NAMES];
-	unsigned n_skipped;
+	uint64_t said;                /* records with claims */
+	struct tally skipped;
 	struct cut *cuts;
 	size_t n_cuts, cuts_cap;
 	const char *name;             /* of the stream being read */
@@ -61,7 +54,6 @@ struct import {
 	uint64_t reported_ns;
 	bool stop;                    /* --strict has met its record, or the user has cancelled */
 	struct fault fault;           /* why */
-	uint64_t octets_before;       /* of earlier streams, for the progress */
 };
 
 /* ---- beginning ---- */
@@ -122,22 +114,6 @@ enum err import_begin(struct node *n, const struct import_options *o, import_com
 
 /* ---- records ---- */
 
-static void count_skipped(struct import *i, const char *what)
-{
-	unsigned k = 0;
-	if (!what)
-		what = "other";
-	while (k < i->n_skipped && strncmp(i->skipped[k].what, what, sizeof(i->skipped[k].what) - 1) != 0)
-		k++;
-	if (k == i->n_skipped) {
-		if (k == SKIPPED_NAMES)
-			k--;
-		else
-			snprintf(i->skipped[i->n_skipped++].what, sizeof(i->skipped[k].what), "%s", what);
-	}
-	i->skipped[k].n++;
-}
-
 static void cut_out(struct import *i, const struct feed_record *r)
 {
 	if (i->n_cuts == i->cuts_cap) {
@@ -177,7 +153,7 @@ static bool on_record(void *ctx, const struct feed_record *r)
 	switch (r->fate) {
 	case FATE_SKIPPED:
 		i->counts.skipped++;
-		count_skipped(i, r->what);
+		tally_add(&i->skipped, r->what);
 		return true;
 	case FATE_REJECTED:
 		return reject(i, r->line, r->reason);
@@ -438,10 +414,9 @@ const struct import_counts *import_counts(const struct import *i)
 	return &i->counts;
 }
 
-void import_skipped(const struct import *i, void (*visit)(void *ctx, const char *what, uint64_t n), void *ctx)
+const struct tally *import_skipped(const struct import *i)
 {
-	for (unsigned k = 0; k < i->n_skipped; k++)
-		visit(ctx, i->skipped[k].what, i->skipped[k].n);
+	return &i->skipped;
 }
 
 void import_free(struct import *i)

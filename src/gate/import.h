@@ -4,6 +4,7 @@
 
 #include "codec/feed.h"
 #include "gate/node.h"
+#include "gate/tally.h"
 #include "sys/input.h"
 
 struct import_options {
@@ -41,8 +42,8 @@ enum err import_stream(struct import *i, struct input *in, const char *name, str
 enum err import_finish(struct import *i, struct import_counts *ret_counts, struct fault *f) MUST_USE;
 /** Counts so far. */
 const struct import_counts *import_counts(const struct import *i);
-/** What was skipped, by name ("comment": 12 ...): visits in order of first sight. */
-void import_skipped(const struct import *i, void (*visit)(void *ctx, const char *what, uint64_t n), void *ctx);
+/** What was skipped, by kind. */
+const struct tally *import_skipped(const struct import *i);
 /** Not finished: nothing of it counts, though the pieces already durable stay in the lane. */
 void import_free(struct import *i);
 
