@@ -2,7 +2,8 @@
  *
  * A verb is run by the daemon with the caller's own standard descriptors and working directory, which the socket passes
  * (SCM_RIGHTS): so output, progress and pipes are as if it had run in the caller's process.
- *   caller: magic (8 octets), octets of arguments (u32), their number (u32), with 4 descriptors; then the arguments, each with a NUL
+ *   caller: magic (8 octets), octets of arguments (u32), their number (u32), with 4 descriptors;
+ *           then the arguments, each with a NUL
  *   daemon: one octet, the exit code
  * A caller that goes away cancels its verb.
  */

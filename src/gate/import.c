@@ -2,7 +2,8 @@
  * cut where a record ends and stay in a ring of slots until they are durable, so that the commit of one overlaps the parsing of the
  * next ones, and memory does not grow with the stream.
  *
- * A record that is marked more strictly than its lane allows is rejected and cut out of the piece: its octets never reach the ledger. */
+ * A record that is marked more strictly than its lane allows is rejected and cut out of the piece: its octets never reach
+ * the ledger. */
 #include "gate/import.h"
 
 #include <pthread.h>
