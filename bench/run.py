@@ -186,7 +186,7 @@ def bench_start(base):
 def bench_data(base):
     """Every real file alone: nothing may fail that the formats page does not explain (tests/test_real_data.py holds the counts)."""
     if not DATA.exists():
-        return say("data: not here")
+        return say("data: the real data is not here (SIPAR_DATA)")
     node = fresh(base)
     seconds, peak, out = sipar(node, "import", "--json", "-q", "--source", "all", *(DATA / d for d in ("blocklists", "dga", "intel")))
     counts = json.loads(out)

@@ -184,7 +184,7 @@ def test_a_bad_configuration_is_told_with_its_line(node):
     (node.path / "sipar.conf").write_text("# fine\nhttp = 127.0.0.1:0\nfrobnicate = yes\n")
     done = node.run("serve", code=64)
     assert "sipar.conf:3: " in done.err
-    (node.path / "sipar.conf").write_text("http = not an address\n")
+    (node.path / "sipar.conf").write_text("http = not an address\ndns = 127.0.0.1:0\n")
     assert "not an address" in node.run("serve", code=2).err
 
 

@@ -30,6 +30,18 @@ def test_manual_names_every_verb_and_option():
                     assert f"Fl -{option}" in manual or f", -{option}" in manual, f"{verb} --{option}"
 
 
+def test_the_command_line_is_looked_at_first(tmp_path):
+    for command in (["import", "--no-such", "x"], ["import", "-"], ["why"], ["source", "add"], ["check", "--no-such"]):
+        done = subprocess.run([SIPAR, command[0], "-d", str(tmp_path / "none"), *command[1:]], capture_output=True, text=True)
+        assert done.returncode == 64, (command, done.stderr)
+
+
+def test_lost_output_is_an_error(samples):
+    for verb in (["check", "198.51.100.7"], ["source", "list"], ["why", "198.51.100.7"]):
+        done = subprocess.run(f"{SIPAR} {verb[0]} -d {samples.path} {verb[1]} > /dev/full", shell=True, capture_output=True, text=True)
+        assert done.returncode == 2 and "cannot be written" in done.stderr
+
+
 def test_init_leaves_what_is_there(node):
     before = (node.path / "node.pub").read_bytes()
     done = node.run("init", code=2)

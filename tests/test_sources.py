@@ -1,4 +1,5 @@
 """Sources: snapshots replace, events stay, groups count once, distrust and removal work at once."""
+import gzip
 import json
 
 import pytest
@@ -17,10 +18,22 @@ def test_a_snapshot_replaces_its_predecessor(node):
     assert node.listed("192.0.2.1") and node.listed("192.0.2.2")
     feed(node, "snap", "192.0.2.2\n192.0.2.3\n")
     assert not node.listed("192.0.2.1") and node.listed("192.0.2.2") and node.listed("192.0.2.3")
-    feed(node, "snap", "")
+    feed(node, "snap", "", "--allow-empty")
     assert not node.listed("192.0.2.2")
     node.run("rebuild")
     assert not node.listed("192.0.2.1") and not node.listed("192.0.2.3")
+
+
+def test_a_broken_download_does_not_empty_a_source(node):
+    feed(node, "snap", "192.0.2.1\n192.0.2.2\n")
+    assert "still counts" in feed(node, "snap", "")["stderr"]
+    done = node.run("import", "--source", "snap", "--format", "lines", "-", stdin=b"192.0.2.300\n192.0.2.301\n", code=1)
+    assert "still counts" in done.err
+    cut = gzip.compress("".join(f"192.0.2.{i}\n" for i in range(3, 200)).encode())[:-20]
+    done = node.run("import", "--source", "snap", "-", stdin=cut, code=1)
+    assert node.listed("192.0.2.1") and node.listed("192.0.2.2")
+    assert "replaces the " in node.run("import", "--source", "snap", "-", stdin=b"192.0.2.2\n").out
+    assert not node.listed("192.0.2.1") and node.listed("192.0.2.2")
 
 
 def test_events_stay(node):

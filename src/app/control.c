@@ -179,7 +179,7 @@ static int run_verb(struct control *c, int socket, const struct hello *h, const 
 			.caller = socket,
 		};
 		if (v && v->flags & VERB_NODE)
-			code = v->run(&env, (int)h->count, argv);
+			code = verb_run(v, &env, (int)h->count, argv);
 		else
 			verb_complain(&env, "the running daemon does not know the verb \"%s\"; is it of another version?", argv[0]);
 	}

@@ -26,7 +26,8 @@ static enum err write_config(const char *dir, struct fault *f)
 	if (fd < 0)
 		return errno == EEXIST ? OK : fault_set(f, ERR_IO, "\"%s\" cannot be written: %s", path, strerror(errno));
 	config_template(&text);
-	bool whole = verb_flush(fd, &text);
+	errno = verb_write(fd, &text);
+	bool whole = errno == 0;
 	close(fd);
 	buf_release(&text);
 	return whole ? OK : fault_set(f, ERR_IO, "\"%s\" cannot be written: %s", path, strerror(errno));
@@ -52,7 +53,7 @@ static int run_init(struct verb_env *env, int argc, char **argv)
 	}
 	hex_encode(key, sizeof(key), digits);
 	buf_printf(&out, o.json ? "{\"dir\":\"%s\",\"key\":\"%s\"}\n" : "data directory \"%s\" made; public key %s\n", env->dir, digits);
-	verb_flush(env->out, &out);
+	verb_out(env, &out);
 	buf_release(&out);
 	return EXIT_FINE;
 }
@@ -72,7 +73,7 @@ static int run_rebuild(struct verb_env *env, int argc, char **argv)
 		return e == ERR_USAGE ? EXIT_USAGE : EXIT_TROUBLE;
 	}
 	buf_puts(&out, o.json ? "{\"rebuilt\":true}\n" : "the table was dropped and folded again from the ledger\n");
-	verb_flush(env->out, &out);
+	verb_out(env, &out);
 	buf_release(&out);
 	return EXIT_FINE;
 }

@@ -1,4 +1,5 @@
 /* sipar: finds the verb and where to run it: in the daemon that has the data directory open, or here. */
+#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
@@ -24,9 +25,9 @@ static void put_usage(struct buf *out)
 
 static int print(struct buf *b, int fd, int code)
 {
-	verb_flush(fd, b);
+	int error = verb_write(fd, b);
 	buf_release(b);
-	return code;
+	return error && error != EPIPE ? EXIT_TROUBLE : code;
 }
 
 /* The data directory, before the verb reads its options: it decides where the verb runs. */
@@ -52,16 +53,28 @@ static bool asks_help(int argc, char **argv)
 	return false;
 }
 
+/* Whether the command line is right does not depend on any directory: say so before one is opened. */
+static int look_at_usage(const struct verb *v, struct verb_env *env, int argc, char **argv)
+{
+	char **copy = mem_alloc(((size_t)argc + 2) * sizeof(*copy));
+	memcpy(copy, argv, ((size_t)argc + 1) * sizeof(*copy));
+	int code = v->run(env, argc, copy);
+	free(copy);
+	return code;
+}
+
 static int run_with_node(const struct verb *v, struct verb_env *env, int argc, char **argv)
 {
 	struct fault f;
-	int code;
+	int code = look_at_usage(v, env, argc, argv);
+	if (code)
+		return code;
 	enum err e = control_call(env->dir, argc, argv, &code, &f);
 	if (e == OK)
 		return code;
 	if (e == ERR_NOTFOUND && (e = node_open(env->dir, LOCK_WAIT_MS, &env->node, &f)) == OK) {
 		table_reader_init();
-		code = v->run(env, argc, argv);
+		code = verb_run(v, env, argc, argv);
 		table_reader_exit();
 		node_close(env->node);
 		return code;
@@ -78,7 +91,7 @@ static int run_verb(const struct verb *v, int argc, char **argv)
 		verb_help(v, &out);
 		return print(&out, 1, EXIT_FINE);
 	}
-	return v->flags & VERB_NODE ? run_with_node(v, &env, argc, argv) : v->run(&env, argc, argv);
+	return v->flags & VERB_NODE ? run_with_node(v, &env, argc, argv) : verb_run(v, &env, argc, argv);
 }
 
 int main(int argc, char **argv)
@@ -104,7 +117,9 @@ int main(int argc, char **argv)
 	const struct verb *v = verb_find(word);
 	if (v)
 		return run_verb(v, argc - 1, argv + 1);
-	if (*word)
+	if (*word == '-')
+		buf_printf(&out, "sipar: \"%s\": options stand behind the verb\n\n", word);
+	else if (*word)
 		buf_printf(&out, "sipar: there is no verb \"%s\"\n\n", word);
 	put_usage(&out);
 	return print(&out, 2, EXIT_USAGE);

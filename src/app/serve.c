@@ -160,12 +160,12 @@ static void announce(struct verb_env *env, const struct daemon *d, bool json)
 	unsigned http = d->http ? http_server_port(d->http) : 0, dns = d->dns ? dns_server_port(d->dns) : 0;
 	if (json)
 		buf_printf(&out, "{\"ready\":true,\"http_port\":%u,\"dns_port\":%u}\n", http, dns);
-	verb_flush(env->out, &out);
+	verb_out(env, &out);
 	buf_release(&out);
 	if (d->http)
-		log_line(LOG_NOTICE, "HTTP on %s (port %u)", d->config.http, http);
+		log_line(LOG_NOTICE, "HTTP on port %u (%s)", http, d->config.http);
 	if (d->dns)
-		log_line(LOG_NOTICE, "DNS on %s (port %u), zone %s", d->config.dns, dns, d->config.zone);
+		log_line(LOG_NOTICE, "DNS on port %u (%s), zone %s", dns, d->config.dns, d->config.zone);
 	log_line(LOG_NOTICE, "ready; data directory \"%s\"", env->dir);
 }
 

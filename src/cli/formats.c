@@ -28,7 +28,7 @@ static int run(struct verb_env *env, int argc, char **argv)
 	}
 	for (const struct feed_format *const *p = feed_formats; *p; p++)
 		put(json, *p, &out);
-	verb_flush(env->out, &out);
+	verb_out(env, &out);
 	buf_release(&out);
 	return EXIT_FINE;
 }

@@ -16,7 +16,7 @@ enum { COMPLAINTS_SHOWN = 20 };
 
 struct import_flags {
 	const char *dir, *source, *lane, *format, *column, *as;
-	bool json, strict, quiet, verbose;
+	bool json, strict, quiet, verbose, allow_empty;
 };
 
 struct job {
@@ -42,6 +42,8 @@ struct job {
 		{ 0, "lane", "NAME", "lane to write to (default: public)", OPTION_TEXT, &(o)->lane, 0 },                       \
 		{ 0, "strict", NULL, "stop at the first record that is rejected; then nothing counts", OPTION_FLAG,            \
 		  &(o)->strict, 0 },                                                                                           \
+		{ 0, "allow-empty", NULL, "let an import replace a snapshot also when it is damaged or accepts nothing",       \
+		  OPTION_FLAG, &(o)->allow_empty, 0 },                                                                         \
 		{ 'q', "quiet", NULL, "no complaints about single records, no progress", OPTION_FLAG, &(o)->quiet, 0 },        \
 		{ 'v', "verbose", NULL, "every complaint, and what was skipped", OPTION_FLAG, &(o)->verbose, 0 }, OPTION_END   \
 	}
@@ -56,13 +58,13 @@ static void complain(void *ctx, const char *place, const char *reason)
 {
 	struct job *j = ctx;
 	j->complaints++;
-	if (j->o.quiet || (!j->o.verbose && j->complaints > COMPLAINTS_SHOWN))
-		return;
+	if (j->o.strict || j->o.quiet || (!j->o.verbose && j->complaints > COMPLAINTS_SHOWN))
+		return; /* --strict tells it as the reason why it stops */
 	clear_bar(j);
 	buf_printf(&j->err, "%s: %s\n", place, reason);
 	if (!j->o.verbose && j->complaints == COMPLAINTS_SHOWN)
 		buf_puts(&j->err, "further rejected records are only counted (--verbose shows all)\n");
-	verb_flush(j->env->err, &j->err);
+	(void)verb_write(j->env->err, &j->err);
 }
 
 static bool progress(void *ctx, const struct import_counts *c, uint64_t done, uint64_t size)
@@ -78,7 +80,7 @@ static bool progress(void *ctx, const struct import_counts *c, uint64_t done, ui
 			buf_printf(&j->err, "] %3u %% ", percent);
 		}
 		buf_printf(&j->err, "%llu records, %llu rejected", (unsigned long long)c->read, (unsigned long long)c->rejected);
-		verb_flush(j->env->err, &j->err);
+		(void)verb_write(j->env->err, &j->err);
 	}
 	return !verb_cancelled(j->env);
 }
@@ -93,7 +95,7 @@ static enum err import_fd(struct job *j, int fd, const char *name)
 		input_close(in);
 	}
 	clear_bar(j);
-	verb_flush(j->env->err, &j->err);
+	(void)verb_write(j->env->err, &j->err);
 	return e;
 }
 
@@ -152,15 +154,19 @@ static void put_counts(struct job *j, const struct import_counts *c, struct buf 
 	if (j->o.json) {
 		buf_printf(out,
 			   "{\"source\":\"%s\",\"read\":%llu,\"accepted\":%llu,\"duplicate\":%llu,\"skipped\":%llu,"
-			   "\"rejected\":%llu,\"entries\":%llu,\"claims\":%llu,\"damaged\":%s,\"skipped_by_kind\":{",
-			   j->o.source, read, accepted, duplicate, skipped, rejected, entries, claims, j->damaged ? "true" : "false");
+			   "\"rejected\":%llu,\"entries\":%llu,\"claims\":%llu,\"replaced\":%llu,\"damaged\":%s,\"skipped_by_kind\":{",
+			   j->o.source, read, accepted, duplicate, skipped, rejected, entries, claims, (unsigned long long)c->replaced,
+			   j->damaged ? "true" : "false");
 		put_skipped(import_skipped(j->import), true, out);
 		buf_puts(out, "}}\n");
 		return;
 	}
 	buf_printf(out,
-		   "%s: read %llu = %llu accepted + %llu duplicate + %llu skipped + %llu rejected; %llu claims in %llu ledger entries\n",
+		   "%s: read %llu = %llu accepted + %llu duplicate + %llu skipped + %llu rejected; %llu claims, %llu ledger entries",
 		   j->o.source, read, accepted, duplicate, skipped, rejected, claims, entries);
+	if (c->replaced)
+		buf_printf(out, "; replaces the %llu records of the import before", (unsigned long long)c->replaced);
+	buf_putc(out, '\n');
 	if (j->o.verbose)
 		put_skipped(import_skipped(j->import), false, out);
 }
@@ -174,20 +180,21 @@ static bool find_stance(const char *name, enum stance *ret)
 	return false;
 }
 
-static enum err begin(struct job *j, struct fault *f)
+/* What the options ask for, without any directory. */
+static enum err read_options(const struct job *j, struct import_options *io, struct fault *f)
 {
-	struct import_options io = {
-		.source = j->o.source, .lane = j->o.lane, .strict = j->o.strict, .stance = STANCE_INDICATOR,
-		.column = j->o.column ? span_str(j->o.column) : (struct span){ 0 },
+	*io = (struct import_options){
+		.source = j->o.source, .lane = j->o.lane, .strict = j->o.strict, .allow_empty = j->o.allow_empty,
+		.stance = STANCE_INDICATOR, .column = j->o.column ? span_str(j->o.column) : (struct span){ 0 },
 	};
 	if (!j->o.source)
 		return fault_set(f, ERR_USAGE, "--source says whose feed it is, and is missing");
-	if (j->o.format && !(io.format = feed_format_find(span_str(j->o.format))))
+	if (j->o.format && !(io->format = feed_format_find(span_str(j->o.format))))
 		return fault_set(f, ERR_USAGE, "there is no feed format \"%s\"; \"sipar formats\" lists them", j->o.format);
-	if (j->o.as && !find_stance(j->o.as, &io.stance))
+	if (j->o.as && !find_stance(j->o.as, &io->stance))
 		return fault_set(f, ERR_USAGE,
 				 "--as \"%s\" is none of indicator, sighting, false-positive, retracted, protected and known", j->o.as);
-	return import_begin(j->env->node, &io, complain, progress, j, &j->import, f);
+	return OK;
 }
 
 static int finish(struct job *j)
@@ -199,9 +206,12 @@ static int finish(struct job *j)
 		return EXIT_TROUBLE;
 	}
 	put_counts(j, &c, &out);
-	verb_flush(j->env->out, &out);
+	verb_out(j->env, &out);
 	buf_release(&out);
-	return j->damaged ? EXIT_FOUND : EXIT_FINE;
+	if (c.kept)
+		verb_complain(j->env, "%s: %s, so what the source said before (%llu records) still counts, too; --allow-empty replaces it",
+			      j->o.source, j->damaged ? "a file is damaged" : "nothing was accepted", (unsigned long long)c.kept);
+	return j->damaged || (c.accepted == 0 && c.rejected) ? EXIT_FOUND : EXIT_FINE;
 }
 
 static int run(struct verb_env *env, int argc, char **argv)
@@ -209,9 +219,14 @@ static int run(struct verb_env *env, int argc, char **argv)
 	struct job j = { .env = env };
 	const struct option rows[] = OPTION_ROWS(&j.o);
 	int n;
+	struct import_options io;
 	enum err e = options_parse(rows, argc, argv, &n, &j.fault);
 	if (e == OK)
-		e = begin(&j, &j.fault);
+		e = read_options(&j, &io, &j.fault);
+	if (e == OK && !env->node)
+		return EXIT_FINE;
+	if (e == OK)
+		e = import_begin(env->node, &io, complain, progress, &j, &j.import, &j.fault);
 	if (e) {
 		verb_complain(env, "import: %s", j.fault.text);
 		return e == ERR_USAGE ? EXIT_USAGE : EXIT_TROUBLE;
@@ -243,7 +258,9 @@ const struct verb verb_import = {
 		   "are unpacked by their content.  All files of one command are one import: for a source of type snapshot it\n"
 		   "replaces what the source said before.  A record that cannot be understood is rejected with its place, and the\n"
 		   "rest goes on.\n\n"
-		   "Exit status: 0 imported, 1 imported but for files that are damaged or not recognised, 2 nothing was imported.\n",
+		   "A damaged import, and one that accepts nothing, does not replace: what the source said before still counts.\n\n"
+		   "Exit status: 0 imported; 1 imported but for files that are damaged or not recognised, or all of it was rejected;\n"
+		   "2 nothing was imported.\n",
 	.flags = VERB_NODE,
 	.run = run,
 	.options = options,

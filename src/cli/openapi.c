@@ -16,7 +16,7 @@ static int run(struct verb_env *env, int argc, char **argv)
 	}
 	http_openapi(&out);
 	buf_putc(&out, '\n');
-	verb_flush(env->out, &out);
+	verb_out(env, &out);
 	buf_release(&out);
 	return EXIT_FINE;
 }

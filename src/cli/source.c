@@ -76,7 +76,7 @@ static void list(struct verb_env *env, const struct source_options *o)
 			(o->json ? put_source_json : put_source_text)(s, &out);
 	}
 	table_leave(t);
-	verb_flush(env->out, &out);
+	verb_out(env, &out);
 	buf_release(&out);
 }
 
@@ -112,7 +112,7 @@ static enum err act(struct verb_env *env, const struct source_options *o, int n,
 	struct source_change c = { 0 };
 	const char *what = n ? argv[1] : "list";
 	if (strcmp(what, "list") == 0 && n <= 1)
-		return list(env, o), OK;
+		return env->node ? list(env, o) : (void)0, OK;
 	if (strcmp(what, "add") == 0)
 		c.op = SOURCE_ADD;
 	else if (strcmp(what, "set") == 0)
@@ -125,7 +125,7 @@ static enum err act(struct verb_env *env, const struct source_options *o, int n,
 		return fault_set(f, ERR_USAGE, "source %s: give the name of one source", what);
 	c.name = span_str(argv[2]);
 	enum err e = to_change(o, &c, f);
-	return e ? e : node_source_change(env->node, &c, f);
+	return e || !env->node ? e : node_source_change(env->node, &c, f);
 }
 
 static int run(struct verb_env *env, int argc, char **argv)

@@ -13,21 +13,38 @@ bool verb_cancelled(const struct verb_env *env)
 	return env->caller >= 0 && recv(env->caller, &c, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
-bool verb_flush(int fd, struct buf *b)
+int verb_write(int fd, struct buf *b)
 {
 	size_t done = 0;
-	while (done < b->n) {
+	int error = 0;
+	while (done < b->n && !error) {
 		ssize_t n = write(fd, b->p + done, b->n - done);
-		if (n < 0 && errno == EAGAIN)
+		if (n > 0)
+			done += (size_t)n;
+		else if (n < 0 && errno == EAGAIN)
 			poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, 1000);
 		else if (n < 0 && errno != EINTR)
-			break;
-		else if (n > 0)
-			done += (size_t)n;
+			error = errno;
 	}
-	bool whole = done == b->n;
 	b->n = 0;
-	return whole;
+	return error;
+}
+
+bool verb_out(struct verb_env *env, struct buf *b)
+{
+	if (!env->write_error)
+		env->write_error = verb_write(env->out, b);
+	b->n = 0;
+	return !env->write_error;
+}
+
+int verb_run(const struct verb *v, struct verb_env *env, int argc, char **argv)
+{
+	int code = v->run(env, argc, argv);
+	if (!env->write_error || env->write_error == EPIPE)
+		return code;
+	verb_complain(env, "%s: the output cannot be written: %s", v->name, strerror(env->write_error));
+	return EXIT_TROUBLE;
 }
 
 void verb_complain(const struct verb_env *env, const char *fmt, ...)
@@ -39,7 +56,7 @@ void verb_complain(const struct verb_env *env, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	buf_printf(&b, "sipar: %s\n", text);
-	verb_flush(env->err, &b);
+	(void)verb_write(env->err, &b);
 	buf_release(&b);
 }
 

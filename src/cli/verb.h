@@ -20,6 +20,7 @@ struct verb_env {
 	int in, out, err;    /**< descriptors; not closed by the verb */
 	int cwd;             /**< directory for relative paths, or AT_FDCWD */
 	int caller;          /**< socket of the caller when run by the daemon, else -1 */
+	int write_error;     /**< errno of the first write to `out` that failed; verb_run() tells it */
 };
 
 struct verb {
@@ -28,7 +29,8 @@ struct verb {
 	const char *usage;     /**< what stands behind the name: "[OPTION...] VALUE..." */
 	const char *details;   /**< paragraphs for --help */
 	unsigned flags;
-	/** argv[0] is the verb's name.  Returns the exit code. */
+	/** argv[0] is the verb's name.  Returns the exit code.  With VERB_NODE and env->node NULL: only look whether the command
+	 *  line is right (EXIT_FINE or EXIT_USAGE); argv may be changed. */
 	int (*run)(struct verb_env *env, int argc, char **argv);
 	void (*options)(struct buf *out); /**< appends its option lines for --help and the man page */
 };
@@ -39,8 +41,12 @@ enum { VERB_NODE = 1 /**< needs the data directory open, here or by the daemon *
 bool verb_cancelled(const struct verb_env *env);
 /** "sipar: TEXT\n" to env->err. */
 void verb_complain(const struct verb_env *env, const char *fmt, ...) PRINTF(2, 3);
-/** Write out what is gathered and empty it.  @return false when nobody reads it any more. */
-bool verb_flush(int fd, struct buf *b);
+/** Write `b` to a descriptor and empty it.  @return 0, or the errno of the write that failed. */
+int verb_write(int fd, struct buf *b);
+/** Write out what is gathered for env->out and empty it.  @return false when it cannot be written any more. */
+bool verb_out(struct verb_env *env, struct buf *b);
+/** v->run() with its exit code made EXIT_TROUBLE, and told, when output was lost (a closed pipe is no loss). */
+int verb_run(const struct verb *v, struct verb_env *env, int argc, char **argv);
 /** The whole --help text of a verb. */
 void verb_help(const struct verb *v, struct buf *out);
 

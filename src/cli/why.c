@@ -44,18 +44,20 @@ static int run(struct verb_env *env, int argc, char **argv)
 		verb_complain(env, "why: %s", f.text);
 		return EXIT_USAGE;
 	}
+	if (!env->node)
+		return EXIT_FINE;
 	struct buf out = { 0 };
 	for (int i = 1; i <= n; i++) {
 		uint8_t store[OBS_KEY_MAX];
 		struct observable obs;
 		if (obs_parse(span_str(argv[i]), store, &obs, &f)) {
-			verb_flush(env->out, &out);
+			verb_out(env, &out);
 			verb_complain(env, "%s", f.text);
 			code = EXIT_TROUBLE;
 		} else if (explain(env, &o, &obs, &out) && code == EXIT_FINE)
 			code = EXIT_FOUND;
 	}
-	verb_flush(env->out, &out);
+	verb_out(env, &out);
 	buf_release(&out);
 	return code;
 }

@@ -40,7 +40,7 @@ struct import {
 	void *ctx;
 	struct lane lane;
 	struct intake intake;
-	bool has_source, snapshot;
+	bool has_source, snapshot, damaged;
 	int64_t time_ms;
 	uint64_t first;               /* number of the first piece; 0: none yet */
 	struct slot slot[SLOTS];
@@ -53,6 +53,7 @@ struct import {
 	const char *name;             /* of the stream being read */
 	const struct input *input;
 	uint64_t reported_ns;
+	char hint[LANE_NAME_MAX + 1];
 	bool stop;                    /* --strict has met its record, or the user has cancelled */
 	struct fault fault;           /* why */
 };
@@ -139,6 +140,17 @@ static bool reject(struct import *i, uint64_t line, const char *reason)
 	return !i->o.strict;
 }
 
+/* Name of a lane that may hold it. */
+static const char *lane_for(struct import *i, uint8_t tlp)
+{
+	struct lane lanes[LANES_MAX];
+	unsigned n = ledger_lanes(node_ledger(i->node), CLEARANCE_ALL, lanes);
+	for (unsigned k = 0; k < n; k++)
+		if (lanes[k].tlp >= tlp && strcmp(lanes[k].name, NODE_LANE) != 0)
+			return snprintf(i->hint, sizeof(i->hint), "%s", lanes[k].name), i->hint;
+	return "(there is none for it)";
+}
+
 static bool on_record(void *ctx, const struct feed_record *r)
 {
 	static const char *const tlp_name[] = { "unsaid", "tlp:clear", "tlp:green", "tlp:amber", "tlp:amber+strict", "tlp:red" };
@@ -146,8 +158,8 @@ static bool on_record(void *ctx, const struct feed_record *r)
 	i->counts.read++;
 	if (r->tlp != TLP_UNSAID && r->tlp > i->lane.tlp) {
 		char reason[200];
-		snprintf(reason, sizeof(reason), "marked %s, which lane \"%s\" (%s) may not hold; import it with --lane",
-			 tlp_name[r->tlp], i->lane.name, tlp_name[i->lane.tlp]);
+		snprintf(reason, sizeof(reason), "marked %s, which lane \"%s\" (%s) may not hold; import it with --lane %s",
+			 tlp_name[r->tlp], i->lane.name, tlp_name[i->lane.tlp], lane_for(i, r->tlp));
 		cut_out(i, r);
 		return reject(i, r->line, reason);
 	}
@@ -315,6 +327,7 @@ static enum err end_of_stream(struct import *i, struct stream *st, struct fault 
 {
 	if (st->damage.code == OK)
 		return OK;
+	i->damaged = true;
 	i->counts.read++;
 	i->counts.rejected++;
 	fault_set(f, st->damage.code, "%s: %s", i->name, st->damage.text);
@@ -381,6 +394,15 @@ static enum err tell_end(struct import *i, uint64_t *ret_number, struct fault *f
 	return e;
 }
 
+/* A download that broke off must not empty a source. */
+static void decide_replacement(struct import *i, const struct source *s)
+{
+	bool whole = i->o.allow_empty || (!i->damaged && i->counts.accepted);
+	if (i->snapshot)
+		*(whole ? &i->counts.replaced : &i->counts.kept) = s->last_import ? s->accepted : 0;
+	i->snapshot = i->snapshot && whole;
+}
+
 enum err import_finish(struct import *i, struct import_counts *ret_counts, struct fault *f)
 {
 	enum err e = ensure_source(i, NULL, f);
@@ -394,6 +416,8 @@ enum err import_finish(struct import *i, struct import_counts *ret_counts, struc
 	i->counts.claims = (end.image ? image_claims(end.image) : 0) + i->intake.n_rules;
 	i->counts.accepted = end.accepted = i->said - i->counts.duplicate;
 	struct fold *fold = node_write_begin(i->node);
+	decide_replacement(i, source_get(fold_sources(fold), i->intake.source));
+	end.snapshot = i->snapshot;
 	e = tell_end(i, &end.last, f);
 	if (e) {
 		image_free(end.image);

@@ -14,6 +14,7 @@ struct import_options {
 	const struct feed_format *format; /**< NULL: detected, for each stream */
 	struct span column;
 	enum stance stance;
+	bool allow_empty;              /**< a snapshot is replaced also by an import that is damaged or accepts nothing */
 	bool strict;                   /**< stop at the first rejected record; then nothing of the import counts */
 };
 
@@ -23,6 +24,8 @@ struct import_counts {
 	uint64_t claims;               /**< distinct, told to the table */
 	uint64_t entries;              /**< ledger entries written */
 	uint64_t octets;               /**< after unpacking */
+	uint64_t replaced;             /**< records of the import that this one replaces; 0: none */
+	uint64_t kept;                 /**< records that it would have replaced, had it been whole */
 };
 
 /** Where things go wrong, record by record: `place` is "feeds/a.csv:17". */
