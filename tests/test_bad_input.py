@@ -192,3 +192,25 @@ def test_a_closed_pipe_is_no_error(samples):
     done = subprocess.run(f"yes 198.51.100.7 | head -200000 | {SIPAR} check -d {samples.path} | head -1", shell=True, capture_output=True,
                           text=True, timeout=LIMIT)
     assert done.stdout.startswith("198.51.100.7") and "Sanitizer" not in done.stderr
+
+
+def test_names_of_files_do_not_reach_the_terminal_raw(node, tmp_path):
+    folder = tmp_path / "names"
+    folder.mkdir()
+    (folder / "z\x1b[31mred\nforged: line").write_text("192.0.2.1/99\n192.0.2.1\n")
+    (folder / "q\x1b]0;T\x07").write_bytes(b"\0\1\2" * 100)
+    done = node.run("import", "--source", "n", "--format", "lines", folder, code=None)
+    assert "\x1b" not in done.err and "\nforged" not in done.err and "?[31mred" in done.err
+    (folder / "loop").symlink_to(".")
+    assert node.counts("m", "--format", "lines", folder, code=None)["accepted"] == 1
+
+
+def test_hostile_configurations(node):
+    config = node.path / "sipar.conf"
+    config.write_text("# " + "x" * 1021 + "zone = evil.example\nfrobnicate = 1\n")
+    assert "sipar.conf:2: " in node.run("serve", code=64).err
+    config.write_bytes(b"http = 127.0.0.1:0\0:1\n")
+    assert "sipar.conf:1: " in node.run("serve", code=64).err
+    config.unlink()
+    config.mkdir()
+    assert "cannot be read" in node.run("serve", code=2).err

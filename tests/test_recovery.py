@@ -87,3 +87,73 @@ def test_daemon_stops_while_an_import_waits(node, serve):
     assert p.wait() != 0
     os.close(w)
     assert not node.listed("192.0.2.1")
+
+
+def test_an_import_of_very_many_pieces(node, tmp_path):
+    """More entries than a claim can count back to the first of its import; enough of them only in the long run."""
+    n = 66000 if os.environ.get("SIPAR_LONG") else 300
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for i in range(n):
+        (folder / str(i)).write_text(f"h{i}.example\n")
+    assert node.counts("many", "--format", "lines", folder)["accepted"] == n
+    assert node.listed("h0.example") and node.listed(f"h{n - 1}.example")
+    node.run("rebuild")
+    assert node.listed("h0.example") and node.listed(f"h{n - 1}.example")
+    node.counts("many", "-", stdin=b"192.0.2.1\n")
+    assert not node.listed("h0.example") and not node.listed(f"h{n - 1}.example")
+
+
+def test_many_broken_imports_do_not_hide_whole_ones(node, serve):
+    daemon = serve(node)
+    node.run("source", "add", "broken", "--event")
+    for i in range(70):
+        node.run("import", "--strict", "--source", "broken", "--format", "lines", "-", stdin=b"192.0.2.9\n" * 110000 + b"192.0.2.300\n", code=2)
+    p, w = slow_import(node)
+    os.write(w, b"192.0.2.2\n" * 3000)
+    node.counts("other", "-", stdin=b"192.0.2.3\n")
+    os.close(w)
+    assert p.wait() == 0
+    assert daemon.stop() == 0
+    node.run("rebuild")
+    assert node.listed("192.0.2.1") and node.listed("192.0.2.2") and node.listed("192.0.2.3") and not node.listed("192.0.2.9")
+
+
+def test_one_import_of_a_snapshot_at_a_time(node, serve):
+    serve(node)
+    node.run("source", "add", "slow")
+    p, w = slow_import(node)
+    done = node.run("import", "--source", "slow", "-", stdin=b"192.0.2.7\n", code=2)
+    assert "under way" in done.err
+    os.close(w)
+    assert p.wait() == 0
+    assert node.counts("slow", "-", stdin=b"192.0.2.7\n")["accepted"] == 1
+    assert node.listed("192.0.2.7") and not node.listed("192.0.2.1")
+
+
+def test_a_source_removed_under_its_import(node, serve):
+    serve(node)
+    node.run("source", "add", "slow", "--event")
+    p, w = slow_import(node)
+    node.run("source", "remove", "slow")
+    os.close(w)
+    assert p.wait() == 2
+    assert not node.listed("192.0.2.1")
+
+
+def test_the_daemon_stops_though_its_callers_hang(node, serve, tmp_path):
+    daemon = serve(node)
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    waits = subprocess.Popen([SIPAR, "import", "-d", str(node.path), "--source", "fifo", str(fifo)], stderr=subprocess.DEVNULL)
+    values = tmp_path / "values"
+    values.write_text("192.0.2.1\n" * 200000)
+    r, w = os.pipe()
+    writes = subprocess.Popen([SIPAR, "check", "-d", str(node.path)], stdin=open(values), stdout=w)
+    os.close(w)
+    time.sleep(0.5)
+    writes.kill()
+    writes.wait()
+    assert daemon.stop() == 0
+    assert waits.wait() != 0
+    os.close(r)

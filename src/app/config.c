@@ -7,6 +7,8 @@
 #include "base/num.h"
 #include "codec/feed.h"
 
+enum { FILE_MAX = 1 << 16 };
+
 struct row {
 	const char *name, *value, *help;
 	size_t offset, size; /* size 0: a number, at most `max` */
@@ -37,7 +39,7 @@ static enum err set(struct config *c, const struct row *r, struct span value)
 	char *target = (char *)c + r->offset;
 	if (r->size == 0)
 		return num_parse_u64(value, r->max, (uint64_t *)(void *)target);
-	if (value.n == 0 || value.n >= r->size)
+	if (value.n == 0 || value.n >= r->size || span_find(value, 0) < value.n)
 		return ERR_RANGE;
 	memcpy(target, value.p, value.n);
 	target[value.n] = 0;
@@ -69,22 +71,35 @@ static enum err take_line(struct config *c, struct span line, const char **ret_w
 	return ERR_USAGE;
 }
 
-enum err config_read(const char *dir, struct config *c, struct fault *f)
+static enum err read_file(const char *path, struct buf *text, struct fault *f)
 {
-	char path[4096], line[1024];
-	const char *why = "";
-	enum err e = OK;
-	snprintf(path, sizeof(path), "%s/sipar.conf", dir);
 	FILE *file = fopen(path, "re");
 	if (!file)
 		return errno == ENOENT ? OK : fault_set(f, ERR_IO, "\"%s\" cannot be read: %s", path, strerror(errno));
-	for (unsigned n = 1; e == OK && fgets(line, sizeof(line), file); n++) {
-		struct span s = span_str(line);
-		s = span_trim(span_head(s, span_find(s, '#')));
-		if (take_line(c, s, &why))
-			e = fault_set(f, ERR_USAGE, "%s:%u: \"" SPAN_FMT "\" %s", path, n, SPAN_ARG(s), why);
-	}
+	text->n = fread(buf_reserve(text, FILE_MAX), 1, FILE_MAX, file);
+	int error = ferror(file) ? errno : 0;
 	fclose(file);
+	if (error)
+		return fault_set(f, ERR_IO, "\"%s\" cannot be read: %s", path, strerror(error));
+	return text->n < FILE_MAX ? OK : fault_set(f, ERR_RANGE, "\"%s\" is larger than %d octets", path, FILE_MAX - 1);
+}
+
+enum err config_read(const char *dir, struct config *c, struct fault *f)
+{
+	struct buf text = { 0 };
+	char path[4096];
+	const char *why = "";
+	snprintf(path, sizeof(path), "%s/sipar.conf", dir);
+	enum err e = read_file(path, &text, f);
+	struct span rest = buf_span(&text);
+	for (unsigned n = 1; e == OK && rest.n; n++) {
+		struct span line = span_head(rest, span_find(rest, '\n'));
+		rest = span_from(rest, line.n + 1);
+		line = span_trim(span_head(line, span_find(line, '#')));
+		if (take_line(c, line, &why))
+			e = fault_set(f, ERR_USAGE, "%s:%u: \"" SPAN_FMT "\" %s", path, n, SPAN_ARG(span_head(line, 200)), why);
+	}
+	buf_release(&text);
 	return e;
 }
 

@@ -9,13 +9,15 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "app/verbs.h"
 #include "base/log.h"
 
-enum { CALLERS_MAX = 64, ARGUMENTS_OCTETS_MAX = 8 << 20, N_FDS = 4 };
+enum { CALLERS_MAX = 64, HELLO_S = 10, ARGUMENTS_OCTETS_MAX = 8 << 20, N_FDS = 4 };
 
 struct hello {
 	char magic[8];
@@ -138,18 +140,21 @@ struct conversation {
 	int socket;
 };
 
+/* The descriptors that came are the caller's to close, -1 for those that did not. */
 static bool recv_hello(int fd, struct hello *h, int fds[N_FDS])
 {
 	union fd_control control;
 	struct iovec iov = { h, sizeof(*h) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
-	if (recvmsg(fd, &msg, MSG_CMSG_CLOEXEC | MSG_WAITALL) != (ssize_t)sizeof(*h))
+	ssize_t got = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC | MSG_WAITALL);
+	struct cmsghdr *c = got >= 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+	for (int i = 0; i < N_FDS; i++)
+		fds[i] = -1;
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 		return false;
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-	if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(N_FDS * sizeof(int)))
-		return false;
-	memcpy(fds, CMSG_DATA(c), N_FDS * sizeof(int));
-	return memcmp(h->magic, magic, sizeof(magic)) == 0 && h->octets <= ARGUMENTS_OCTETS_MAX && h->count >= 1 &&
+	size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	memcpy(fds, CMSG_DATA(c), (n < N_FDS ? n : N_FDS) * sizeof(int));
+	return n == N_FDS && got == (ssize_t)sizeof(*h) && memcmp(h->magic, magic, sizeof(magic)) == 0 && h->octets <= ARGUMENTS_OCTETS_MAX && h->count >= 1 &&
 	       h->count <= h->octets;
 }
 
@@ -208,12 +213,15 @@ static void *converse(void *arg)
 	int fds[N_FDS];
 	free(arg);
 	table_reader_init();
-	if (recv_hello(conv.socket, &h, fds)) {
-		uint8_t code = (uint8_t)run_verb(conv.control, conv.socket, &h, fds);
-		for (int i = 0; i < N_FDS; i++)
+	struct timeval patience = { .tv_sec = HELLO_S };
+	setsockopt(conv.socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	bool good = recv_hello(conv.socket, &h, fds);
+	uint8_t code = good ? (uint8_t)run_verb(conv.control, conv.socket, &h, fds) : 0;
+	for (int i = 0; i < N_FDS; i++)
+		if (fds[i] >= 0)
 			close(fds[i]);
+	if (good)
 		(void)!send_all(conv.socket, &code, 1);
-	}
 	table_reader_exit();
 	forget(conv.control, conv.socket);
 	return NULL;
@@ -223,8 +231,10 @@ static void accept_one(struct control *c)
 {
 	pthread_t thread;
 	int fd = accept4(c->listening, NULL, NULL, SOCK_CLOEXEC);
-	if (fd < 0)
+	if (fd < 0) {
+		nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL); /* no descriptors left, most likely: others will go */
 		return;
+	}
 	pthread_mutex_lock(&c->mutex);
 	bool room = c->n < CALLERS_MAX;
 	if (room)

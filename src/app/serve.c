@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "app/config.h"
@@ -28,7 +29,7 @@ struct serve_options {
 		  &(o)->dns, 0 }, OPTION_END                                                                                   \
 	}
 
-enum { WORKERS_MAX = 65 };
+enum { WORKERS_MAX = 65, DESCRIPTORS = 8192 };
 
 struct daemon;
 
@@ -169,6 +170,16 @@ static void announce(struct verb_env *env, const struct daemon *d, bool json)
 	log_line(LOG_NOTICE, "ready; data directory \"%s\"", env->dir);
 }
 
+/* Faces may have some 1,400 connections: the usual limit of 1,024 descriptors would shut the control door, too. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 static void wait_for_signal(const sigset_t *signals)
 {
 	int s;
@@ -200,6 +211,7 @@ static int run(struct verb_env *env, int argc, char **argv)
 	if (e == OK && (e = config_read(env->dir, &d->config, &f)) == OK &&
 	    (e = override(d->config.http, sizeof(d->config.http), o.http, &f)) == OK)
 		e = override(d->config.dns, sizeof(d->config.dns), o.dns, &f);
+	raise_descriptors();
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);

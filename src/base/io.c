@@ -19,7 +19,9 @@ ssize_t io_read(int fd, int caller, void *p, size_t n)
 		if (caller >= 0 && !wait_readable(fd, caller))
 			return IO_GONE;
 		ssize_t done = read(fd, p, n);
-		if (done >= 0 || errno != EINTR)
+		if (done >= 0 || (errno != EINTR && errno != EAGAIN))
 			return done;
+		if (errno == EAGAIN)
+			wait_readable(fd, caller);
 	}
 }

@@ -12,7 +12,7 @@
 enum { DEPTH_MAX = 16, PATH_OCTETS = 4096 };
 
 struct walk {
-	int cwd;
+	int cwd, flags;
 	file_visit *visit;
 	void *ctx;
 };
@@ -50,22 +50,24 @@ static bool each_in_directory(const struct walk *w, const char *path, unsigned d
 
 static bool each(const struct walk *w, const char *path, bool many, unsigned depth)
 {
-	struct stat st;
-	if (fstatat(w->cwd, path, &st, 0))
+	struct stat st, link;
+	if (fstatat(w->cwd, path, &st, 0) || fstatat(w->cwd, path, &link, AT_SYMLINK_NOFOLLOW))
 		return tell(w, path, many, strerror(errno));
+	if (depth > 0 && S_ISDIR(st.st_mode) && S_ISLNK(link.st_mode))
+		return true;
 	if (S_ISDIR(st.st_mode))
 		return depth < DEPTH_MAX ? each_in_directory(w, path, depth) : tell(w, path, true, "is too deep in directories");
 	if (depth > 0 && !S_ISREG(st.st_mode))
 		return true;
-	int fd = openat(w->cwd, path, O_RDONLY | O_CLOEXEC);
+	int fd = openat(w->cwd, path, O_RDONLY | O_CLOEXEC | w->flags);
 	if (fd < 0)
 		return tell(w, path, many, strerror(errno));
 	return w->visit(w->ctx, fd, path, many, NULL);
 }
 
-bool files_each(int cwd, int standard, const char *path, bool one_of_many, file_visit *visit, void *ctx)
+bool files_each(int cwd, int standard, bool waits, const char *path, bool one_of_many, file_visit *visit, void *ctx)
 {
-	struct walk w = { cwd, visit, ctx };
+	struct walk w = { cwd, waits ? 0 : O_NONBLOCK, visit, ctx };
 	if (strcmp(path, "-") == 0)
 		return visit(ctx, fcntl(standard, F_DUPFD_CLOEXEC, 3), "(standard input)", one_of_many, NULL);
 	return each(&w, path, one_of_many, 0);

@@ -12,7 +12,8 @@ typedef bool file_visit(void *ctx, int fd, const char *name, bool one_of_many, c
 
 /** @param cwd       directory that relative paths are under, or AT_FDCWD
  *  @param standard  descriptor that "-" stands for (it is duplicated)
+ *  @param waits     opening a FIFO waits for its writer; false: the descriptor is non-blocking instead
  *  @return false when the visitor stopped. */
-bool files_each(int cwd, int standard, const char *path, bool one_of_many, file_visit *visit, void *ctx);
+bool files_each(int cwd, int standard, bool waits, const char *path, bool one_of_many, file_visit *visit, void *ctx);
 
 #endif

@@ -61,7 +61,10 @@ static void complain(void *ctx, const char *place, const char *reason)
 	if (j->o.strict || j->o.quiet || (!j->o.verbose && j->complaints > COMPLAINTS_SHOWN))
 		return; /* --strict tells it as the reason why it stops */
 	clear_bar(j);
-	buf_printf(&j->err, "%s: %s\n", place, reason);
+	char line[800];
+	snprintf(line, sizeof(line), "%s: %s", place, reason);
+	verb_visible(line);
+	buf_printf(&j->err, "%s\n", line);
 	if (!j->o.verbose && j->complaints == COMPLAINTS_SHOWN)
 		buf_puts(&j->err, "further rejected records are only counted (--verbose shows all)\n");
 	(void)verb_write(j->env->err, &j->err);
@@ -201,6 +204,8 @@ static int finish(struct job *j)
 {
 	struct import_counts c;
 	struct buf out = { 0 };
+	if (j->damaged)
+		import_incomplete(j->import);
 	if (j->failed || import_finish(j->import, &c, &j->fault) != OK) {
 		verb_complain(j->env, "%s%s", j->fault.text, j->fault.code == ERR_CANCELLED ? "" : "; nothing of this import counts");
 		return EXIT_TROUBLE;
@@ -209,8 +214,8 @@ static int finish(struct job *j)
 	verb_out(j->env, &out);
 	buf_release(&out);
 	if (c.kept)
-		verb_complain(j->env, "%s: %s, so what the source said before (%llu records) still counts, too; --allow-empty replaces it",
-			      j->o.source, j->damaged ? "a file is damaged" : "nothing was accepted", (unsigned long long)c.kept);
+		verb_complain(j->env, "%s: %s, so what the source said before still counts, too; --allow-empty replaces it", j->o.source,
+			      j->damaged ? "a file is damaged or not recognised" : "nothing was accepted");
 	return j->damaged || (c.accepted == 0 && c.rejected) ? EXIT_FOUND : EXIT_FINE;
 }
 
@@ -235,7 +240,7 @@ static int run(struct verb_env *env, int argc, char **argv)
 	if (n == 0)
 		argv[n = 1] = (char *)"-";
 	for (int i = 1; i <= n && !j.failed; i++)
-		if (!files_each(env->cwd, env->in, argv[i], n > 1, import_file, &j))
+		if (!files_each(env->cwd, env->in, env->caller < 0, argv[i], n > 1, import_file, &j))
 			break;
 	int code = finish(&j);
 	import_free(j.import);

@@ -1,6 +1,7 @@
 #include "cli/verb.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,10 +31,28 @@ int verb_write(int fd, struct buf *b)
 	return error;
 }
 
+/* For a caller elsewhere: a full pipe that nobody reads any more must not hold the daemon's thread.  POLLOUT promises PIPE_BUF octets. */
+static int write_to_caller(const struct verb_env *env, struct buf *b)
+{
+	for (size_t done = 0; done < b->n;) {
+		struct pollfd fds[] = { { .fd = env->out, .events = POLLOUT }, { .fd = env->caller, .events = POLLRDHUP } };
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			return errno;
+		if (fds[1].revents)
+			return EPIPE;
+		size_t step = b->n - done < PIPE_BUF ? b->n - done : PIPE_BUF;
+		ssize_t n = fds[0].revents ? write(env->out, b->p + done, step) : 0;
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return errno;
+		done += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
 bool verb_out(struct verb_env *env, struct buf *b)
 {
 	if (!env->write_error)
-		env->write_error = verb_write(env->out, b);
+		env->write_error = env->caller >= 0 ? write_to_caller(env, b) : verb_write(env->out, b);
 	b->n = 0;
 	return !env->write_error;
 }
@@ -47,6 +66,13 @@ int verb_run(const struct verb *v, struct verb_env *env, int argc, char **argv)
 	return EXIT_TROUBLE;
 }
 
+void verb_visible(char *text)
+{
+	for (; *text; text++)
+		if ((uint8_t)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}
+
 void verb_complain(const struct verb_env *env, const char *fmt, ...)
 {
 	struct buf b = { 0 };
@@ -55,6 +81,7 @@ void verb_complain(const struct verb_env *env, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	verb_visible(text);
 	buf_printf(&b, "sipar: %s\n", text);
 	(void)verb_write(env->err, &b);
 	buf_release(&b);

@@ -39,7 +39,9 @@ enum { VERB_NODE = 1 /**< needs the data directory open, here or by the daemon *
 
 /** Is the one who waits for the answer gone? */
 bool verb_cancelled(const struct verb_env *env);
-/** "sipar: TEXT\n" to env->err. */
+/** Make control characters question marks: names of files and the like may hold what a terminal would obey. */
+void verb_visible(char *text);
+/** "sipar: TEXT\n" to env->err, made visible. */
 void verb_complain(const struct verb_env *env, const char *fmt, ...) PRINTF(2, 3);
 /** Write `b` to a descriptor and empty it.  @return 0, or the errno of the write that failed. */
 int verb_write(int fd, struct buf *b);

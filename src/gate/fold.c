@@ -11,7 +11,7 @@
 #include "base/num.h"
 #include "codec/json.h"
 
-enum { FOLD_BATCH_OCTETS = 48 << 20, FOLD_OPEN_IMPORTS = 64, SAVE_AFTER_CLAIMS = 50000 };
+enum { FOLD_BATCH_OCTETS = 48 << 20, SAVE_AFTER_CLAIMS = 50000 };
 
 /* What readers get; the rules are shared with the next publication unless they change. */
 struct published {
@@ -32,10 +32,14 @@ struct fold {
 	uint64_t table_has;         /* claims of entries up to here are in the table */
 	uint64_t seen;              /* last entry that was folded */
 	uint64_t unsaved;           /* claims pushed since the last save */
-	struct open_import open[FOLD_OPEN_IMPORTS]; /* while reading the ledger */
+	/* While reading the ledger: */
+	struct open_import *open;
 	unsigned n_open;
+	uint64_t *ended;            /* first entries of the imports that have an end, rising */
+	size_t n_ended;
 	uint64_t *live;             /* first entries of imports under way in this process */
 	unsigned n_live;
+	bool busy[SOURCES_MAX];     /* snapshot sources that have an import under way */
 };
 
 static void drop_published(const void *p)
@@ -82,6 +86,8 @@ void fold_free(struct fold *f)
 	source_set_free(f->sources);
 	if (f->now)
 		drop_published(f->now);
+	free(f->open);
+	free(f->ended);
 	free(f->live);
 	free(f);
 }
@@ -129,6 +135,18 @@ enum err fold_import(struct fold *f, const struct ended_import *e, struct intake
 		f->seen = e->last;
 	enum err err = publish(f, e->image, rules, fault);
 	return err == OK && f->unsaved >= SAVE_AFTER_CLAIMS ? fold_save(f, fault) : err;
+}
+
+bool fold_snapshot_begins(struct fold *f, uint16_t source)
+{
+	bool free_to = !f->busy[source];
+	f->busy[source] = true;
+	return free_to;
+}
+
+void fold_snapshot_over(struct fold *f, uint16_t source)
+{
+	f->busy[source] = false;
 }
 
 void fold_import_begins(struct fold *f, uint64_t first)
@@ -188,13 +206,18 @@ static void close_open(struct fold *f, struct open_import *o)
 	*o = f->open[--f->n_open];
 }
 
+static int compare_numbers(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return (x > y) - (x < y);
+}
+
 static struct open_import *begin_open(struct fold *f, const struct entry *e, uint64_t first)
 {
 	const struct source *s = source_find(f->sources, span_str(e->source));
-	if (!s)
+	if (!s || !bsearch(&first, f->ended, f->n_ended, sizeof(first), compare_numbers)) /* broken off: never counts */
 		return NULL;
-	if (f->n_open == FOLD_OPEN_IMPORTS) /* the oldest was broken off: imports that run are fewer */
-		close_open(f, &f->open[0]);
+	f->open = mem_realloc(f->open, (f->n_open + 1) * sizeof(*f->open));
 	struct open_import *o = &f->open[f->n_open++];
 	*o = (struct open_import){ .first = first };
 	o->intake.batch = batch_new(table_seed(f->table), table_dir(f->table), FOLD_BATCH_OCTETS);
@@ -318,10 +341,28 @@ static enum err visit_entry(void *ctx, const struct entry *e, struct span none, 
 	return OK;
 }
 
+/* First, which imports have an end: the others need not be read, however many were broken off. */
+static enum err note_end(void *ctx, const struct entry *e, struct span none, struct fault *fault)
+{
+	struct fold *f = ctx;
+	(void)none, (void)fault;
+	if (e->kind == ENTRY_ENDED) {
+		if ((f->n_ended & (f->n_ended - 1)) == 0)
+			f->ended = mem_realloc(f->ended, (f->n_ended ? 2 * f->n_ended : 1) * sizeof(*f->ended));
+		f->ended[f->n_ended++] = e->import ? e->import : e->number;
+	}
+	return OK;
+}
+
 enum err fold_ledger(struct fold *f, struct ledger *l, struct fault *fault)
 {
 	struct walk w = { .fold = f, .ledger = l };
-	enum err e = ledger_each(l, CLEARANCE_ALL, f->seen + 1, false, visit_entry, &w, fault);
+	enum err e = ledger_each(l, CLEARANCE_ALL, f->seen + 1, false, note_end, f, fault);
+	if (e)
+		return e;
+	if (f->n_ended)
+		qsort(f->ended, f->n_ended, sizeof(*f->ended), compare_numbers);
+	e = ledger_each(l, CLEARANCE_ALL, f->seen + 1, false, visit_entry, &w, fault);
 	buf_release(&w.body);
 	if (e)
 		return e;

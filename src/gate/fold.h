@@ -39,6 +39,10 @@ struct ended_import {
 };
 enum err fold_import(struct fold *f, const struct ended_import *e, struct intake *t, struct fault *fault) MUST_USE;
 
+/** Two imports of one snapshot at once could not both be all that it says.  @return false: one is under way. */
+bool fold_snapshot_begins(struct fold *f, uint16_t source) MUST_USE;
+void fold_snapshot_over(struct fold *f, uint16_t source);
+
 /** An import whose first piece is entry `first` is under way: until it has ended or was given up, the table is not called
  *  folded beyond it. */
 void fold_import_begins(struct fold *f, uint64_t first);

@@ -40,7 +40,7 @@ struct import {
 	void *ctx;
 	struct lane lane;
 	struct intake intake;
-	bool has_source, snapshot, damaged;
+	bool has_source, holds_snapshot, snapshot, damaged;
 	int64_t time_ms;
 	uint64_t first;               /* number of the first piece; 0: none yet */
 	struct slot slot[SLOTS];
@@ -60,33 +60,38 @@ struct import {
 
 /* ---- beginning ---- */
 
-static bool find_source(struct import *i)
+/* @return ERR_NOTFOUND: there is no such source (yet); ERR_BUSY. */
+static enum err find_source(struct import *i, struct fault *f)
 {
+	enum err e = ERR_NOTFOUND;
 	struct fold *fold = node_write_begin(i->node);
 	const struct source *s = source_find(fold_sources(fold), span_str(i->o.source));
-	bool known = s && !s->removed;
-	if (known) {
+	if (s && !s->removed) {
 		i->intake.source = s->number;
 		i->snapshot = s->snapshot;
+		i->has_source = !s->snapshot || fold_snapshot_begins(fold, s->number);
+		i->holds_snapshot = i->has_source && s->snapshot;
+		e = i->has_source ? OK : fault_set(f, ERR_BUSY, "an import of \"%s\", a snapshot, is under way; begin when it has ended",
+						   i->o.source);
 	}
 	node_write_end(i->node);
-	return i->has_source = known;
+	return e;
 }
 
 /* A new source is a snapshot or gives events by what its first file is. */
 static enum err ensure_source(struct import *i, const struct feed_format *format, struct fault *f)
 {
-	if (i->has_source || find_source(i))
-		return OK;
+	enum err e = i->has_source ? OK : find_source(i, f);
+	if (e != ERR_NOTFOUND)
+		return e;
 	struct source_change add = {
 		.op = SOURCE_ADD, .name = span_str(i->o.source), .has_snapshot = true, .snapshot = !(format && format->adds),
 	};
-	enum err e = node_source_change(i->node, &add, f);
-	if (e == ERR_EXISTS) /* another import has added it meanwhile */
-		e = OK;
-	if (e == OK && !find_source(i))
-		e = fault_set(f, ERR_NOTFOUND, "source \"%s\" was removed while the import began", i->o.source);
-	return e;
+	e = node_source_change(i->node, &add, f);
+	if (e && e != ERR_EXISTS) /* another import may have added it meanwhile */
+		return e;
+	e = find_source(i, f);
+	return e == ERR_NOTFOUND ? fault_set(f, e, "source \"%s\" was removed while the import began", i->o.source) : e;
 }
 
 enum err import_begin(struct node *n, const struct import_options *o, import_complaint *complain, import_progress *progress,
@@ -109,9 +114,12 @@ enum err import_begin(struct node *n, const struct import_options *o, import_com
 	i->intake.batch = batch_new(table_seed(node_table(n)), table_dir(node_table(n)), BATCH_OCTETS);
 	i->intake.lane = i->lane.number;
 	i->intake.time_s = (uint32_t)(i->time_ms / 1000);
-	(void)find_source(i);
-	*ret_import = i;
-	return OK;
+	e = find_source(i, f);
+	if (e == ERR_BUSY)
+		import_free(i);
+	else
+		*ret_import = i;
+	return e == ERR_BUSY ? e : OK;
 }
 
 /* ---- records ---- */
@@ -394,12 +402,17 @@ static enum err tell_end(struct import *i, uint64_t *ret_number, struct fault *f
 	return e;
 }
 
+void import_incomplete(struct import *i)
+{
+	i->damaged = true;
+}
+
 /* A download that broke off must not empty a source. */
 static void decide_replacement(struct import *i, const struct source *s)
 {
 	bool whole = i->o.allow_empty || (!i->damaged && i->counts.accepted);
-	if (i->snapshot)
-		*(whole ? &i->counts.replaced : &i->counts.kept) = s->last_import ? s->accepted : 0;
+	i->counts.kept = i->snapshot && !whole && s->floor;
+	i->counts.replaced = i->snapshot && whole && s->last_import ? s->accepted : 0;
 	i->snapshot = i->snapshot && whole;
 }
 
@@ -416,9 +429,13 @@ enum err import_finish(struct import *i, struct import_counts *ret_counts, struc
 	i->counts.claims = (end.image ? image_claims(end.image) : 0) + i->intake.n_rules;
 	i->counts.accepted = end.accepted = i->said - i->counts.duplicate;
 	struct fold *fold = node_write_begin(i->node);
-	decide_replacement(i, source_get(fold_sources(fold), i->intake.source));
+	const struct source *s = source_get(fold_sources(fold), i->intake.source);
+	decide_replacement(i, s);
 	end.snapshot = i->snapshot;
-	e = tell_end(i, &end.last, f);
+	if (s->removed)
+		e = fault_set(f, ERR_NOTFOUND, "source \"%s\" was removed while the import ran", i->o.source);
+	else
+		e = tell_end(i, &end.last, f);
 	if (e) {
 		image_free(end.image);
 	} else {
@@ -455,10 +472,12 @@ void import_free(struct import *i)
 		buf_release(&s->token);
 		buf_release(&s->kept);
 	}
-	if (i->first) {
-		fold_import_over(node_write_begin(i->node), i->first);
-		node_write_end(i->node);
-	}
+	struct fold *fold = node_write_begin(i->node);
+	if (i->first)
+		fold_import_over(fold, i->first);
+	if (i->holds_snapshot)
+		fold_snapshot_over(fold, i->intake.source);
+	node_write_end(i->node);
 	intake_release(&i->intake);
 	free(i->cuts);
 	free(i);

@@ -25,7 +25,7 @@ struct import_counts {
 	uint64_t entries;              /**< ledger entries written */
 	uint64_t octets;               /**< after unpacking */
 	uint64_t replaced;             /**< records of the import that this one replaces; 0: none */
-	uint64_t kept;                 /**< records that it would have replaced, had it been whole */
+	bool kept;                     /**< it is not whole, and so replaces nothing */
 };
 
 /** Where things go wrong, record by record: `place` is "feeds/a.csv:17". */
@@ -41,6 +41,8 @@ enum err import_begin(struct node *n, const struct import_options *o, import_com
 /** One stream, whole.  @return OK; ERR_SYNTAX ...: this stream cannot be read (further); what came before stays in the import and
  *  the next stream may be added.  ERR_CANCELLED, ERR_IO of the ledger: give up. */
 enum err import_stream(struct import *i, struct input *in, const char *name, struct fault *f) MUST_USE;
+/** A file of the import could not be read at all: it is not whole. */
+void import_incomplete(struct import *i);
 /** Commit, fold, publish: returns when it is durable and every face answers with it. */
 enum err import_finish(struct import *i, struct import_counts *ret_counts, struct fault *f) MUST_USE;
 /** Counts so far. */

@@ -92,10 +92,12 @@ enum err intake_stamp(struct intake *t, uint64_t entry, uint64_t first)
 {
 	if (t->error)
 		return t->error;
-	if (entry > UINT32_MAX || entry - first > UINT16_MAX)
-		return t->error = fault_set(&t->fault, ERR_FULL, "the import spans more ledger entries (%llu) than it may (%u)",
-					    (unsigned long long)(entry - first), UINT16_MAX);
-	return t->error = batch_stamp(t->batch, (uint32_t)entry, (uint16_t)(entry - first), &t->fault);
+	if (entry > UINT32_MAX)
+		return t->error = fault_set(&t->fault, ERR_FULL, "ledger entry %llu is beyond what the table can name",
+					    (unsigned long long)entry);
+	/* Of a very long import, late pieces seem to come from a later one: still before whatever follows it. */
+	uint64_t back = entry - first < UINT16_MAX ? entry - first : UINT16_MAX;
+	return t->error = batch_stamp(t->batch, (uint32_t)entry, (uint16_t)back, &t->fault);
 }
 
 enum err intake_rules(struct intake *t, struct rules *rules, uint64_t first, struct fault *f)

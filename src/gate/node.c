@@ -90,20 +90,31 @@ static enum err open_views(struct node *n, struct fault *f)
 	return fold_ledger(n->fold, n->ledger, f);
 }
 
-enum err node_open(const char *dir, unsigned wait_ms, struct node **ret_node, struct fault *f)
+static struct node *new_node(const char *dir)
 {
 	struct node *n = mem_zalloc(sizeof(*n));
-	struct stat st;
-	char path[4096];
-	enum err e;
 	n->dir = mem_strdup(dir);
 	n->lock_fd = -1;
 	pthread_mutex_init(&n->writing, NULL);
+	return n;
+}
+
+static enum err is_data_directory(const char *dir, struct fault *f)
+{
+	struct stat st;
+	char path[4096];
 	snprintf(path, sizeof(path), "%s/ledger.db", dir);
-	if (stat(path, &st))
-		e = fault_set(f, ERR_NOTFOUND, "\"%s\" is not a data directory (no ledger.db: %s); \"sipar init -d %s\" makes one", dir,
-			      strerror(errno), dir);
-	else if ((e = take_lock(n, wait_ms, f)) == OK && (e = ledger_open(dir, true, &n->ledger, f)) == OK)
+	if (stat(path, &st) == 0)
+		return OK;
+	return fault_set(f, ERR_NOTFOUND, "\"%s\" is not a data directory (no ledger.db: %s); \"sipar init -d %s\" makes one", dir,
+			 strerror(errno), dir);
+}
+
+enum err node_open(const char *dir, unsigned wait_ms, struct node **ret_node, struct fault *f)
+{
+	struct node *n = new_node(dir);
+	enum err e = is_data_directory(dir, f);
+	if (e == OK && (e = take_lock(n, wait_ms, f)) == OK && (e = ledger_open(dir, true, &n->ledger, f)) == OK)
 		e = open_views(n, f);
 	if (e)
 		node_close(n);
@@ -187,11 +198,9 @@ enum err node_source_change(struct node *n, const struct source_change *c, struc
 
 enum err node_rebuild(const char *dir, struct fault *f)
 {
-	struct node *n = mem_zalloc(sizeof(*n));
-	enum err e;
-	n->dir = mem_strdup(dir);
-	pthread_mutex_init(&n->writing, NULL);
-	if ((e = take_lock(n, 0, f)) == OK && (e = table_drop(dir, f)) == OK &&
+	struct node *n = new_node(dir);
+	enum err e = is_data_directory(dir, f);
+	if (e == OK && (e = take_lock(n, 0, f)) == OK && (e = table_drop(dir, f)) == OK &&
 	    (e = ledger_open(dir, true, &n->ledger, f)) == OK)
 		e = open_views(n, f);
 	node_close(n);

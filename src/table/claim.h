@@ -17,7 +17,7 @@ struct claim {
 	uint32_t seen;      /**< seconds since 1970 */
 	uint32_t until;     /**< end of validity, 0: none */
 	uint16_t source;    /**< number of the source, see view/source.h */
-	uint16_t back;      /**< entry - back = first entry of the import that it came with */
+	uint16_t back;      /**< entry - back = first entry of the import that it came with; 65,535: or an earlier one */
 	uint8_t category;   /**< enum category */
 	uint8_t confidence; /**< 0..100; kinds mask when the stance is protected or known */
 	uint8_t stance : 4, flags : 4;

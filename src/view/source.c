@@ -201,7 +201,7 @@ void source_imported(struct source_set *s, uint16_t number, bool snapshot, uint6
 {
 	struct source *v = &s->v[number];
 	if (snapshot)
-		v->floor = first_entry;
+		v->floor = first_entry > v->floor ? first_entry : v->floor;
 	v->last_import = last_entry;
 	v->last_import_ms = time_ms;
 	v->accepted = accepted;
