@@ -31,6 +31,14 @@ def test_damaged_table_is_made_anew(samples):
     assert samples.listed("198.51.100.7")
 
 
+def test_damage_in_the_middle_of_an_image_is_noticed(samples):
+    """Zeros in an image would make answers wrong without a word: it is made anew."""
+    for path in (samples.path / "table").glob("*.image"):
+        octets = path.read_bytes()
+        path.write_bytes(octets[:512] + bytes(len(octets) - 512))
+    assert samples.listed("198.51.100.7") and samples.check("portal.gov.example")[0]["protected_by"]
+
+
 def test_killed_daemon_keeps_what_it_acknowledged(node, serve):
     daemon = serve(node)
     for i in range(5):

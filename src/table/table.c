@@ -135,7 +135,7 @@ static enum err open_levels(struct table *t, const struct manifest *m, struct fa
 	for (unsigned i = 0; i < m->n; i++) {
 		char *path = manifest_image_path(t->dir, m->level[i].number);
 		struct image *image = NULL;
-		enum err e = image_open(path, false, &image, f);
+		enum err e = image_open(path, true, &image, f);
 		if (e == ERR_NOTFOUND)
 			e = fault_set(f, ERR_CORRUPT, "image \"%s\" is in the manifest but not there", path);
 		struct siphash_seed seed = e == OK ? image_seed(image) : t->seed;

@@ -27,6 +27,7 @@ struct table_view {
 };
 
 /** Open DIR/table, made when missing (seed from `new_seed`).
+ *  Images are checked whole (3.5 GB/s here): a damaged one would answer wrongly without a word.
  *  A manifest or image that cannot be read is an ERR_CORRUPT: the caller may table_drop() and refold.
  *  @param ret_folded  entries up to this number are in the levels. */
 enum err table_open(const char *dir, struct siphash_seed new_seed, bool writable, struct table **ret_table,
