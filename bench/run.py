@@ -200,18 +200,19 @@ def program(name, *args):
 
 
 def bench_lookup(base):
-    """Verdicts in process on the real feeds: half of the values listed, half made up."""
+    """Verdicts in process on the real feeds: half of the values listed, half made up; then with all MISP warning lists as well."""
     values, real = real_lines()
     node = fresh(base)
-    if DATA.exists():
-        for folder in ("blocklists", "dga", "intel"):
-            sipar(node, "import", "-q", "--source", folder, DATA / folder)
-    else:
-        sipar(node, "import", "-q", "--source", "list", write_list(base, values))
+    if not DATA.exists():
+        return say("lookup: the real data is not here (SIPAR_DATA)")
     r = random.Random(4)
     made = lambda i: f"{r.randrange(1 << 40):x}.example" if i % 4 < 2 else f"{r.randrange(1, 224)}.{r.randrange(256)}.{r.randrange(256)}.7"
-    asked = [values[r.randrange(real or len(values))] if i % 2 else made(i) for i in range(1000000)]
-    program("lookup_bench", str(node), str(write_list(base, asked, "asked.txt")))
+    asked = write_list(base, [values[r.randrange(real)] if i % 2 else made(i) for i in range(1000000)], "asked.txt")
+    for name, folders in (("feeds (blocklists, dga)", ("blocklists", "dga")), ("feeds, reports and warning lists", ("intel",))):
+        for folder in folders:
+            sipar(node, "import", "-q", "--source", folder, DATA / folder)
+        say(f"lookups, {name}: ")
+        program("lookup_bench", str(node), str(asked))
 
 
 def bench_table(base):
