@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "base/num.h"
-#include "codec/feed.h"
+#include "codec/tlp.h"
 
 enum { FILE_MAX = 1 << 16 };
 
@@ -112,9 +112,8 @@ void config_template(struct buf *out)
 
 enum err config_audience(const struct config *c, uint8_t *ret_tlp, struct fault *f)
 {
-	static const char *const names[] = { "clear", "green", "amber", "amber+strict", "red" };
-	for (size_t i = 0; i < COUNT_OF(names); i++)
-		if (strcmp(c->audience, names[i]) == 0)
-			return *ret_tlp = (uint8_t)(TLP_CLEAR + i), OK;
+	for (unsigned tlp = TLP_CLEAR; tlp <= TLP_RED; tlp++)
+		if (strcmp(c->audience, tlp_name(tlp) + strlen("tlp:")) == 0)
+			return *ret_tlp = (uint8_t)tlp, OK;
 	return fault_set(f, ERR_USAGE, "audience \"%s\" is none of clear, green, amber, amber+strict and red", c->audience);
 }

@@ -6,6 +6,7 @@
 #include "cli/option.h"
 #include "cli/verbs.h"
 #include "codec/json.h"
+#include "codec/tlp.h"
 
 enum { GROUP = 512, FLUSH_AT = 1 << 16 };
 
@@ -58,6 +59,11 @@ static void put_text(struct check *c, const struct observable *o, const struct r
 			buf_puts(out, source_get(c->meaning->sources, v->sources[i])->name);
 		}
 		buf_puts(out, v->n_sources > COUNT_OF(v->sources) ? " ...)" : ")");
+		uint8_t tlp = reputation_audience(r, c->meaning);
+		if (tlp > TLP_CLEAR) {
+			buf_putc(out, ' ');
+			buf_puts(out, tlp_name(tlp));
+		}
 	}
 	buf_putc(out, '\n');
 }

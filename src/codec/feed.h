@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "codec/category.h"
 #include "codec/observable.h"
+#include "codec/tlp.h"
 
 enum {
 	FEED_RECORD_MAX = 1 << 20,        /**< octets of one line or row; a longer one is rejected and skipped over */
@@ -60,9 +61,6 @@ enum feed_fate {
 	FATE_REJECTED, /**< should have said something and could not be understood: `reason` */
 };
 
-/** The strictest marking of a record, as far as it says one. */
-enum tlp { TLP_UNSAID, TLP_CLEAR, TLP_GREEN, TLP_AMBER, TLP_AMBER_STRICT, TLP_RED };
-
 struct feed_record {
 	enum feed_fate fate;
 	uint64_t line;                   /**< of its start in the whole stream, from 1 */
@@ -73,7 +71,7 @@ struct feed_record {
 	struct span rule_text;
 	uint8_t rule_kinds;              /**< KINDS_* that the rule applies to */
 	uint8_t rule_stance;             /**< STANCE_PROTECTED or STANCE_KNOWN */
-	uint8_t tlp;                     /**< enum tlp */
+	uint8_t tlp;                     /**< enum tlp: the strictest marking of the record, as far as it says one */
 	const char *what;                /**< skipped: "blank", "comment", "heading", a STIX type, a MISP attribute type; static or valid in the call */
 	const char *reason;              /**< rejected: the sentence */
 };

@@ -28,6 +28,7 @@ struct open_import {
 struct fold {
 	struct table *table;
 	struct source_set *sources; /* the writer's copy */
+	struct audiences audiences;  /* lanes are made before the ledger is read */
 	struct published *now;
 	uint64_t table_has;         /* claims of entries up to here are in the table */
 	uint64_t seen;              /* last entry that was folded */
@@ -56,6 +57,7 @@ static enum err publish(struct fold *f, struct image *image, struct rules *rules
 {
 	struct published *next = mem_zalloc(sizeof(*next)), *old = f->now;
 	next->meaning.sources = source_set_copy(f->sources);
+	next->meaning.audiences = &f->audiences;
 	if (rules)
 		rules_ready(rules);
 	next->meaning.rules = rules ? rules : old ? old->meaning.rules : rules_new();
@@ -357,6 +359,11 @@ static enum err note_end(void *ctx, const struct entry *e, struct span none, str
 enum err fold_ledger(struct fold *f, struct ledger *l, struct fault *fault)
 {
 	struct walk w = { .fold = f, .ledger = l };
+	struct lane lanes[LANES_MAX];
+	for (unsigned n = ledger_lanes(l, CLEARANCE_ALL, lanes); n-- > 0;) {
+		f->audiences.lane[lanes[n].number].tlp = lanes[n].tlp;
+		memcpy(f->audiences.lane[lanes[n].number].name, lanes[n].name, sizeof(lanes[n].name));
+	}
 	enum err e = ledger_each(l, CLEARANCE_ALL, f->seen + 1, false, note_end, f, fault);
 	if (e)
 		return e;

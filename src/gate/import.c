@@ -161,13 +161,12 @@ static const char *lane_for(struct import *i, uint8_t tlp)
 
 static bool on_record(void *ctx, const struct feed_record *r)
 {
-	static const char *const tlp_name[] = { "unsaid", "tlp:clear", "tlp:green", "tlp:amber", "tlp:amber+strict", "tlp:red" };
 	struct import *i = ctx;
 	i->counts.read++;
 	if (r->tlp != TLP_UNSAID && r->tlp > i->lane.tlp) {
 		char reason[200];
 		snprintf(reason, sizeof(reason), "marked %s, which lane \"%s\" (%s) may not hold; import it with --lane %s",
-			 tlp_name[r->tlp], i->lane.name, tlp_name[i->lane.tlp], lane_for(i, r->tlp));
+			 tlp_name(r->tlp), i->lane.name, tlp_name(i->lane.tlp), lane_for(i, r->tlp));
 		cut_out(i, r);
 		return reject(i, r->line, reason);
 	}

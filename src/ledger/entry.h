@@ -15,7 +15,7 @@ enum { LANES_MAX = 64, LANE_NAME_MAX = 31, LANE_REALM_MAX = 15, TOKEN_MAX = 8192
 struct lane {
 	uint8_t number;
 	char name[LANE_NAME_MAX + 1];   /**< [a-z0-9-]+ */
-	uint8_t tlp;                    /**< audience: enum tlp of codec/feed.h, TLP_CLEAR .. TLP_RED */
+	uint8_t tlp;                    /**< audience: enum tlp of codec/tlp.h, TLP_CLEAR .. TLP_RED */
 	char realm[LANE_REALM_MAX + 1]; /**< "production" or "exercise" */
 	uint64_t size;                  /**< entries */
 };

@@ -10,6 +10,8 @@
  */
 #include "view/reputation.h"
 
+#include "codec/tlp.h"
+
 enum { PARTS_MAX = 3, BATCH = 64 };
 
 /* One question: its observable, and what the table said to its parts. */
@@ -221,4 +223,14 @@ void reputation_batch(const struct table_view *v, const struct observable *o, si
 			flush(&run);
 	}
 	flush(&run);
+}
+
+uint8_t reputation_audience(const struct reputation *r, const struct meaning *m)
+{
+	uint8_t strictest = TLP_UNSAID;
+	for (uint64_t lanes = m->audiences ? r->verdict.lanes : 0; lanes; lanes &= lanes - 1) {
+		uint8_t tlp = m->audiences->lane[__builtin_ctzll(lanes)].tlp;
+		strictest = tlp > strictest ? tlp : strictest;
+	}
+	return strictest;
 }

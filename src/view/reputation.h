@@ -10,6 +10,12 @@
 struct meaning {
 	const struct source_set *sources;
 	const struct rules *rules;
+	const struct audiences *audiences; /**< NULL: not known */
+};
+
+/** The lanes by number: name and enum tlp. */
+struct audiences {
+	struct { char name[LANE_NAME_MAX + 1]; uint8_t tlp; } lane[LANES_MAX];
 };
 
 struct reputation {
@@ -29,8 +35,11 @@ typedef void reputation_visit(void *ctx, size_t i, const struct reputation *r);
 void reputation_batch(const struct table_view *v, const struct observable *o, size_t n, clearance clear, uint32_t now_s,
 		      reputation_visit *visit, void *ctx);
 
+/** The strictest audience among the lanes of the evidence (enum tlp); TLP_UNSAID when there is none or it is not known. */
+uint8_t reputation_audience(const struct reputation *r, const struct meaning *m);
+
 /** One JSON object, without a line end: value, kind, listed, score, categories, sources, and when protected
- * protected_by. */
+ * protected_by, and tlp when the evidence is not for everybody. */
 void reputation_json(const struct reputation *r, const struct observable *o, const struct meaning *m, struct buf *out);
 /** One JSON object: the same with "lines", prior, sums and as_of: all that an independent evaluator needs. */
 void reputation_why_json(const struct reputation *r, const struct observable *o, const struct meaning *m,

@@ -1,6 +1,7 @@
 /* The answer as JSON.  docs/scoring.md says what each member is; tests/score_eval.py computes it again from them. */
 #include "base/clock.h"
 #include "codec/json.h"
+#include "codec/tlp.h"
 #include "view/reputation.h"
 
 static void put_key(struct buf *out, const char *key)
@@ -69,6 +70,11 @@ static void put_answer(const struct reputation *r, const struct observable *o, c
 	if (r->protected_by) {
 		buf_putc(out, ',');
 		put_text(out, "protected_by", r->protected_by);
+	}
+	uint8_t tlp = reputation_audience(r, m);
+	if (UNLIKELY(tlp > TLP_CLEAR)) {
+		buf_putc(out, ',');
+		put_text(out, "tlp", tlp_name(tlp));
 	}
 }
 

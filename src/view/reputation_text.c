@@ -1,6 +1,7 @@
 /* The sum for people: a line each claim, what it adds on the left, so that the column adds up; then how the sum becomes
  * the score. */
 #include "base/clock.h"
+#include "codec/tlp.h"
 #include "view/reputation.h"
 
 enum { COLUMN_MAX = 48, DAY_S = 86400 };
@@ -115,7 +116,8 @@ static struct widths measure(const struct score_line *lines, unsigned n)
 	return w;
 }
 
-static void put_line(const struct score_line *l, uint8_t asked, const struct widths *w, struct buf *out)
+static void put_line(const struct score_line *l, const struct meaning *m, uint8_t asked, const struct widths *w,
+		     struct buf *out)
 {
 	struct observable key = score_line_key(l);
 	size_t began = out->n;
@@ -140,6 +142,9 @@ static void put_line(const struct score_line *l, uint8_t asked, const struct wid
 	put_date(out, " seen ", l->claim.seen);
 	buf_printf(out, "%5u d  confidence %3u  decay %4u/1024  weight %2u  entry %u", l->age_s / DAY_S, l->confidence,
 		   l->decay_1024, l->source->weight_db, l->claim.entry);
+	if (m->audiences)
+		buf_printf(out, "  lane %s (%s)", m->audiences->lane[l->claim.lane & 63].name,
+			   tlp_name(m->audiences->lane[l->claim.lane & 63].tlp));
 	put_fate(l, out);
 	buf_putc(out, '\n');
 }
@@ -180,7 +185,7 @@ void reputation_why_text(const struct reputation *r, const struct observable *o,
 		   v->score, as_of);
 	struct widths w = measure(lines, n);
 	for (unsigned i = 0; i < n; i++)
-		put_line(&lines[i], o->kind, &w, out);
+		put_line(&lines[i], m, o->kind, &w, out);
 	if (v->n_claims > n)
 		buf_printf(out, "  (%u more claims, all weaker)\n", v->n_claims - n);
 	if (v->n_claims == 0)

@@ -73,6 +73,7 @@ struct sum {
 	unsigned n_claims;
 	bool guarded, host_protected;
 	uint16_t protector, host_protector;
+	uint64_t lanes;
 	uint32_t categories, seen;
 	struct best {
 		int32_t mdb;
@@ -216,6 +217,7 @@ static inline void add_evidence(struct sum *sum, struct slot *slot, const struct
 	if (w->mdb > slot->plus)
 		slot->plus = (uint16_t)w->mdb;
 	sum->categories |= 1U << (w->category & 31);
+	sum->lanes |= 1ULL << (c->lane & 63);
 	uint32_t seen = c->seen < now_s ? c->seen : now_s;
 	if (seen > sum->seen)
 		sum->seen = seen;
@@ -384,6 +386,7 @@ void score_hits(const struct table_hits *hits, unsigned n_hits, const struct sou
 	v->score = v->is_protected ? 0 : score_from_mdb(v->mdb);
 	v->listed = v->score > 0;
 	v->categories = sum.categories;
+	v->lanes = sum.lanes;
 	v->category = sum.best.category;
 	v->n_claims = sum.n_claims;
 	v->seen = sum.seen;

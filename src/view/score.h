@@ -24,6 +24,7 @@ struct verdict {
 	uint8_t score;          /**< 0..100 */
 	uint8_t category;       /**< of the strongest line of evidence */
 	int32_t mdb;            /**< the sum */
+	uint64_t lanes;         /**< bit per lane of the evidence: whoever tells the score tells of these */
 	uint32_t categories;    /**< bit per enum category, of the evidence */
 	unsigned n_sources;     /**< of the evidence, distinct */
 	unsigned n_groups;      /**< of the evidence: how many count */

@@ -1,0 +1,11 @@
+/* TLP, the Traffic Light Protocol: who may see something. */
+#ifndef CODEC_TLP_H
+#define CODEC_TLP_H
+
+/** From the widest audience to the narrowest. */
+enum tlp { TLP_UNSAID, TLP_CLEAR, TLP_GREEN, TLP_AMBER, TLP_AMBER_STRICT, TLP_RED };
+
+/** "tlp:amber", ...; "tlp:unsaid" for TLP_UNSAID and numbers out of range.  Never NULL. */
+const char *tlp_name(unsigned tlp);
+
+#endif
