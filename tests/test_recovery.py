@@ -68,12 +68,13 @@ def test_killed_import_counts_whole_or_not_at_all(node, tmp_path):
 
 
 def slow_import(node):
-    """An import that waits for more on a pipe: (process, writing end)."""
+    """An import that waits for more on a pipe: (process, writing end).  A pipe holds 64 KiB: once 2 MB are written, it has begun."""
     r, w = os.pipe()
     p = subprocess.Popen([SIPAR, "import", "-d", str(node.path), "-q", "--source", "slow", "-"], stdin=r, stderr=subprocess.DEVNULL)
     os.close(r)
-    os.write(w, b"192.0.2.1\n" * 1000)
-    time.sleep(0.3)
+    text = b"192.0.2.1\n" * 200000
+    while text:
+        text = text[os.write(w, text):]
     return p, w
 
 
