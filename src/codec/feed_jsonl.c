@@ -184,8 +184,9 @@ static bool shape_member(void *ctx, struct span key, const struct json_member *m
 	return *shape == SHAPE_UNKNOWN;
 }
 
-static enum walk_step one_value(const struct jsonl_state *s, struct json_feed *j)
+static enum walk_step one_value(void *state, struct json_feed *j)
 {
+	const struct jsonl_state *s = state;
 	struct walker *w = &j->walk;
 	enum shape shape = SHAPE_UNKNOWN;
 	if (w->in == 'a')
@@ -208,12 +209,8 @@ static enum err parse(void *state, struct span in, bool last, feed_sink *sink, v
 {
 	struct jsonl_state *s = state;
 	struct json_feed j;
-	enum walk_step step;
 	json_feed_begin(&j, &s->place, s->stance, in, last, sink, ctx);
-	do
-		step = walk_next(&j.walk);
-	while (step == WALK_VALUE && (step = one_value(s, &j)) == WALK_VALUE);
-	return json_feed_finish(&j, step, ret_used, f);
+	return json_feed_run(&j, one_value, s, ret_used, f);
 }
 
 static void start(void *state, const struct feed_options *o)

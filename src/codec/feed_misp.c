@@ -295,8 +295,9 @@ static enum walk_step enter_object(struct misp_state *s, struct json_feed *j)
 	return enter_event(s, j);
 }
 
-static enum walk_step one_value(struct misp_state *s, struct json_feed *j)
+static enum walk_step one_value(void *state, struct json_feed *j)
 {
+	struct misp_state *s = state;
 	struct walker *w = &j->walk;
 	char list = 0;
 	switch (w->in) {
@@ -327,12 +328,8 @@ static enum err parse(void *state, struct span in, bool last, feed_sink *sink, v
 {
 	struct misp_state *s = state;
 	struct json_feed j;
-	enum walk_step step;
 	json_feed_begin(&j, &s->place, s->stance, in, last, sink, ctx);
-	do
-		step = walk_next(&j.walk);
-	while (step == WALK_VALUE && (step = one_value(s, &j)) == WALK_VALUE);
-	return json_feed_finish(&j, step, ret_used, f);
+	return json_feed_run(&j, one_value, s, ret_used, f);
 }
 
 static void start(void *state, const struct feed_options *o)

@@ -7,8 +7,9 @@ struct manifest_state {
 	struct walk_place place; /* path "M": in the object of uuids */
 };
 
-static enum walk_step one_value(struct json_feed *j)
+static enum walk_step one_value(void *state, struct json_feed *j)
 {
+	(void)state;
 	struct walker *w = &j->walk;
 	struct json_member m[1] = { { "info" } };
 	if (!w->in && w->kind == JSON_OBJECT && walk_enter(w, 'M'))
@@ -25,12 +26,8 @@ static enum err parse(void *state, struct span in, bool last, feed_sink *sink, v
 {
 	struct manifest_state *s = state;
 	struct json_feed j;
-	enum walk_step step;
 	json_feed_begin(&j, &s->place, STANCE_INDICATOR, in, last, sink, ctx);
-	do
-		step = walk_next(&j.walk);
-	while (step == WALK_VALUE && (step = one_value(&j)) == WALK_VALUE);
-	return json_feed_finish(&j, step, ret_used, f);
+	return json_feed_run(&j, one_value, s, ret_used, f);
 }
 
 static void start(void *state, const struct feed_options *o)

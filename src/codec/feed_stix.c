@@ -232,8 +232,9 @@ static enum walk_step top_object(struct json_feed *j)
 	return WALK_VALUE;
 }
 
-static enum walk_step one_value(struct json_feed *j)
+static enum walk_step one_value(void *state, struct json_feed *j)
 {
+	(void)state;
 	struct walker *w = &j->walk;
 	if (w->in == 'o')
 		return take_object(j);
@@ -252,12 +253,8 @@ static enum err parse(void *state, struct span in, bool last, feed_sink *sink, v
 {
 	struct stix_state *s = state;
 	struct json_feed j;
-	enum walk_step step;
 	json_feed_begin(&j, &s->place, s->stance, in, last, sink, ctx);
-	do
-		step = walk_next(&j.walk);
-	while (step == WALK_VALUE && (step = one_value(&j)) == WALK_VALUE);
-	return json_feed_finish(&j, step, ret_used, f);
+	return json_feed_run(&j, one_value, s, ret_used, f);
 }
 
 static void start(void *state, const struct feed_options *o)

@@ -49,7 +49,7 @@ enum walk_step json_feed_record(struct json_feed *j, enum walk_step taken)
 	return step == WALK_VALUE ? WALK_END : step;
 }
 
-enum err json_feed_finish(struct json_feed *j, enum walk_step step, size_t *ret_used, struct fault *f)
+static enum err finish(struct json_feed *j, enum walk_step step, size_t *ret_used, struct fault *f)
 {
 	struct walker *w = &j->walk;
 	if (j->cancelled)
@@ -59,6 +59,15 @@ enum err json_feed_finish(struct json_feed *j, enum walk_step step, size_t *ret_
 	buf_release(&j->scratch);
 	buf_release(&j->more_scratch);
 	return j->cancelled ? ERR_CANCELLED : e;
+}
+
+enum err json_feed_run(struct json_feed *j, json_value_reader *read, void *state, size_t *ret_used, struct fault *f)
+{
+	enum walk_step step;
+	do
+		step = walk_next(&j->walk);
+	while (step == WALK_VALUE && (step = read(state, j)) == WALK_VALUE);
+	return finish(j, step, ret_used, f);
 }
 
 struct span json_feed_text(struct json_feed *j, const struct json_member *m)

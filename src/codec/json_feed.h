@@ -30,8 +30,10 @@ enum walk_step json_feed_record(struct json_feed *j, enum walk_step taken) MUST_
 /** Hand the record over.  @return WALK_VALUE; WALK_MORE when the sink has had enough: as if the record were not there.
  */
 enum walk_step json_feed_emit(struct json_feed *j) MUST_USE;
-/** @return what parse() answers. */
-enum err json_feed_finish(struct json_feed *j, enum walk_step step, size_t *ret_used, struct fault *f);
+/** What a format does with the value that j->walk stands before: enter it, pass it, or take it as a record.  @return WALK_VALUE: on. */
+typedef enum walk_step json_value_reader(void *state, struct json_feed *j);
+/** Read the whole piece with it.  @return what parse() answers. */
+enum err json_feed_run(struct json_feed *j, json_value_reader *read, void *state, size_t *ret_used, struct fault *f) MUST_USE;
 
 /** A string's octets, escapes resolved, valid until the next call; of other values as written. */
 struct span json_feed_text(struct json_feed *j, const struct json_member *m);
