@@ -14,7 +14,7 @@ def test_the_evaluator_agrees_on_the_samples(samples):
     values = ["198.51.100.7", "203.0.113.77", "203.0.113.80", "login.bank-verify.example", "0f343b0931126a20f133d67c2b018a3b",
               "http://login.bank-verify.example/secure/index.php", "192.0.2.45", "10.0.0.1", "good.example", "192.0.2.44",
               "billing@mail-campaign.example", "www.portal.gov.example"]
-    text = samples.run("why", "--json", *values, code=1).out
+    text = samples.run("why", "--json", *values, code=0).out
     assert len(text.splitlines()) == len(values)
     done = evaluate(text)
     assert done.returncode == 0, done.stdout + done.stderr

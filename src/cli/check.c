@@ -1,5 +1,6 @@
 /* sipar check: is this listed? */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/lines.h"
@@ -157,9 +158,12 @@ static int run(struct verb_env *env, int argc, char **argv)
 	c->env = env;
 	c->o = o;
 	c->now_s = (uint32_t)(clock_ms() / 1000);
-	for (int i = 1; i <= n; i++)
+	for (int i = 1; i <= n; i++) {
 		if (!check_value(c, span_str(argv[i]), NULL, 0))
 			break;
+		if (faccessat(env->cwd, argv[i], F_OK, 0) == 0)
+			verb_complain(env, "\"%s\" is the name of a file here, too; \"sipar check < FILE\" checks the values in it", argv[i]);
+	}
 	if (n == 0 && lines_each(env->in, env->caller, check_line, c, &f)) {
 		verb_complain(env, "(standard input): %s", f.text);
 		c->trouble = true;

@@ -70,5 +70,13 @@ bool files_each(int cwd, int standard, bool waits, const char *path, bool one_of
 	struct walk w = { cwd, waits ? 0 : O_NONBLOCK, visit, ctx };
 	if (strcmp(path, "-") == 0)
 		return visit(ctx, fcntl(standard, F_DUPFD_CLOEXEC, 3), "(standard input)", one_of_many, NULL);
-	return each(&w, path, one_of_many, 0);
+	char clean[PATH_OCTETS];
+	size_t n = strlen(path);
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	if (n >= sizeof(clean))
+		return tell(&w, path, one_of_many, strerror(ENAMETOOLONG));
+	memcpy(clean, path, n);
+	clean[n] = 0;
+	return each(&w, clean, one_of_many, 0);
 }

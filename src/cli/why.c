@@ -12,7 +12,7 @@ struct why_options {
 
 #define OPTION_ROWS(o) { OPTION_DIR(&(o)->dir), OPTION_JSON(&(o)->json), OPTION_END }
 
-static bool explain(struct verb_env *env, const struct why_options *o, const struct observable *obs, struct buf *out)
+static void explain(struct verb_env *env, const struct why_options *o, const struct observable *obs, struct buf *out)
 {
 	struct score_line *lines = mem_alloc(SCORE_LINES_MAX * sizeof(*lines));
 	uint32_t now_s = (uint32_t)(clock_ms() / 1000);
@@ -28,7 +28,6 @@ static bool explain(struct verb_env *env, const struct why_options *o, const str
 		reputation_why_text(&r, obs, v->context, lines, n, now_s, out);
 	table_leave(t);
 	free(lines);
-	return r.verdict.listed;
 }
 
 static int run(struct verb_env *env, int argc, char **argv)
@@ -54,8 +53,8 @@ static int run(struct verb_env *env, int argc, char **argv)
 			verb_out(env, &out);
 			verb_complain(env, "%s", f.text);
 			code = EXIT_TROUBLE;
-		} else if (explain(env, &o, &obs, &out) && code == EXIT_FINE)
-			code = EXIT_FOUND;
+		} else
+			explain(env, &o, &obs, &out);
 	}
 	verb_out(env, &out);
 	buf_release(&out);
@@ -75,7 +74,7 @@ const struct verb verb_why = {
 	.usage = "[OPTION...] VALUE...",
 	.details = "Every claim that concerns the value is shown, those that do not count with the reason.  docs/scoring.md has the\n"
 		   "arithmetic; with --json there is all that is needed to do it again.\n\n"
-		   "Exit status: as for check.\n",
+		   "Exit status: 0, listed or not; 2 a value could not be understood or another error.\n",
 	.flags = VERB_NODE,
 	.run = run,
 	.options = options,
