@@ -113,6 +113,13 @@ def test_an_import_of_very_many_pieces(node, tmp_path):
     assert not node.listed("h0.example") and not node.listed(f"h{n - 1}.example")
 
 
+def test_a_ledger_of_broken_imports_only(node):
+    node.run("source", "add", "broken")
+    node.run("import", "--strict", "--source", "broken", "--format", "lines", "-", stdin=b"192.0.2.9\n" * 250000 + b"192.0.2.300\n", code=2)
+    node.run("rebuild")
+    assert not node.listed("192.0.2.9")
+
+
 def test_many_broken_imports_do_not_hide_whole_ones(node, serve):
     daemon = serve(node)
     node.run("source", "add", "broken", "--event")

@@ -217,7 +217,8 @@ static int compare_numbers(const void *a, const void *b)
 static struct open_import *begin_open(struct fold *f, const struct entry *e, uint64_t first)
 {
 	const struct source *s = source_find(f->sources, span_str(e->source));
-	if (!s || !bsearch(&first, f->ended, f->n_ended, sizeof(first), compare_numbers)) /* broken off: never counts */
+	bool ends = f->n_ended && bsearch(&first, f->ended, f->n_ended, sizeof(first), compare_numbers);
+	if (!s || !ends) /* broken off: never counts */
 		return NULL;
 	f->open = mem_realloc(f->open, (f->n_open + 1) * sizeof(*f->open));
 	struct open_import *o = &f->open[f->n_open++];
