@@ -182,7 +182,6 @@ void dns_tcp_run(struct dns_loop *l)
 	else
 		while (!atomic_load_explicit(l->stop, memory_order_relaxed)) {
 			struct epoll_event event[EVENTS];
-			table_quiescent();
 			int n = epoll_wait(d->epoll, event, EVENTS, 1000);
 			d->now_ms = clock_mono_ns() / 1000000;
 			for (int i = 0; i < n; i++) {

@@ -136,7 +136,6 @@ void dns_udp_run(struct dns_loop *l)
 			b->got[i].msg_hdr.msg_namelen = sizeof(b->packet[i].from);
 			b->got[i].msg_hdr.msg_controllen = l->wildcard ? CONTROL_SIZE : 0;
 		}
-		table_quiescent();
 		int n = recvmmsg(l->fd, b->got, BATCH, MSG_WAITFORONE, NULL);
 		if (atomic_load_explicit(l->stop, memory_order_relaxed))
 			break;

@@ -237,16 +237,12 @@ struct piece_ctx {
 static bool take_record(void *ctx, const struct feed_record *r)
 {
 	struct piece_ctx *p = ctx;
+	struct feed_record record = *r;
 	if (r->fate != FATE_CLAIMS)
 		return true;
-	if (p->rules_only && r->rule == RULE_NONE)
-		return true;
-	if (p->rules_only) {
-		struct feed_record rule = *r;
-		rule.n_claims = 0;
-		return intake_record(p->intake, &rule);
-	}
-	return intake_record(p->intake, r);
+	if (p->rules_only) /* the table has its claims */
+		record.n_claims = 0;
+	return intake_record(p->intake, &record);
 }
 
 static enum err fold_piece(struct fold *f, const struct entry *e, struct span body, struct fault *fault)

@@ -234,10 +234,10 @@ static enum err submit_piece(struct import *i, struct slot *s, const struct feed
 	return e;
 }
 
-static bool report(struct import *i, bool now)
+static bool report(struct import *i)
 {
 	uint64_t done, size, t = clock_mono_ns();
-	if (!i->progress || (!now && t - i->reported_ns < REPORT_EVERY_NS))
+	if (!i->progress || t - i->reported_ns < REPORT_EVERY_NS)
 		return true;
 	i->reported_ns = t;
 	input_progress(i->input, &done, &size);
@@ -311,7 +311,7 @@ static enum err run_stream(struct import *i, struct stream *st, struct slot *s, 
 		enum err e = take_piece(i, st, s, f);
 		if (e)
 			return e;
-		if (!report(i, false)) {
+		if (!report(i)) {
 			*f = i->fault;
 			return f->code;
 		}
@@ -448,11 +448,6 @@ enum err import_finish(struct import *i, struct import_counts *ret_counts, struc
 	if (e == OK)
 		*ret_counts = i->counts;
 	return e;
-}
-
-const struct import_counts *import_counts(const struct import *i)
-{
-	return &i->counts;
 }
 
 const struct tally *import_skipped(const struct import *i)

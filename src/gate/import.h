@@ -45,8 +45,6 @@ enum err import_stream(struct import *i, struct input *in, const char *name, str
 void import_incomplete(struct import *i);
 /** Commit, fold, publish: returns when it is durable and every face answers with it. */
 enum err import_finish(struct import *i, struct import_counts *ret_counts, struct fault *f) MUST_USE;
-/** Counts so far. */
-const struct import_counts *import_counts(const struct import *i);
 /** What was skipped, by kind. */
 const struct tally *import_skipped(const struct import *i);
 /** Not finished: nothing of it counts, though the pieces already durable stay in the lane. */

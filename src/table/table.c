@@ -82,10 +82,6 @@ void table_leave(struct table *t)
 	urcu_memb_read_unlock();
 }
 
-void table_quiescent(void)
-{
-}
-
 /* Readers see the levels and `context` from here on.  Afterwards no reader has the view before. */
 static void publish(struct table *t, const void *context)
 {

@@ -57,9 +57,6 @@ void table_reader_exit(void);
 /** A consistent view, valid until table_leave(); do not block in between. */
 const struct table_view *table_enter(struct table *t);
 void table_leave(struct table *t);
-/** Between enters: tell that this thread holds nothing (call it before blocking in a loop).  With the flavour of RCU
- *  in use there is nothing to tell; the calls stay, so that it can be changed. */
-void table_quiescent(void);
 
 enum { TABLE_HITS_MAX = 96 };
 

@@ -437,7 +437,6 @@ static void *reader(void *arg)
 			last[i] = seen;
 		}
 		table_leave(s->t);
-		table_quiescent();
 	}
 	table_reader_exit();
 	return (void *)wrong;
