@@ -208,14 +208,19 @@ int main(int argc, char **argv)
 	snprintf(dir, sizeof(dir), "%s/ledger-bench-XXXXXX", argc > 1 ? argv[1] : ".");
 	or_exit(mkdtemp(dir) != NULL, dir, NULL);
 	sys_key_init();
-	or_exit(ledger_create(dir, &f) == OK && ledger_open(dir, true, &l, &f) == OK, "ledger", &f);
-	or_exit(ledger_lane_create(l, "bench", 1, "exercise", NULL, &f) == OK, "lane", &f);
+	const struct lane lane = { .name = "bench", .tlp = 1, .realm = "exercise" };
+	or_exit(key_create(dir, span_of(NULL, 0), &f) == OK && ledger_create(dir, "node.example", &f) == OK &&
+		ledger_open(dir, true, &l, &f) == OK, "ledger", &f);
+	or_exit(ledger_lane_create(l, &lane, NULL, &f) == OK, "lane", &f);
 	int fd = preallocated(dir, (size_t)SYNCS * BLOCK);
 	bench_statements(l, fd);
 	close(fd);
 	bench_bodies(l);
 	ledger_close(l);
-	snprintf(path, sizeof(path), "%s/ledger.db", dir);
-	unlink(path);
+	static const char *const made[] = { "ledger.db", "node.key", "node.pub" };
+	for (size_t i = 0; i < COUNT_OF(made); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, made[i]);
+		unlink(path);
+	}
 	return rmdir(dir) == 0 ? 0 : 1;
 }

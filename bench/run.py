@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Measures what bench/RESULTS.md reports.  Each figure is a median of several runs and stands beside a limit or a peer measured in the
-same run.  bench/run.py [NAME...]: import, memory, stix, check, start, data, lookup, table, ledger, dns."""
+same run.  bench/run.py [NAME...]: import, memory, stix, check, start, data, lookup, table, ledger, merkle, replay, dns."""
 import json
 import os
 import pathlib
@@ -221,6 +221,14 @@ def bench_table(base):
 
 def bench_ledger(base):
     program("ledger_bench", str(base))
+
+
+def bench_merkle(base):
+    program("merkle_bench")
+
+
+def bench_replay(base):
+    program("replay_bench", "500000", str(base))
 
 
 def bench_dns(base):

@@ -282,7 +282,7 @@ int main(int argc, char **argv)
 			release(&q);
 		}
 		uint64_t start = clock_mono_ns();
-		must(table_save(t, 1, &f), &f);
+		must(table_save(t, 1, span_of(NULL, 0), &f), &f);
 		if (!file)
 			printf("save %.0f ms\n", (double)(clock_mono_ns() - start) / 1e6);
 	}

@@ -13,7 +13,7 @@ import urllib.request
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SIPAR = os.environ.get("SIPAR", str(ROOT / "build" / "sipar"))
+SIPAR = str(pathlib.Path(os.environ.get("SIPAR", ROOT / "build" / "sipar")).absolute())  # tests change directories
 SAMPLES = ROOT / "samples"
 DATA = pathlib.Path(os.environ.get("SIPAR_DATA", ROOT.parent / "shared" / "data"))
 LIMIT = 300  # seconds that anything may take on a busy machine

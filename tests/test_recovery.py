@@ -25,6 +25,68 @@ def test_rebuild_gives_the_same_answers(samples):
     assert strip() == before
 
 
+def digest(node, differed=False):
+    """Of all that answers depend on, after a rebuild."""
+    done = json.loads(node.run("rebuild", "--json", code=1 if differed else 0).out)
+    assert done["rebuilt"] and done["differed"] == differed and (done["before"] != done["after"]) == differed, done
+    return done["after"]
+
+
+def test_rebuild_while_the_daemon_answers(samples, serve):
+    daemon = serve(samples)
+    before = digest(samples)
+    assert daemon.lookup("198.51.100.7")["listed"]
+    assert daemon.stop() == 0
+    assert digest(samples) == before
+    assert "nothing differed" in samples.run("rebuild").out
+    samples.run("rebuild", "surplus", code=64)
+
+
+def test_killed_daemon_has_the_same_meaning(node, serve):
+    """Imports of both types, text rules and changes of sources, some saved and some not; then SIGKILL in the middle of an import."""
+    daemon = serve(node)
+    node.run("source", "add", "events", "--event", "--weight", "30")
+    for i in range(8):
+        node.counts("list", "-", stdin="\n".join(values_of(i, 300)).encode())
+        node.counts("events", "--format", "lines", "-", stdin="\n".join(values_of(100 + i, 50)).encode())
+    node.counts("large", "--format", "lines", "-", stdin="".join(f"h{i}.example\n" for i in range(60000)).encode())  # saved with it
+    node.counts("warn", "-", stdin=json.dumps({"name": "w", "version": 1, "type": "substring", "description": "d",
+                                               "matching_attributes": ["domain"], "list": ["h77"]}).encode())
+    node.run("source", "set", "list", "--weight", "7")
+    p, w = slow_import(node)
+    daemon.stop(signal.SIGKILL)
+    os.close(w)
+    p.wait()
+    daemon = serve(node)
+    alive = digest(node)  # not differed: what was saved and what was behind it make what the whole ledger makes
+    assert daemon.lookup("h77.example")["protected_by"] and not daemon.lookup("192.0.2.1")["sources"] == ["slow"]
+    daemon.stop(signal.SIGKILL)
+    assert digest(node) == alive
+
+
+def test_a_table_of_the_older_form_is_made_anew(samples):
+    before = digest(samples)
+    manifest = samples.path / "table" / "manifest"
+    manifest.write_text("sipar table 1\nseed 000102030405060708090a0b0c0d0e0f\nfolded 20\nnext 2\ncheck 0123456789abcdef\n")
+    assert samples.listed("198.51.100.7")
+    assert manifest.read_text().startswith("sipar table 2\n") and len(list((samples.path / "table").glob("*.views"))) == 1
+    assert digest(samples) == before
+
+
+def test_a_table_of_another_ledger_differs(samples):
+    """Every check fits, yet it is not what the ledger says: rebuild finds it, tells it and mends it."""
+    other = Node(samples.path.parent / "other")
+    shutil.copytree(samples.path, other.path)
+    samples.counts("more", "-", stdin=b"192.0.2.77\n")
+    other.counts("more", "-", stdin=b"192.0.2.78\n")
+    shutil.rmtree(samples.path / "table")
+    shutil.copytree(other.path / "table", samples.path / "table")
+    assert samples.listed("192.0.2.78") and not samples.listed("192.0.2.77")
+    digest(samples, differed=True)
+    assert samples.listed("192.0.2.77") and not samples.listed("192.0.2.78")
+    digest(samples)
+
+
 def test_damaged_table_is_made_anew(samples):
     for path in (samples.path / "table").iterdir():
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])

@@ -11,12 +11,15 @@ enum { FILE_MAX = 1 << 16 };
 
 struct row {
 	const char *name, *value, *help;
-	size_t offset, size; /* size 0: a number, at most `max` */
+	size_t offset, size; /* size 0: a number, at most `max`; KEYS: a list of keys, of the type `max` */
 	uint64_t max;
 };
 
+#define KEYS SIZE_MAX
+
 #define TEXT(field) offsetof(struct config, field), sizeof(((struct config *)0)->field), 0
 #define NUMBER(field, max) offsetof(struct config, field), 0, max
+#define LIST(field, type) offsetof(struct config, field), KEYS, type
 
 static const struct row rows[] = {
 	{ "http", "127.0.0.1:8300", "Address and port of the HTTP face, or off.", TEXT(http) },
@@ -32,11 +35,31 @@ static const struct row rows[] = {
 	{ "dns_workers", "0", "Threads that answer DNS over UDP; 0: one per core.", NUMBER(dns_workers, 64) },
 	{ "http_threads", "0", "Threads that answer HTTP; 0: one per core.", NUMBER(http_threads, 64) },
 	{ "body_max", "16", "MiB that the body of an HTTP request may have.", NUMBER(body_max_mib, 1024) },
+	{ "witness", "none", "Keys of witnesses whose cosignatures are taken, as \"sipar witness --vkey\" prints them there:\n"
+			     "# name+id+base64, with commas, or on several such lines.", LIST(witnesses, NOTE_COSIGNATURE) },
+	{ "log", "none", "Keys of logs that this node cosigns when they ask for it (POST /add-checkpoint): likewise.",
+	  LIST(logs, NOTE_ED25519) },
 };
+
+/* Both sorts of keys may be given by the key of a log: what cosigns under its name is that key, too. */
+static enum err add_keys(struct config_keys *keys, struct span value, uint8_t type)
+{
+	while (value.n) {
+		struct span one = span_head(value, span_find(value, ','));
+		value = span_from(value, one.n + 1);
+		if (keys->n == CONFIG_KEYS_MAX || verifier_parse(one, &keys->v[keys->n], NULL) || !keys->v[keys->n].name[0] ||
+		    (type == NOTE_ED25519 && keys->v[keys->n].type != type))
+			return ERR_RANGE;
+		keys->v[keys->n++].type = type;
+	}
+	return OK;
+}
 
 static enum err set(struct config *c, const struct row *r, struct span value)
 {
 	char *target = (char *)c + r->offset;
+	if (r->size == KEYS)
+		return span_is(value, "none") ? OK : add_keys((struct config_keys *)(void *)target, value, (uint8_t)r->max);
 	if (r->size == 0)
 		return num_parse_u64(value, r->max, (uint64_t *)(void *)target);
 	if (value.n == 0 || value.n >= r->size || span_find(value, 0) < value.n)

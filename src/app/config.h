@@ -5,6 +5,14 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "ledger/note.h"
+
+enum { CONFIG_KEYS_MAX = 64 };
+/** Each line of such a setting adds to it. */
+struct config_keys {
+	unsigned n;
+	struct verifier v[CONFIG_KEYS_MAX];
+};
 
 struct config {
 	char http[128], dns[128];  /**< "ADDR:PORT", or "off" */
@@ -15,6 +23,8 @@ struct config {
 	uint64_t min_score;        /**< for the DNS face to list, 1..100 */
 	uint64_t ttl, negative_ttl; /**< seconds, DNS */
 	uint64_t body_max_mib;     /**< of an HTTP request */
+	struct config_keys witnesses; /**< whose cosignatures are taken, NOTE_COSIGNATURE */
+	struct config_keys logs;      /**< that are cosigned when they ask for it, NOTE_ED25519 */
 };
 
 void config_defaults(struct config *c);

@@ -1,4 +1,4 @@
-/* sipar init: make a data directory.  sipar rebuild: make its table anew. */
+/* sipar init: make a data directory. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,14 +8,21 @@
 #include "app/verbs.h"
 #include "cli/option.h"
 #include "sys/key.h"
+#include "sys/passphrase.h"
 #include "base/num.h"
 
 struct init_options {
-	const char *dir;
-	bool json;
+	const char *dir, *name;
+	bool json, passphrase;
 };
 
-#define OPTION_ROWS(o) { OPTION_DIR(&(o)->dir), OPTION_JSON(&(o)->json), OPTION_END }
+#define OPTION_ROWS(o)                                                                                                 \
+	{                                                                                                                  \
+		OPTION_DIR(&(o)->dir), OPTION_JSON(&(o)->json),                                                                \
+		{ 0, "name", "NAME", "of the node, with which the names of its lanes begin: a URL without scheme, like "       \
+		  "cert.example (default: made from the key)", OPTION_TEXT, &(o)->name, 0 },                                   \
+		{ 0, "passphrase", NULL, "protect node.key with a passphrase", OPTION_FLAG, &(o)->passphrase, 0 }, OPTION_END  \
+	}
 
 static enum err write_config(const char *dir, struct fault *f)
 {
@@ -39,40 +46,25 @@ static int run_init(struct verb_env *env, int argc, char **argv)
 	const struct option rows[] = OPTION_ROWS(&o);
 	struct buf out = { 0 };
 	struct fault f;
+	struct passphrase passphrase = { 0 };
 	uint8_t key[32];
 	char digits[65] = "";
 	int n;
 	enum err e = options_parse(rows, argc, argv, &n, &f);
 	if (e == OK && n)
 		e = fault_set(&f, ERR_USAGE, "\"%s\" is one word too many", argv[1]);
-	if (e == OK && (e = node_init(env->dir, &f)) == OK && (e = write_config(env->dir, &f)) == OK)
-		e = key_public(env->dir, key, &f);
+	if (e == OK && o.passphrase)
+		e = passphrase_get(true, &passphrase, &f);
+	const struct node_options node = { .name = o.name, .passphrase = span_of(passphrase.octets, passphrase.n) };
+	if (e == OK && (e = node_init(env->dir, &node, &f)) == OK && (e = write_config(env->dir, &f)) == OK)
+		e = key_read_public(env->dir, key, &f);
+	passphrase_wipe(&passphrase);
 	if (e) {
 		verb_complain(env, "init: %s", f.text);
 		return e == ERR_USAGE ? EXIT_USAGE : EXIT_TROUBLE;
 	}
 	hex_encode(key, sizeof(key), digits);
 	buf_printf(&out, o.json ? "{\"dir\":\"%s\",\"key\":\"%s\"}\n" : "data directory \"%s\" made; public key %s\n", env->dir, digits);
-	verb_out(env, &out);
-	buf_release(&out);
-	return EXIT_FINE;
-}
-
-static int run_rebuild(struct verb_env *env, int argc, char **argv)
-{
-	struct init_options o = { 0 };
-	const struct option rows[] = OPTION_ROWS(&o);
-	struct buf out = { 0 };
-	struct fault f;
-	int n;
-	enum err e = options_parse(rows, argc, argv, &n, &f);
-	if (e == OK)
-		e = node_rebuild(env->dir, &f);
-	if (e) {
-		verb_complain(env, "rebuild: %s", f.text);
-		return e == ERR_USAGE ? EXIT_USAGE : EXIT_TROUBLE;
-	}
-	buf_puts(&out, o.json ? "{\"rebuilt\":true}\n" : "the table was dropped and folded again from the ledger\n");
 	verb_out(env, &out);
 	buf_release(&out);
 	return EXIT_FINE;
@@ -92,14 +84,5 @@ const struct verb verb_init = {
 	.details = "Lanes: public (tlp:clear), community (tlp:green), members (tlp:amber), restricted (tlp:red), and node (tlp:red) for\n"
 		   "what is said about sources.  A directory that has a ledger already is left as it is, with an error.\n",
 	.run = run_init,
-	.options = options,
-};
-
-const struct verb verb_rebuild = {
-	.name = "rebuild",
-	.summary = "Drop the reputation table and fold it again from the ledger",
-	.usage = "[OPTION...]",
-	.details = "The table is derived: this loses nothing.  The daemon must not run.\n",
-	.run = run_rebuild,
 	.options = options,
 };

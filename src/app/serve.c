@@ -9,6 +9,7 @@
 
 #include "app/config.h"
 #include "app/control.h"
+#include "app/keeper.h"
 #include "app/verbs.h"
 #include "base/log.h"
 #include "cli/option.h"
@@ -45,6 +46,8 @@ struct daemon {
 	struct http_server *http;
 	struct dns_server *dns;
 	struct control *control;
+	struct keeper *keeper;
+	uint8_t audience; /* enum tlp: of those who ask without a name */
 	clearance clear;
 	unsigned dns_workers;
 	struct dns_worker worker[WORKERS_MAX];
@@ -112,23 +115,36 @@ static enum err open_dns(struct daemon *d, struct fault *f)
 	return e;
 }
 
+/* A lane was made while the faces answer. */
+static void show_new_lane(void *ctx)
+{
+	struct daemon *d = ctx;
+	clearance clear = ledger_clearance(node_ledger(d->node), d->audience);
+	if (d->http)
+		http_server_set_clear(d->http, clear);
+	if (d->dns)
+		dns_server_set_clear(d->dns, clear);
+}
+
 static enum err open_faces(struct daemon *d, struct fault *f)
 {
-	uint8_t tlp;
-	enum err e = config_audience(&d->config, &tlp, f);
+	enum err e = config_audience(&d->config, &d->audience, f);
 	if (e)
 		return e;
-	d->clear = ledger_clearance(node_ledger(d->node), tlp);
+	d->clear = ledger_clearance(node_ledger(d->node), d->audience);
 	if (strcmp(d->config.dns, "off") != 0 && (e = open_dns(d, f)) != OK)
 		return e;
 	struct http_options o = {
 		.address = d->config.http, .threads = or_cores(d->config.http_threads), .clear = d->clear,
 		.body_max = d->config.body_max_mib << 20, .more_metrics = dns_metrics, .more_ctx = d,
+		.witnesses = d->config.witnesses.v, .n_witnesses = d->config.witnesses.n, .logs = d->config.logs.v,
+		.n_logs = d->config.logs.n,
 	};
 	if (strcmp(d->config.http, "off") != 0 &&
 	    (e = http_server_open(&o, node_table(d->node), node_ledger(d->node), &d->http, f)) != OK)
 		return e;
-	if ((e = control_open(d->node, &d->control, f)) != OK)
+	node_on_lanes(d->node, show_new_lane, d);
+	if ((e = keeper_start(d->node, &d->keeper, f)) || (e = control_open(d->node, &d->control, f)))
 		return e;
 	if (pthread_create(&d->control_thread, NULL, control_thread, d->control)) {
 		control_close(d->control);
@@ -145,6 +161,7 @@ static void close_all(struct daemon *d)
 		pthread_join(d->control_thread, NULL);
 		control_close(d->control);
 	}
+	keeper_stop(d->keeper);
 	http_server_close(d->http);
 	if (d->dns)
 		dns_server_stop(d->dns);

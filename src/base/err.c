@@ -12,6 +12,7 @@ const char *err_name(enum err e)
 	case ERR_RANGE: return "range";
 	case ERR_MORE: return "more";
 	case ERR_NOTFOUND: return "not-found";
+	case ERR_GONE: return "gone";
 	case ERR_EXISTS: return "exists";
 	case ERR_FULL: return "full";
 	case ERR_FORBIDDEN: return "forbidden";

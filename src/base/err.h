@@ -11,6 +11,7 @@ enum err {
 	ERR_RANGE,       /**< well-formed, but a number or length is outside its bounds */
 	ERR_MORE,        /**< the input ends inside a token: call again with more of it */
 	ERR_NOTFOUND,    /**< no such thing, or none that the caller's clearance shows */
+	ERR_GONE,        /**< it was there and has been erased or pruned, as an entry of its lane says */
 	ERR_EXISTS,      /**< a thing of that name is there already */
 	ERR_FULL,        /**< an explicit cap is reached; what was stored stays */
 	ERR_FORBIDDEN,   /**< the party or the audience does not allow it */

@@ -41,7 +41,9 @@ static inline bool span_is(struct span a, const char *s)
 /** From octet `from` to the end; empty when `from` is beyond it. */
 static inline struct span span_from(struct span a, size_t from)
 {
-	return from >= a.n ? (struct span){ a.p + a.n, 0 } : (struct span){ a.p + from, a.n - from };
+	if (from < a.n)
+		return (struct span){ a.p + from, a.n - from };
+	return (struct span){ a.n ? a.p + a.n : a.p, 0 }; /* NULL + 0 is not defined */
 }
 
 static inline struct span span_head(struct span a, size_t n)
@@ -78,7 +80,7 @@ static inline bool span_ieq(struct span a, struct span b)
 
 static inline bool span_starts(struct span a, struct span prefix)
 {
-	return a.n >= prefix.n && memcmp(a.p, prefix.p, prefix.n) == 0;
+	return a.n >= prefix.n && (prefix.n == 0 || memcmp(a.p, prefix.p, prefix.n) == 0);
 }
 
 /** Without ASCII white space at both ends. */
@@ -96,6 +98,17 @@ static inline size_t span_find(struct span a, uint8_t c)
 {
 	const uint8_t *q = a.n ? memchr(a.p, c, a.n) : NULL;
 	return q ? (size_t)(q - a.p) : a.n;
+}
+
+/** Take a line off the front of *rest, without its newline.  @return false: *rest has no newline (any more). */
+static inline bool span_line(struct span *rest, struct span *ret_line)
+{
+	size_t n = span_find(*rest, '\n');
+	if (n == rest->n)
+		return false;
+	*ret_line = span_head(*rest, n);
+	*rest = span_from(*rest, n + 1);
+	return true;
 }
 
 #endif

@@ -18,6 +18,15 @@ static const struct option *by_letter(const struct option *rows, char letter)
 	return NULL;
 }
 
+static enum err add(const struct option *o, const char *value, struct fault *f)
+{
+	struct option_list *list = o->target;
+	if (list->n == OPTION_LIST_MAX)
+		return fault_set(f, ERR_USAGE, "--%s is given more than %d times", o->name, OPTION_LIST_MAX);
+	list->value[list->n++] = value;
+	return OK;
+}
+
 static enum err set(const struct option *o, const char *value, struct fault *f)
 {
 	switch (o->kind) {
@@ -32,6 +41,8 @@ static enum err set(const struct option *o, const char *value, struct fault *f)
 			return OK;
 		return fault_set(f, ERR_USAGE, "--%s: \"%s\" is not a number from 0 to %llu", o->name, value,
 				 (unsigned long long)o->max);
+	case OPTION_LIST:
+		return add(o, value, f);
 	}
 	return ERR_USAGE;
 }

@@ -6,7 +6,19 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-enum option_kind { OPTION_FLAG /**< bool */, OPTION_TEXT /**< const char * */, OPTION_NUMBER /**< uint64_t */ };
+enum option_kind {
+	OPTION_FLAG,   /**< bool */
+	OPTION_TEXT,   /**< const char * */
+	OPTION_NUMBER, /**< uint64_t */
+	OPTION_LIST,   /**< struct option_list: each time that it is given adds one */
+};
+
+enum { OPTION_LIST_MAX = 32 };
+/** Zero-initialised is empty. */
+struct option_list {
+	unsigned n;
+	const char *value[OPTION_LIST_MAX];
+};
 
 struct option {
 	char letter;           /**< 0: none */
@@ -14,7 +26,7 @@ struct option {
 	const char *argument;  /**< its word in the help; NULL for flags */
 	const char *help;
 	enum option_kind kind;
-	void *target;          /**< bool, const char * or uint64_t; untouched when the option is not given */
+	void *target;          /**< what the kind says; untouched when the option is not given */
 	uint64_t max;          /**< of a number */
 };
 

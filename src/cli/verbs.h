@@ -4,6 +4,21 @@
 
 #include "cli/verb.h"
 
-extern const struct verb verb_check, verb_formats, verb_import, verb_openapi, verb_source, verb_why;
+extern const struct verb verb_backup, verb_restore;
+extern const struct verb verb_check;
+extern const struct verb verb_erase;
+extern const struct verb verb_formats;
+extern const struct verb verb_import;
+extern const struct verb verb_key;
+extern const struct verb verb_lane;
+extern const struct verb verb_log;
+extern const struct verb verb_object;
+extern const struct verb verb_openapi;
+extern const struct verb verb_rebuild;
+extern const struct verb verb_receipt;
+extern const struct verb verb_source;
+extern const struct verb verb_verify;
+extern const struct verb verb_why;
+extern const struct verb verb_witness;
 
 #endif

@@ -22,10 +22,10 @@ static void explain(struct verb_env *env, const struct why_options *o, const str
 	const struct table_view *v = table_enter(t);
 	reputation_of(v, obs, CLEARANCE_ALL, now_s, &r, lines, &n);
 	if (o->json) {
-		reputation_why_json(&r, obs, v->context, lines, n, now_s, out);
+		reputation_why_json(&r, obs, v->context, node_ledger(env->node), lines, n, now_s, out);
 		buf_putc(out, '\n');
 	} else
-		reputation_why_text(&r, obs, v->context, lines, n, now_s, out);
+		reputation_why_text(&r, obs, v->context, node_ledger(env->node), lines, n, now_s, out);
 	table_leave(t);
 	free(lines);
 }

@@ -117,10 +117,13 @@ enum category category_guess(struct span label)
 		text[n++] = (c >= 'a' && c <= 'z') || ascii_digit(c) ? c : '-';
 	}
 	text[n++] = '-';
+	uint64_t there = 0; /* octets of the text modulo 64: most words begin with another */
+	for (size_t i = 0; i < n; i++)
+		there |= 1ULL << (text[i] & 63);
 	for (size_t i = 0; i < COUNT_OF(hints); i++) {
 		const char *list = hints[i].words;
 		for (struct span word; (word = next_word(&list)).n;)
-			if (memmem(text, n, word.p, word.n))
+			if (there >> (word.p[0] & 63) & 1 && memmem(text, n, word.p, word.n))
 				return hints[i].category;
 	}
 	return CAT_UNKNOWN;

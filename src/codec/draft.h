@@ -23,6 +23,7 @@ static inline void draft_begin(struct draft *d)
 	d->keys_used = 0;
 	d->r.n_claims = 0;
 	d->r.tlp = TLP_UNSAID;
+	d->r.id = (struct span){ NULL, 0 };
 	d->r.fate = FATE_CLAIMS;
 }
 

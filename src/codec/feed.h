@@ -65,6 +65,7 @@ struct feed_record {
 	enum feed_fate fate;
 	uint64_t line;                   /**< of its start in the whole stream, from 1 */
 	size_t off, len;                 /**< where it is in the piece, for cutting it out */
+	struct span id;                  /**< of the object, as it is written (STIX id, MISP uuid; no escapes); empty: it has none */
 	const struct feed_claim *claims;
 	unsigned n_claims;
 	uint8_t rule;                    /**< enum text_rule */

@@ -111,10 +111,11 @@ static void read_tags(struct json_feed *j, struct tags *t, struct span list)
 
 /* ---- attributes ---- */
 
-enum { TYPE, VALUE, TO_IDS, DELETED, CATEGORY, TIMESTAMP, FIRST_SEEN, LAST_SEEN, TAG, SIGHTING, MEMBERS };
+enum { TYPE, UUID, VALUE, TO_IDS, DELETED, CATEGORY, TIMESTAMP, FIRST_SEEN, LAST_SEEN, TAG, SIGHTING, MEMBERS };
 
 static const struct json_member blank[MEMBERS] = {
 	[TYPE] = { "type" },
+	[UUID] = { "uuid" },
 	[VALUE] = { "value" },
 	[TO_IDS] = { "to_ids" },
 	[DELETED] = { "deleted" },
@@ -242,6 +243,7 @@ static enum walk_step take_attribute(struct misp_state *s, struct json_feed *j)
 			own.category = t.category;
 		t = own;
 	}
+	json_feed_id(j, &m[UUID]);
 	j->draft.r.tlp = t.tlp;
 	if (j->walk.kind != JSON_OBJECT)
 		draft_reject(&j->draft, "there is something other than an object among the attributes");

@@ -20,6 +20,7 @@ struct stix_state {
 
 enum {
 	TYPE,
+	ID,
 	PATTERN,
 	PATTERN_TYPE,
 	VALID_FROM,
@@ -38,6 +39,7 @@ enum {
 
 static const struct json_member blank[MEMBERS] = {
 	[TYPE] = { "type" },
+	[ID] = { "id" },
 	[PATTERN] = { "pattern" },
 	[PATTERN_TYPE] = { "pattern_type" },
 	[VALID_FROM] = { "valid_from" },
@@ -192,6 +194,7 @@ static enum walk_step take_object(struct json_feed *j)
 	if (step != WALK_VALUE)
 		return step == WALK_END ? WALK_VALUE : step;
 	struct draft *d = &j->draft;
+	json_feed_id(j, &m[ID]);
 	d->r.tlp = strictest(&m[GRANULAR], strictest(&m[MARKINGS], TLP_UNSAID));
 	if (j->walk.kind != JSON_OBJECT)
 		draft_reject(d, "there is something other than an object among the STIX objects");

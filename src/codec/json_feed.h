@@ -27,6 +27,12 @@ void json_feed_begin(struct json_feed *j, struct walk_place *place, uint8_t stan
 /** After walk_take() of a record: begin it.  Of WALK_END (too large) it is rejected here, and emitted.
  *  @return WALK_VALUE: fill j->draft and call json_feed_emit(); anything else: pass it on. */
 enum walk_step json_feed_record(struct json_feed *j, enum walk_step taken) MUST_USE;
+/** The record is an object of this id. */
+static inline void json_feed_id(struct json_feed *j, const struct json_member *id)
+{
+	if (id->kind == JSON_STRING && span_find(id->value, '\\') == id->value.n)
+		j->draft.r.id = id->value;
+}
 /** Hand the record over.  @return WALK_VALUE; WALK_MORE when the sink has had enough: as if the record were not there.
  */
 enum walk_step json_feed_emit(struct json_feed *j) MUST_USE;

@@ -39,6 +39,8 @@ struct dns_zone;
  *          address does not fit in front of it. */
 enum err dns_zone_new(const struct dns_options *o, struct dns_zone **ret_zone, struct fault *f) MUST_USE;
 void dns_zone_free(struct dns_zone *z);
+/** See dns_server_set_clear(). */
+void dns_zone_set_clear(struct dns_zone *z, clearance clear);
 
 /** The answer to one query.  Pure but for the table view.
  *  @param limit  octets that the transport takes, 512 or more: DNS_UDP_MAX (the answer is as short as the query's EDNS
@@ -57,6 +59,8 @@ uint16_t dns_server_port(const struct dns_server *s);
 void dns_server_run(struct dns_server *s, unsigned worker);
 /** Any thread or signal handler. */
 void dns_server_stop(struct dns_server *s);
+/** What anonymous askers may see from now on.  Any thread. */
+void dns_server_set_clear(struct dns_server *s, clearance clear);
 void dns_server_close(struct dns_server *s);
 /** Sum over the workers. */
 void dns_server_count(const struct dns_server *s, struct dns_counters *ret_counters);

@@ -170,6 +170,11 @@ void dns_server_run(struct dns_server *s, unsigned worker)
 	table_reader_exit();
 }
 
+void dns_server_set_clear(struct dns_server *s, clearance clear)
+{
+	dns_zone_set_clear(s->zone, clear);
+}
+
 void dns_server_stop(struct dns_server *s)
 {
 	uint64_t one = 1;

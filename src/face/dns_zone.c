@@ -14,6 +14,8 @@
  */
 #include "face/dns_zone.h"
 
+#include <stdatomic.h>
+
 #include "codec/category.h"
 #include "codec/domain.h"
 #include "codec/ip.h"
@@ -25,7 +27,7 @@ enum { SOA_REFRESH_S = 3600, SOA_RETRY_S = 600, SOA_EXPIRE_S = 604800 };
 
 struct dns_zone {
 	struct dns_name name, name_server; /* no name server: no labels */
-	clearance clear;
+	_Atomic clearance clear;
 	uint8_t min_score;
 	uint32_t ttl_s, negative_ttl_s;
 };
@@ -53,7 +55,12 @@ void dns_zone_free(struct dns_zone *z)
 
 clearance dns_zone_clearance(const struct dns_zone *z)
 {
-	return z->clear;
+	return atomic_load_explicit(&z->clear, memory_order_relaxed);
+}
+
+void dns_zone_set_clear(struct dns_zone *z, clearance clear)
+{
+	atomic_store_explicit(&z->clear, clear, memory_order_relaxed);
 }
 
 /* A decimal number 0..255 without leading zeros. */
@@ -377,7 +384,7 @@ size_t dns_reply(const struct dns_zone *z, const struct table_view *v, uint32_t 
 		return 0;
 	}
 	if (a.what == ASKED_VALUE)
-		reputation_of(v, &a.value, z->clear, now_s, &r, NULL, NULL);
+		reputation_of(v, &a.value, dns_zone_clearance(z), now_s, &r, NULL, NULL);
 	/* cppcheck-suppress uninitStructMember ; reputation_of() fills it */
 	return dns_zone_write(z, &a, &r.verdict, m->sources, now_s, limit, out, count);
 }

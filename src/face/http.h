@@ -1,4 +1,4 @@
-/* HTTP face: lookups, reasons, health, metrics and the description of itself, on libmicrohttpd.
+/* HTTP face: lookups, reasons, lanes as public logs, health, metrics and the description of itself, on libmicrohttpd.
  *
  * Routes are rows of one table (http_routes.c); the OpenAPI description is printed from it.  Errors are problem details
  * (RFC 9457).
@@ -11,11 +11,17 @@
 #include "ledger/ledger.h"
 #include "table/table.h"
 
+struct verifier;
+
 struct http_options {
 	const char *address;   /**< "127.0.0.1:8300", "[::1]:8300"; port 0: any */
 	unsigned threads;
 	clearance clear;       /**< what anonymous askers may see */
 	size_t body_max;       /**< octets of a request body */
+	const struct verifier *witnesses; /**< whose cosignatures are taken; borrowed */
+	unsigned n_witnesses;
+	const struct verifier *logs;      /**< that are cosigned when they ask for it; borrowed */
+	unsigned n_logs;
 	/** Append metrics of others (DNS) in Prometheus text form; may be NULL. */
 	void (*more_metrics)(void *ctx, struct buf *out);
 	void *more_ctx;
@@ -24,6 +30,8 @@ struct http_options {
 struct http_server;
 enum err http_server_open(const struct http_options *o, struct table *t, struct ledger *l, struct http_server **ret_server,
 			  struct fault *f) MUST_USE;
+/** What anonymous askers may see from now on.  Any thread. */
+void http_server_set_clear(struct http_server *s, clearance clear);
 uint16_t http_server_port(const struct http_server *s);
 /** Finishes what is being answered. */
 void http_server_close(struct http_server *s);

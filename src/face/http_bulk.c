@@ -44,7 +44,7 @@ static void answer_batch(struct bulk *b, struct buf *out)
 	struct http_server *s = b->server;
 	const struct table_view *v = http_table_enter(s);
 	struct answering w = { b, v->context, out };
-	reputation_batch(v, b->obs, b->n, s->options.clear, (uint32_t)(clock_ms() / 1000), answer_one, &w);
+	reputation_batch(v, b->obs, b->n, http_clear(s), (uint32_t)(clock_ms() / 1000), answer_one, &w);
 	http_table_leave(s);
 	b->n = 0;
 	b->keys_n = 0;
@@ -99,7 +99,7 @@ static void bulk_free(void *ctx)
 	free(b);
 }
 
-void http_bulk(struct http_server *s, struct http_request *q, struct span value, struct http_answer *a)
+void http_bulk(struct http_server *s, struct http_request *q, const struct http_words *w, struct http_answer *a)
 {
 	const char *type = http_request_header(q, "Content-Type");
 	bool array = type && http_media_is(span_str(type), "application/json");

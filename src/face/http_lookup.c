@@ -8,19 +8,19 @@ static uint32_t now_s(void)
 	return (uint32_t)(clock_ms() / 1000);
 }
 
-void http_lookup_one(struct http_server *s, struct http_request *q, struct span value, struct http_answer *a)
+void http_lookup_one(struct http_server *s, struct http_request *q, const struct http_words *w, struct http_answer *a)
 {
 	uint8_t store[OBS_KEY_MAX];
 	struct observable o;
 	struct reputation r;
 	struct fault f;
-	if (obs_parse(value, store, &o, &f)) {
+	if (obs_parse(w->word[0], store, &o, &f)) {
 		http_problem(a, 400, q->target, f.text);
 		return;
 	}
 	buf_reserve(&a->body, 512);
 	const struct table_view *v = http_table_enter(s);
-	reputation_of(v, &o, s->options.clear, now_s(), &r, NULL, NULL);
+	reputation_of(v, &o, http_clear(s), now_s(), &r, NULL, NULL);
 	reputation_json(&r, &o, v->context, &a->body);
 	http_table_leave(s);
 	buf_putc(&a->body, '\n');
@@ -43,7 +43,7 @@ static bool wants_text(const char *accept)
 	return false;
 }
 
-void http_why(struct http_server *s, struct http_request *q, struct span value, struct http_answer *a)
+void http_why(struct http_server *s, struct http_request *q, const struct http_words *w, struct http_answer *a)
 {
 	uint8_t store[OBS_KEY_MAX];
 	struct observable o;
@@ -51,18 +51,18 @@ void http_why(struct http_server *s, struct http_request *q, struct span value, 
 	struct score_line lines[SCORE_LINES_MAX];
 	unsigned n = 0;
 	struct fault f;
-	if (obs_parse(value, store, &o, &f)) {
+	if (obs_parse(w->word[0], store, &o, &f)) {
 		http_problem(a, 400, q->target, f.text);
 		return;
 	}
 	bool text = wants_text(http_request_header(q, "Accept"));
 	uint32_t now = now_s();
 	const struct table_view *v = http_table_enter(s);
-	reputation_of(v, &o, s->options.clear, now, &r, lines, &n);
+	reputation_of(v, &o, http_clear(s), now, &r, lines, &n);
 	if (text)
-		reputation_why_text(&r, &o, v->context, lines, n, now, &a->body);
+		reputation_why_text(&r, &o, v->context, s->ledger, lines, n, now, &a->body);
 	else
-		reputation_why_json(&r, &o, v->context, lines, n, now, &a->body);
+		reputation_why_json(&r, &o, v->context, s->ledger, lines, n, now, &a->body);
 	http_table_leave(s);
 	if (!text)
 		buf_putc(&a->body, '\n');

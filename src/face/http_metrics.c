@@ -34,6 +34,17 @@ static void put_seconds(struct buf *out, uint64_t us)
 	buf_printf(out, "%llu.%06u", (unsigned long long)(us / 1000000), (unsigned)(us % 1000000));
 }
 
+/* Counts over all lanes tell of those that are hidden: when something is written there, and how much. */
+static bool shows_all(const struct http_server *s)
+{
+	struct lane *lanes = mem_alloc(LANES_MAX * sizeof(*lanes));
+	unsigned all = ledger_lanes(s->ledger, CLEARANCE_ALL, lanes), i = 0;
+	while (i < all && http_clear(s) >> lanes[i].number & 1)
+		i++;
+	free(lanes);
+	return all && i == all;
+}
+
 static void put_table(struct http_server *s, struct buf *out)
 {
 	struct table_stats t;
@@ -45,19 +56,23 @@ static void put_table(struct http_server *s, struct buf *out)
 	one(out, "sipar_table_levels", "gauge", "Images that make up the reputation table.", t.levels);
 }
 
-static void put_ledger(struct http_server *s, struct buf *out)
+static void put_commits(struct http_server *s, struct buf *out)
 {
-	struct lane lanes[LANES_MAX];
 	struct ledger_stats l;
-	unsigned n = ledger_lanes(s->ledger, s->options.clear, lanes);
 	ledger_stats(s->ledger, &l);
-	head(out, "sipar_ledger_entries", "gauge", "Entries in each lane that this face may show.");
-	for (unsigned i = 0; i < n; i++)
-		buf_printf(out, "sipar_ledger_entries{lane=\"%s\"} %llu\n", lanes[i].name, (unsigned long long)lanes[i].size);
-	one(out, "sipar_ledger_last_entry", "gauge", "Number of the last durable entry.", ledger_last(s->ledger));
 	one(out, "sipar_ledger_commits_total", "counter", "Commits since the start.", l.commits);
 	one(out, "sipar_ledger_entries_total", "counter", "Entries committed since the start.", l.entries);
 	one(out, "sipar_ledger_body_octets_total", "counter", "Octets of bodies committed since the start.", l.body_octets);
+}
+
+static void put_lanes(struct http_server *s, struct buf *out)
+{
+	struct lane *lanes = mem_alloc(LANES_MAX * sizeof(*lanes));
+	unsigned n = ledger_lanes(s->ledger, http_clear(s), lanes);
+	head(out, "sipar_ledger_entries", "gauge", "Entries in each lane that this face may show.");
+	for (unsigned i = 0; i < n; i++)
+		buf_printf(out, "sipar_ledger_entries{lane=\"%s\"} %llu\n", lanes[i].name, (unsigned long long)lanes[i].size);
+	free(lanes);
 }
 
 static void put_meter(struct http_meter *m, struct buf *out)
@@ -100,11 +115,14 @@ static void put_process(const struct http_server *s, struct buf *out)
 	buf_puts(out, "sipar_build_info{version=\"" SIPAR_VERSION "\"} 1\n");
 }
 
-void http_metrics(struct http_server *s, struct http_request *q, struct span value, struct http_answer *a)
+void http_metrics(struct http_server *s, struct http_request *q, const struct http_words *w, struct http_answer *a)
 {
 	put_process(s, &a->body);
-	put_table(s, &a->body);
-	put_ledger(s, &a->body);
+	put_lanes(s, &a->body);
+	if (shows_all(s)) {
+		put_table(s, &a->body);
+		put_commits(s, &a->body);
+	}
 	put_meter(&s->meter, &a->body);
 	if (s->options.more_metrics)
 		s->options.more_metrics(s->options.more_ctx, &a->body);
@@ -112,16 +130,17 @@ void http_metrics(struct http_server *s, struct http_request *q, struct span val
 	a->type = "text/plain; version=0.0.4; charset=utf-8";
 }
 
-void http_healthz(struct http_server *s, struct http_request *q, struct span value, struct http_answer *a)
+void http_healthz(struct http_server *s, struct http_request *q, const struct http_words *w, struct http_answer *a)
 {
-	struct table_stats t;
-	table_stats(http_table_enter(s), &t);
-	http_table_leave(s);
-	buf_printf(&a->body,
-		   "{\"status\":\"ok\",\"version\":\"" SIPAR_VERSION "\",\"keys\":%llu,\"claims\":%llu,\"levels\":%u,"
-		   "\"last_entry\":%llu,\"uptime_s\":%llu}\n",
-		   (unsigned long long)t.keys, (unsigned long long)t.claims, t.levels, (unsigned long long)ledger_last(s->ledger),
-		   (unsigned long long)(clock_ms() - s->since_ms) / 1000);
+	buf_puts(&a->body, "{\"status\":\"ok\",\"version\":\"" SIPAR_VERSION "\"");
+	if (shows_all(s)) {
+		struct table_stats t;
+		table_stats(http_table_enter(s), &t);
+		http_table_leave(s);
+		buf_printf(&a->body, ",\"keys\":%llu,\"claims\":%llu,\"levels\":%u", (unsigned long long)t.keys,
+			   (unsigned long long)t.claims, t.levels);
+	}
+	buf_printf(&a->body, ",\"uptime_s\":%llu}\n", (unsigned long long)(clock_ms() - s->since_ms) / 1000);
 	a->status = 200;
 	a->type = "application/json";
 }

@@ -37,6 +37,35 @@ static void put_request_body(struct buf *out, const struct http_route *r)
 	buf_puts(out, "}},");
 }
 
+static const struct { const char *name, *text, *example; } parameters[] = {
+	{ "value", "Percent-encoded observable.", "192.0.2.1" },
+	{ "lane", "Name of a lane.", "public" },
+	{ "tile", "Level or \"entries\", number, and width of a partial one.", "0/000.p/5" },
+	{ "digest", "64 hexadecimal digits.", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
+	{ "index", "Place of the entry in the lane, from 0.", "7" },
+};
+
+static void put_parameters(struct buf *out, const char *path)
+{
+	struct span rest = span_str(path);
+	const char *between = "\"parameters\":[";
+	for (size_t at; (at = span_find(rest, '{')) < rest.n; between = ",") {
+		rest = span_from(rest, at + 1);
+		struct span name = span_head(rest, span_find(rest, '}'));
+		size_t i = 0;
+		while (i + 1 < COUNT_OF(parameters) && !span_is(name, parameters[i].name))
+			i++;
+		buf_puts(out, between);
+		buf_printf(out, "{\"name\":\"%s\",\"in\":\"path\",\"required\":true,", parameters[i].name);
+		string(out, "description", parameters[i].text);
+		buf_puts(out, ",\"schema\":{\"type\":\"string\"},");
+		string(out, "example", parameters[i].example);
+		buf_putc(out, '}');
+	}
+	if (between[0] == ',')
+		buf_puts(out, "],");
+}
+
 static void put_operation(struct buf *out, const struct http_route *r)
 {
 	buf_puts(out, r->method[0] == 'G' ? "\"get\":{" : "\"post\":{");
@@ -48,9 +77,7 @@ static void put_operation(struct buf *out, const struct http_route *r)
 		string(out, "description", r->description);
 		buf_putc(out, ',');
 	}
-	if (strchr(r->path, '{'))
-		buf_puts(out, "\"parameters\":[{\"name\":\"value\",\"in\":\"path\",\"required\":true,\"description\":\"Percent-encoded "
-			      "observable.\",\"schema\":{\"type\":\"string\"},\"example\":\"192.0.2.1\"}],");
+	put_parameters(out, r->path);
 	if (r->takes)
 		put_request_body(out, r);
 	buf_puts(out, "\"responses\":{\"200\":{\"description\":\"The answer.\",\"content\":{");
@@ -134,9 +161,15 @@ static const char schemas[] =
 	"\"source\",\"mdb\",\"counts\",\"fate\"],\"properties\":{\"source\":" TEXT ",\"group\":" TEXT ",\"weight_db\":" COUNT ","
 	"\"lane\":" COUNT ",\"stance\":" TEXT ",\"category\":" REF("Category") ",\"confidence\":" COUNT ",\"seen\":" COUNT ","
 	"\"age_s\":" COUNT ",\"lifetime_d\":" COUNT ",\"speed_x10\":" COUNT ",\"decay_1024\":" COUNT ",\"mdb\":" INTEGER ","
-	"\"counts\":{\"type\":\"boolean\"},\"fate\":" TEXT ",\"key\":" TEXT ",\"match\":" TEXT ",\"entry\":" COUNT ",\"until\":" COUNT "}},"
+	"\"counts\":{\"type\":\"boolean\"},\"fate\":" TEXT ",\"key\":" TEXT ",\"match\":" TEXT ",\"entry\":" TEXT ",\"until\":" COUNT "}},"
+	"\"Lanes\":{\"type\":\"object\",\"required\":[\"node\",\"lanes\"],\"properties\":{\"node\":" TEXT ","
+	"\"lanes\":{\"type\":\"array\",\"items\":" REF("Lane") "}}},"
+	"\"Lane\":{\"type\":\"object\",\"required\":[\"name\",\"audience\",\"realm\",\"origin\",\"size\",\"retention\",\"vkey\"],"
+	"\"properties\":{\"name\":" TEXT ",\"audience\":" TEXT ",\"realm\":" TEXT ",\"origin\":" TEXT ",\"size\":" COUNT ","
+	"\"retention\":" TEXT ",\"vkey\":" TEXT ",\"old_vkeys\":{\"type\":\"array\",\"items\":" TEXT "}}},"
+	"\"Cosigned\":{\"type\":\"object\",\"required\":[\"taken\"],\"properties\":{\"taken\":" COUNT "}},"
 	"\"Health\":{\"type\":\"object\",\"required\":[\"status\",\"version\"],\"properties\":{\"status\":{\"const\":\"ok\"},"
-	"\"version\":{\"type\":\"string\"},\"keys\":" COUNT ",\"claims\":" COUNT ",\"levels\":" COUNT ",\"last_entry\":" COUNT ","
+	"\"version\":{\"type\":\"string\"},\"keys\":" COUNT ",\"claims\":" COUNT ",\"levels\":" COUNT ","
 	"\"uptime_s\":" COUNT "}},"
 	"\"OpenAPI\":{\"type\":\"object\",\"required\":[\"openapi\",\"info\",\"paths\"]},"
 	"\"Problem\":{\"type\":\"object\",\"description\":\"RFC 9457.\",\"required\":[\"type\",\"title\",\"status\",\"detail\"],"
@@ -157,7 +190,7 @@ void http_openapi(struct buf *out)
 	buf_puts(out, "}}}\n");
 }
 
-void http_openapi_get(struct http_server *s, struct http_request *q, struct span value, struct http_answer *a)
+void http_openapi_get(struct http_server *s, struct http_request *q, const struct http_words *w, struct http_answer *a)
 {
 	http_openapi(&a->body);
 	a->status = 200;

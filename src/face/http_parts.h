@@ -13,13 +13,21 @@
 
 struct http_server;
 
-/** `value`: what stands for {value} in the target, percent-decoded; empty for paths without one. */
-typedef void http_handler(struct http_server *s, struct http_request *q, struct span value, struct http_answer *a);
+enum { HTTP_ROUTES_MAX = 48, HTTP_WORDS_MAX = 4 };
+
+/** What stands for the {names} of a path, in their order. */
+struct http_words {
+	unsigned n;
+	struct span word[HTTP_WORDS_MAX];
+};
+/** @param w  percent-decoded. */
+typedef void http_handler(struct http_server *s, struct http_request *q, const struct http_words *w, struct http_answer *a);
 
 /** One operation: dispatch, metrics, OpenAPI and the documentation's test all read these rows. */
 struct http_route {
 	const char *method;       /**< "GET", with which HEAD goes, or "POST" */
-	const char *path;         /**< literal, or ending in "{value}", which is all the rest of the target, '/' and '?' included */
+	const char *path;         /**< each {name} stands for one segment, not empty; one at the end, for all the rest of the target,
+				       '/' and '?' included */
 	http_handler *handle;
 	const char *id;           /**< OpenAPI operationId, and label of its metrics */
 	const char *summary, *description;
@@ -32,13 +40,12 @@ struct http_route {
 
 /** All rows, ended by one without a method. */
 extern const struct http_route http_routes[];
-enum { HTTP_ROUTES_MAX = 16 };
 
 /** The row for a request, HEAD as GET.
- *  @param ret_value  the raw rest of the target.
+ *  @param ret_words  as they stand in the target.
  *  @param ret_allow  for the Allow field: "" when no row has the path.
  *  @return NULL: none. */
-const struct http_route *http_route_find(const char *method, struct span target, struct span *ret_value,
+const struct http_route *http_route_find(const char *method, struct span target, struct http_words *ret_words,
 					 char ret_allow[HTTP_HEADER_VALUE_MAX]);
 /** Does the row take a body of this Content-Type (NULL: none was said, which is text/plain)? */
 bool http_route_takes(const struct http_route *r, const char *type);
@@ -62,15 +69,24 @@ struct http_server {
 	struct table *table;
 	struct ledger *ledger;
 	struct http_options options;
+	_Atomic clearance clear; /**< see http_clear() */
 	pthread_key_t reader;     /**< set in threads that are registered with the table */
 	int64_t since_ms;
 	struct http_meter meter;
 };
+
+/** What the askers of this face may see. */
+static inline clearance http_clear(const struct http_server *s)
+{
+	return atomic_load_explicit(&s->clear, memory_order_relaxed);
+}
 
 /** table_enter() for a handler; the thread is registered when it is its first. */
 const struct table_view *http_table_enter(struct http_server *s);
 void http_table_leave(struct http_server *s);
 
 http_handler http_lookup_one, http_why, http_bulk, http_healthz, http_metrics, http_openapi_get;
+http_handler http_lanes, http_lane_checkpoint, http_lane_tile, http_lane_body, http_lane_receipt, http_lane_cosignature;
+http_handler http_add_checkpoint;
 
 #endif

@@ -2,6 +2,7 @@
 #include "base/num.h"
 #include "face/http_parts.h"
 
+#define NOTE_MEDIA "text/plain application/octet-stream application/x-www-form-urlencoded"
 /* What curl --data-binary says when it is told nothing is taken for lines, too. */
 #define BULK_MEDIA "text/plain application/x-ndjson application/ndjson application/jsonl application/json application/x-www-form-urlencoded"
 
@@ -20,6 +21,31 @@ const struct http_route http_routes[] = {
 	  "All that is needed to compute the score again: each claim with its source, age, decay and weight. The value is taken as "
 	  "by lookup. With Accept: text/plain the sum is laid out for people.",
 	  NULL, { { "application/json", "Why" }, { "text/plain", NULL } } },
+	{ "GET", "/lanes", http_lanes, "lanes", "The lanes that are open to you, as logs",
+	  "Each lane is an append-only log by C2SP tlog-tiles, with signed checkpoints: its origin, size, the key that signs, its "
+	  "audience, and how long bodies are kept.",
+	  NULL, { { "application/json", "Lanes" } } },
+	{ "GET", "/lanes/{lane}/checkpoint", http_lane_checkpoint, "laneCheckpoint", "The last signed checkpoint of a lane",
+	  "A signed note (C2SP signed-note, tlog-checkpoint) with the cosignatures of witnesses that came in for it.",
+	  NULL, { { "text/plain", NULL } } },
+	{ "GET", "/lanes/{lane}/tile/{tile}", http_lane_tile, "laneTile", "Hash tiles and bundles of entries of a lane",
+	  "LEVEL/NUMBER or entries/NUMBER with .p/WIDTH behind it for a partial one, as C2SP tlog-tiles says. What is there once is "
+	  "there for ever, and never changes.",
+	  NULL, { { "application/octet-stream", NULL } } },
+	{ "GET", "/lanes/{lane}/body/{digest}", http_lane_body, "laneBody", "The body of an entry, by its digest",
+	  "32 octets of nonce and then the body: SHA-256 of all that is sent is the digest. 410 when it was erased or pruned, as an "
+	  "entry of the lane says.",
+	  NULL, { { "application/octet-stream", NULL } } },
+	{ "GET", "/lanes/{lane}/receipt/{index}", http_lane_receipt, "laneReceipt", "Proof that an entry is in a lane",
+	  "A C2SP tlog-proof with the record of the entry: \"sipar verify\" checks it without a network.",
+	  NULL, { { "text/plain", NULL } } },
+	{ "POST", "/lanes/{lane}/cosignature", http_lane_cosignature, "laneCosignature", "Hand in a checkpoint that a witness has cosigned",
+	  "The note with the witness's line. Lines by witnesses that this node is configured with are kept and shown with the checkpoint.",
+	  NOTE_MEDIA, { { "application/json", "Cosigned" } } },
+	{ "POST", "/add-checkpoint", http_add_checkpoint, "addCheckpoint", "Have this node cosign a checkpoint, as a witness",
+	  "C2SP tlog-witness: the size that was cosigned last, a consistency proof from there, and a checkpoint of a log that this node "
+	  "is configured with. The answer is the line of the cosignature.",
+	  NOTE_MEDIA, { { "text/plain", NULL } } },
 	{ "GET", "/healthz", http_healthz, "health", "Is the service answering, and from what", "", NULL,
 	  { { "application/json", "Health" } } },
 	{ "GET", "/metrics", http_metrics, "metrics", "Metrics in the Prometheus text format", "", NULL, { { "text/plain", NULL } } },
@@ -29,27 +55,45 @@ const struct http_route http_routes[] = {
 
 _Static_assert(COUNT_OF(http_routes) - 1 <= HTTP_ROUTES_MAX, "the meter has room for each row");
 
-static bool path_is(const char *pattern, struct span target, struct span *ret_value)
+/* A pattern's literals and the words between them. */
+static bool path_is(const char *pattern, struct span target, struct http_words *ret_words)
 {
-	struct span p = span_str(pattern), literal = span_head(p, span_find(p, '{'));
-	if (literal.n < p.n) {
-		*ret_value = span_from(target, literal.n);
-		return span_starts(target, literal);
+	struct span p = span_str(pattern);
+	struct http_words w = { .n = 0 };
+	for (;;) {
+		struct span literal = span_head(p, span_find(p, '{'));
+		if (literal.n == p.n) { /* the last one; what follows a '?' is not looked at */
+			*ret_words = w;
+			return span_eq(span_head(target, span_find(target, '?')), literal);
+		}
+		if (!span_starts(target, literal) || w.n == HTTP_WORDS_MAX)
+			return false;
+		target = span_from(target, literal.n);
+		p = span_from(p, span_find(p, '}') + 1);
+		if (!p.n) {
+			w.word[w.n++] = target;
+			*ret_words = w;
+			return true;
+		}
+		struct span word = span_head(target, span_find(target, '/'));
+		if (!word.n || span_find(word, '?') < word.n)
+			return false;
+		w.word[w.n++] = word;
+		target = span_from(target, word.n);
 	}
-	*ret_value = span_of(NULL, 0);
-	return span_eq(span_head(target, span_find(target, '?')), literal);
 }
 
-const struct http_route *http_route_find(const char *method, struct span target, struct span *ret_value,
+const struct http_route *http_route_find(const char *method, struct span target, struct http_words *ret_words,
 					 char ret_allow[HTTP_HEADER_VALUE_MAX])
 {
-	bool get = !strcmp(method, "HEAD");
+	bool head = !strcmp(method, "HEAD");
 	size_t n = 0;
 	ret_allow[0] = 0;
+	ret_words->n = 0;
 	for (const struct http_route *r = http_routes; r->method; r++) {
-		if (!path_is(r->path, target, ret_value))
+		if (!path_is(r->path, target, ret_words))
 			continue;
-		if (!strcmp(r->method, get ? "GET" : method))
+		if (!strcmp(r->method, head ? "GET" : method))
 			return r;
 		n += (size_t)snprintf(ret_allow + n, HTTP_HEADER_VALUE_MAX - n, "%s%s", n ? ", " : "",
 				      strcmp(r->method, "GET") ? r->method : "GET, HEAD");

@@ -42,6 +42,14 @@ static void refuse(const struct http_server *s, const struct http_request *q, st
 	http_problem(a, q->refusal, q->target, text);
 }
 
+static void wrong_media(const struct http_request *q, const struct http_route *r, struct http_answer *a)
+{
+	char text[400];
+	snprintf(text, sizeof(text), "the Content-Type is none of those that are taken here: %s; with curl: "
+		 "-H 'Content-Type: text/plain' --data-binary @FILE", r->takes);
+	http_problem(a, 415, q->target, text);
+}
+
 /* Everything before the handler of the row: @return true when the answer is there, or the body must be read first. */
 static bool screen(const struct http_server *s, const struct http_request *q, const struct http_route *r, const char *allow,
 		   struct http_answer *a)
@@ -54,9 +62,29 @@ static bool screen(const struct http_server *s, const struct http_request *q, co
 	} else if (!r)
 		http_problem(a, 404, q->target, "there is nothing at this path; /openapi.json lists what there is");
 	else if (!http_route_takes(r, http_request_header(q, "Content-Type")))
-		http_problem(a, 415, q->target, "the body must be text/plain or application/x-ndjson, one value per line, or "
-			     "application/json, one array; with curl: -H 'Content-Type: text/plain' --data-binary @FILE");
+		wrong_media(q, r, a);
 	return a->status || q->incomplete;
+}
+
+/* All words into `store`, which has room for the target. */
+static enum err decode(struct http_words *w, uint8_t *store, struct fault *f)
+{
+	for (unsigned i = 0; i < w->n; i++) {
+		size_t n;
+		if (http_percent_decode(w->word[i], store, &n, f))
+			return ERR_SYNTAX;
+		w->word[i] = span_of(store, n);
+		store += n;
+	}
+	return OK;
+}
+
+static bool says(const struct http_answer *a, const char *name)
+{
+	for (unsigned i = 0; i < a->n_headers; i++)
+		if (!strcmp(a->header[i].name, name))
+			return true;
+	return false;
 }
 
 static void dispatch(void *ctx, struct http_request *q, struct http_answer *a)
@@ -65,20 +93,26 @@ static void dispatch(void *ctx, struct http_request *q, struct http_answer *a)
 	uint64_t began = clock_mono_ns();
 	char allow[HTTP_HEADER_VALUE_MAX];
 	uint8_t decoded[HTTP_TARGET_MAX];
-	struct span raw, value = { decoded, 0 };
+	struct http_words words;
 	struct fault f;
-	const struct http_route *r = http_route_find(q->method, q->target, &raw, allow);
+	const struct http_route *r = http_route_find(q->method, q->target, &words, allow);
 	if (!screen(s, q, r, allow, a)) {
-		if (http_percent_decode(raw, decoded, &value.n, &f))
+		if (decode(&words, decoded, &f))
 			http_problem(a, 400, q->target, f.text);
 		else
-			r->handle(s, q, value, a);
+			r->handle(s, q, &words, a);
 	}
 	if (!a->status)
 		return;
 	http_answer_header(a, "X-Content-Type-Options", "nosniff");
-	http_answer_header(a, "Cache-Control", "no-store");
+	if (!says(a, "Cache-Control"))
+		http_answer_header(a, "Cache-Control", "no-store");
 	http_meter_count(&s->meter, r, a->status, clock_mono_ns() - began);
+}
+
+void http_server_set_clear(struct http_server *s, clearance clear)
+{
+	atomic_store_explicit(&s->clear, clear, memory_order_relaxed);
 }
 
 enum err http_server_open(const struct http_options *o, struct table *t, struct ledger *l, struct http_server **ret_server,
@@ -86,6 +120,7 @@ enum err http_server_open(const struct http_options *o, struct table *t, struct 
 {
 	struct http_server *s = mem_zalloc(sizeof(*s));
 	s->options = *o;
+	http_server_set_clear(s, o->clear);
 	s->table = t;
 	s->ledger = l;
 	s->since_ms = clock_ms();

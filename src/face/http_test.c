@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "codec/json.h"
+#include "sys/key.h"
 #include "view/reputation.h"
 
 enum { BODY_MAX_TEST = 4 << 20, LANE = 0, SECRET_LANE = 1 };
@@ -85,10 +86,13 @@ static int start(void **state)
 	const struct siphash_seed seed = { 1, 2 };
 	snprintf(n->dir, sizeof(n->dir), "/tmp/sipar-http-XXXXXX");
 	assert_non_null(mkdtemp(n->dir));
-	check(ledger_create(n->dir, &f), &f);
+	const struct lane public = { .name = "public", .tlp = TLP_CLEAR, .realm = "production" };
+	const struct lane secret = { .name = "secret", .tlp = TLP_RED, .realm = "production" };
+	check(key_create(n->dir, span_of(NULL, 0), &f), &f);
+	check(ledger_create(n->dir, "node.example", &f), &f);
 	check(ledger_open(n->dir, true, &n->ledger, &f), &f);
-	check(ledger_lane_create(n->ledger, "public", TLP_CLEAR, "production", NULL, &f), &f);
-	check(ledger_lane_create(n->ledger, "secret", TLP_RED, "production", NULL, &f), &f);
+	check(ledger_lane_create(n->ledger, &public, NULL, &f), &f);
+	check(ledger_lane_create(n->ledger, &secret, NULL, &f), &f);
 	check(table_open(n->dir, seed, true, &n->table, &folded, &f), &f);
 	n->sources = source_set_new();
 	n->rules = rules_new();
@@ -337,11 +341,93 @@ static void one_long_line(void **state)
 static void tells_of_itself(void **state)
 {
 	const struct node *n = *state;
-	EXPECT(n, "GET", "/healthz", "", 200, "{\"status\":\"ok\",\"version\":\"", "\"keys\":6,\"claims\":6,\"levels\":1,\"last_entry\":");
+	EXPECT(n, "GET", "/healthz", "", 200, "{\"status\":\"ok\",\"version\":\"", "\",\"uptime_s\":");
 	EXPECT(n, "GET", "/openapi.json", "", 200, "application/json", "\"openapi\":\"3.1.0\"");
-	EXPECT(n, "GET", "/metrics", "", 200, "text/plain; version=0.0.4", "\nsipar_table_keys 6\n", "\nsipar_table_claims 6\n",
-	       "\nsipar_table_octets ", "\nsipar_ledger_commits_total ", "\nsipar_http_requests_total{operation=\"health\",status=\"2xx\"} ",
-	       "_bucket{le=\"+Inf\"} ", "\nprocess_resident_memory_bytes ", "\nsipar_test_more 1\n");
+	EXPECT(n, "GET", "/metrics", "", 200, "text/plain; version=0.0.4", "\nsipar_ledger_entries{lane=\"public\"} ",
+	       "\nsipar_http_requests_total{operation=\"health\",status=\"2xx\"} ", "_bucket{le=\"+Inf\"} ",
+	       "\nprocess_resident_memory_bytes ", "\nsipar_test_more 1\n");
+}
+
+/* What counts all lanes is only for those who see all. */
+static void counts_for_whom(void **state)
+{
+	struct node *n = *state;
+	static const char *const secret[] = { "sipar_table_keys", "sipar_table_claims", "sipar_table_octets", "sipar_table_levels",
+					      "sipar_ledger_commits_total", "sipar_ledger_entries_total", "sipar_ledger_body_octets_total" };
+	char *health = ask(n, "GET", "/healthz", "", span_of(NULL, 0)), *metrics = ask(n, "GET", "/metrics", "", span_of(NULL, 0));
+	assert_null(strstr(health, "\"keys\""));
+	for (size_t i = 0; i < COUNT_OF(secret); i++)
+		assert_null(strstr(metrics, secret[i]));
+	free(health);
+	free(metrics);
+	struct http_server *one = n->http;
+	struct fault f;
+	const struct http_options o = { .address = "127.0.0.1:0", .threads = 1, .clear = 1 << LANE | 1 << SECRET_LANE };
+	check(http_server_open(&o, n->table, n->ledger, &n->http, &f), &f);
+	EXPECT(n, "GET", "/healthz", "", 200, "\"keys\":6,\"claims\":6,\"levels\":1,\"uptime_s\":");
+	metrics = ask(n, "GET", "/metrics", "", span_of(NULL, 0));
+	for (size_t i = 0; i < COUNT_OF(secret); i++)
+		assert_non_null(strstr(metrics, secret[i]));
+	free(metrics);
+	http_server_close(n->http);
+	n->http = one;
+}
+
+static void lanes(void **state)
+{
+	const struct node *n = *state;
+	EXPECT(n, "GET", "/lanes", "", 200, "Cache-Control: no-cache\r\n", "{\"node\":\"node.example\",\"lanes\":[{\"name\":\"public\",\"audience\":"
+	       "\"tlp:clear\",\"realm\":\"production\",\"origin\":\"node.example/lanes/public\",\"size\":1,\"retention\":\"forever\",\"vkey\":"
+	       "\"node.example/lanes/public+", "\"}]}\n");
+	EXPECT(n, "GET", "/lanes/public/checkpoint", "", 200, "Content-Type: text/plain; charset=utf-8\r\n", "Cache-Control: no-cache\r\n",
+	       "\r\n\r\nnode.example/lanes/public\n1\n", "=\n\n\xe2\x80\x94 node.example/lanes/public ");
+	EXPECT(n, "GET", "/lanes/public/tile/0/000.p/1", "", 200, "Content-Type: application/octet-stream\r\n", "Content-Length: 32\r\n",
+	       "Cache-Control: public, max-age=31536000, immutable\r\n");
+	EXPECT(n, "GET", "/lanes/public/tile/entries/000.p/1", "", 200, "Content-Length: 75\r\n");
+	EXPECT(n, "GET", "/lanes/public/receipt/0", "", 200, "Cache-Control: no-store\r\n", "\r\n\r\nc2sp.org/tlog-proof@v1\nextra ", "\nindex 0\n");
+	static const char *const none[] = { "tile/0/000", "tile/0/000.p/2", "tile/entries/000.p/2", "tile/1/000.p/1", "tile/0/0", "tile/0/000.p/0",
+					    "tile/70/000", "tile/0/001.p/1", "tile/x", "tile/", "receipt/1" };
+	static const char *const bad[] = { "body/zz", "body/", "body/00", "receipt/x", "receipt/", "receipt/-1" };
+	char target[100];
+	for (size_t i = 0; i < COUNT_OF(none); i++) {
+		snprintf(target, sizeof(target), "/lanes/public/%s", none[i]);
+		EXPECT(n, "GET", target, "", 404, "application/problem+json", "Cache-Control: no-store\r\n");
+	}
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		snprintf(target, sizeof(target), "/lanes/public/%s", bad[i]);
+		EXPECT(n, "GET", target, "", 400, "application/problem+json");
+	}
+	EXPECT(n, "GET", "/lanes/public/body/0000000000000000000000000000000000000000000000000000000000000000", "", 404, "problem+json");
+	EXPECT(n, "GET", "/lanes/public/cosignature", "", 405, "Allow: POST\r\n");
+	expect_body(n, "POST", "/lanes/public/cosignature", "", SPAN_LIT("x"), 400, (const char *const[]){ "\"status\":400", NULL });
+}
+
+/* Whatever is asked about a lane that is hidden: the answer is, octet for octet but for the name, that about none. */
+static void hidden_lane(void **state)
+{
+	const struct node *n = *state;
+	static const struct { const char *method, *rest; } asks[] = {
+		{ "GET", "checkpoint" }, { "HEAD", "checkpoint" }, { "GET", "checkpoint?x" }, { "GET", "tile/0/000.p/1" }, { "GET", "tile/0/000.p/9" },
+		{ "GET", "tile/rubbish" }, { "GET", "receipt/0" }, { "GET", "receipt/x" }, { "GET", "receipt/99" }, { "GET", "body/zz" },
+		{ "GET", "body/0000000000000000000000000000000000000000000000000000000000000000" }, { "POST", "cosignature" },
+		{ "GET", "cosignature" }, { "DELETE", "checkpoint" }, { "GET", "" },
+	};
+	for (size_t i = 0; i < COUNT_OF(asks); i++) {
+		char target[2][120], *answer[2];
+		for (int k = 0; k < 2; k++) {
+			snprintf(target[k], sizeof(target[k]), "/lanes/%s/%s", k ? "secret" : "nobody", asks[i].rest);
+			answer[k] = ask(n, asks[i].method, target[k], "", span_of(NULL, 0));
+			for (char *p = answer[k]; (p = strstr(p, k ? "secret" : "nobody"));)
+				memcpy(p, "xxxxxx", 6);
+			char *date = strstr(answer[k], "Date: ");
+			assert_non_null(date);
+			memset(date, 'x', strcspn(date, "\r"));
+		}
+		assert_string_equal(answer[0], answer[1]);
+		assert_null(strstr(answer[0], " 200 "));
+		free(answer[0]);
+		free(answer[1]);
+	}
 }
 
 struct asker {
@@ -400,7 +486,9 @@ int main(void)
 		cmocka_unit_test(looks_up), cmocka_unit_test(urls), cmocka_unit_test(clearance_holds), cmocka_unit_test(not_observables),
 		cmocka_unit_test(refusals), cmocka_unit_test(head), cmocka_unit_test(why), cmocka_unit_test(many),
 		cmocka_unit_test(very_many), cmocka_unit_test(one_long_line), cmocka_unit_test(tells_of_itself),
+		cmocka_unit_test(counts_for_whom), cmocka_unit_test(lanes), cmocka_unit_test(hidden_lane),
 		cmocka_unit_test(while_it_changes), cmocka_unit_test(cannot_listen),
 	};
+	sys_key_init();
 	return cmocka_run_group_tests(tests, start, stop);
 }

@@ -24,6 +24,7 @@ enum {
 struct slot {
 	struct buf octets;
 	struct buf token, kept; /* kept: the body when records were cut out of it */
+	struct buf objects;     /* struct object: what of it can be found by its id */
 	size_t used;
 	uint64_t number;        /* 0: not submitted, or durable */
 };
@@ -49,7 +50,8 @@ struct import {
 	uint64_t said;                /* records with claims */
 	struct tally skipped;
 	struct cut *cuts;
-	size_t n_cuts, cuts_cap;
+	size_t n_cuts, cuts_cap, cut_octets;
+	struct slot *piece;           /* being parsed */
 	const char *name;             /* of the stream being read */
 	const struct input *input;
 	uint64_t reported_ns;
@@ -131,6 +133,7 @@ static void cut_out(struct import *i, const struct feed_record *r)
 		i->cuts = mem_realloc(i->cuts, i->cuts_cap * sizeof(*i->cuts));
 	}
 	i->cuts[i->n_cuts++] = (struct cut){ r->off, r->len };
+	i->cut_octets += r->len;
 }
 
 /* Returns false when --strict ends the import here. */
@@ -159,6 +162,16 @@ static const char *lane_for(struct import *i, uint8_t tlp)
 	return "(there is none for it)";
 }
 
+/* Where the object begins in the body, which is the piece without what was cut out of it before. */
+static void note_object(struct import *i, const struct feed_record *r)
+{
+	struct span record = span_of(i->piece->octets.p + r->off, r->len);
+	size_t brace = span_find(record, '{');
+	struct object o = { .id = r->id, .offset = (uint32_t)(r->off + brace - i->cut_octets) };
+	if (brace < record.n)
+		buf_put(&i->piece->objects, &o, sizeof(o));
+}
+
 static bool on_record(void *ctx, const struct feed_record *r)
 {
 	struct import *i = ctx;
@@ -170,6 +183,8 @@ static bool on_record(void *ctx, const struct feed_record *r)
 		cut_out(i, r);
 		return reject(i, r->line, reason);
 	}
+	if (r->id.n)
+		note_object(i, r);
 	switch (r->fate) {
 	case FATE_SKIPPED:
 		i->counts.skipped++;
@@ -217,17 +232,15 @@ static enum err submit_piece(struct import *i, struct slot *s, const struct feed
 		.lane = i->lane.number, .kind = ENTRY_FEED, .flags = i->first ? 0 : ENTRY_BEGINS, .import = i->first,
 		.time_ms = i->time_ms, .party = i->o.party ? i->o.party : "local", .source = i->o.source, .media = format->name,
 		.token = buf_span(&s->token), .count = records, .body = piece_body(i, s),
+		.objects = (const struct object *)(const void *)s->objects.p,
+		.n_objects = (uint32_t)(s->objects.n / sizeof(struct object)),
 	};
-	struct fold *fold = i->first ? NULL : node_write_begin(i->node);
 	enum err e = ledger_submit(node_ledger(i->node), &sub, &s->number, f);
-	if (fold) {
-		if (e == OK)
-			fold_import_begins(fold, i->first = s->number);
-		node_write_end(i->node);
-	}
 	if (e)
 		return e;
-	i->counts.entries++;
+	if (!i->first)
+		i->first = s->number;
+	i->counts.entries += sub.body.n > BODY_MAX ? (sub.body.n + BODY_MAX - 1) / BODY_MAX : 1;
 	e = intake_stamp(&i->intake, s->number, i->first);
 	if (e && f)
 		*f = i->intake.fault;
@@ -283,7 +296,9 @@ static enum err take_piece(struct import *i, struct stream *st, struct slot *s, 
 	uint64_t read_before = i->counts.read;
 	struct fault broken = { 0 };
 	s->token.n = 0;
-	i->n_cuts = 0;
+	i->n_cuts = i->cut_octets = 0;
+	i->piece = s;
+	s->objects.n = 0;
 	intake_token(&st->options, st->parser, &s->token);
 	bool last = st->end && st->damage.code == OK;
 	enum err e = feed_parse(st->parser, buf_span(&s->octets), last, on_record, i, &s->used, &broken);
@@ -439,10 +454,7 @@ enum err import_finish(struct import *i, struct import_counts *ret_counts, struc
 		image_free(end.image);
 	} else {
 		end.first = i->first ? i->first : end.last;
-		if (i->first)
-			fold_import_over(fold, i->first);
 		e = fold_import(fold, &end, &i->intake, f);
-		i->first = 0;
 	}
 	node_write_end(i->node);
 	if (e == OK)
@@ -465,13 +477,12 @@ void import_free(struct import *i)
 		buf_release(&s->octets);
 		buf_release(&s->token);
 		buf_release(&s->kept);
+		buf_release(&s->objects);
 	}
-	struct fold *fold = node_write_begin(i->node);
-	if (i->first)
-		fold_import_over(fold, i->first);
-	if (i->holds_snapshot)
-		fold_snapshot_over(fold, i->intake.source);
-	node_write_end(i->node);
+	if (i->holds_snapshot) {
+		fold_snapshot_over(node_write_begin(i->node), i->intake.source);
+		node_write_end(i->node);
+	}
 	intake_release(&i->intake);
 	free(i->cuts);
 	free(i);

@@ -96,17 +96,53 @@ enum err intake_stamp(struct intake *t, uint64_t entry, uint64_t first)
 		return t->error = fault_set(&t->fault, ERR_FULL, "ledger entry %llu is beyond what the table can name",
 					    (unsigned long long)entry);
 	/* Of a very long import, late pieces seem to come from a later one: still before whatever follows it. */
-	uint64_t back = entry - first < UINT16_MAX ? entry - first : UINT16_MAX;
-	return t->error = batch_stamp(t->batch, (uint32_t)entry, (uint16_t)back, &t->fault);
+	return t->error = batch_stamp(t->batch, (uint32_t)entry, intake_back(entry, first), &t->fault);
 }
 
-enum err intake_rules(struct intake *t, struct rules *rules, uint64_t first, struct fault *f)
+struct reading {
+	struct intake *intake;
+	bool rules_only;
+};
+
+static bool take_record(void *ctx, const struct feed_record *r)
 {
+	struct reading *g = ctx;
+	struct feed_record record = *r;
+	if (r->fate != FATE_CLAIMS)
+		return true;
+	if (g->rules_only)
+		record.n_claims = 0;
+	return intake_record(g->intake, &record);
+}
+
+enum err intake_piece(struct intake *t, const struct piece *p, struct span body, struct fault *f)
+{
+	struct reading g = { .intake = t, .rules_only = p->rules_only };
+	struct feed_parser *parser;
+	struct fault ignored; /* the piece holds whole records only; that an array is still open behind them is no news */
+	size_t used;
+	if (intake_resume(p->format, p->token, &parser))
+		return fault_set(f, ERR_CORRUPT, "it has a parser state that cannot be read");
+	t->source = p->source;
+	t->lane = p->lane;
+	t->time_s = (uint32_t)(p->time_ms / 1000);
+	(void)!feed_parse(parser, body, true, take_record, &g, &used, &ignored);
+	feed_parser_free(parser);
+	if (t->error == OK && !p->rules_only)
+		(void)!intake_stamp(t, p->number, p->import);
+	if (t->error && f)
+		*f = t->fault;
+	return t->error;
+}
+
+enum err intake_rules(struct intake *t, struct rules *rules, uint16_t source, bool snapshot, uint64_t first, struct fault *f)
+{
+	if (snapshot)
+		rules_replace(rules, source, first);
 	for (size_t i = 0; i < t->n_rules; i++) {
 		const struct pending_rule *p = &t->rules[i];
-		enum err e = rules_add(rules, p->rule, span_of(p->text, p->n), p->kinds, p->stance, t->source, t->lane, first,
-					f);
-		if (e && e != ERR_SYNTAX)
+		enum err e = rules_add(rules, p->rule, span_of(p->text, p->n), p->kinds, p->stance, source, t->lane, first, f);
+		if (e == ERR_FULL)
 			return e;
 	}
 	return OK;

@@ -33,12 +33,33 @@ void intake_token(const struct feed_options *o, const struct feed_parser *p, str
 /** A parser that goes on from such a token; its options point into `token`.  @return ERR_SYNTAX: not one. */
 enum err intake_resume(const struct feed_format *format, struct span token, struct feed_parser **ret_parser) MUST_USE;
 
+/** A piece of a feed, read back. */
+struct piece {
+	uint64_t number, import;  /**< its entry, and the first of its import */
+	int64_t time_ms;
+	uint8_t lane;
+	uint16_t source;
+	bool rules_only;          /**< its claims do not count */
+	const struct feed_format *format;
+	struct span token;
+};
+/** The records of a piece, whose batch is t->batch.  @return ERR_CORRUPT: the token is none; or t->error. */
+enum err intake_piece(struct intake *t, const struct piece *p, struct span body, struct fault *f) MUST_USE;
+
 void intake_release(struct intake *t);
 /** The claims and rules of one record that says something.  @return false: see t->error. */
 bool intake_record(struct intake *t, const struct feed_record *r);
+/** How far back a claim of entry `entry` says its import began: at `first`, or later when that is too far. */
+static inline uint16_t intake_back(uint64_t entry, uint64_t first)
+{
+	return entry - first < UINT16_MAX ? (uint16_t)(entry - first) : UINT16_MAX;
+}
 /** The claims added since the last call came with ledger entry `entry`, of the import that began with entry `first`. */
 enum err intake_stamp(struct intake *t, uint64_t entry, uint64_t first) MUST_USE;
-/** Give the rules to the register. */
-enum err intake_rules(struct intake *t, struct rules *rules, uint64_t first, struct fault *f) MUST_USE;
+/** The import that began with entry `first` has ended: its rules go to the register, in place of those that its source had
+ *  when it was a snapshot.  Rules that are not understood are left out.
+ *  @return OK; ERR_FULL: the register was full before the last of them; those before it are in. */
+enum err intake_rules(struct intake *t, struct rules *rules, uint16_t source, bool snapshot, uint64_t first, struct fault *f)
+	MUST_USE;
 
 #endif

@@ -20,7 +20,10 @@ struct node {
 	struct ledger *ledger;
 	struct table *table;
 	struct fold *fold;
+	bool opened;             /* views and table are folded */
 	pthread_mutex_t writing; /* held while views and table change */
+	void (*on_lanes)(void *ctx);
+	void *on_lanes_ctx;
 };
 
 static const struct {
@@ -31,17 +34,23 @@ static const struct {
 	{ NODE_LANE, TLP_RED },
 };
 
-enum err node_init(const char *dir, struct fault *f)
+enum err node_init(const char *dir, const struct node_options *o, struct fault *f)
 {
 	struct ledger *l;
-	struct lane lane;
+	char path[4096];
 	enum err e;
 	if (mkdir(dir, 0700) && errno != EEXIST)
 		return fault_set(f, ERR_IO, "directory \"%s\" cannot be made: %s", dir, strerror(errno));
-	if ((e = ledger_create(dir, f)) || (e = key_create(dir, f)) || (e = ledger_open(dir, true, &l, f)))
+	snprintf(path, sizeof(path), "%s/ledger.db", dir);
+	if (access(path, F_OK) == 0)
+		return fault_set(f, ERR_EXISTS, "\"%s\" is there already", path);
+	if ((e = key_create(dir, o->passphrase, f)) || (e = ledger_create(dir, o->name, f)) || (e = ledger_open(dir, true, &l, f)))
 		return e;
-	for (size_t i = 0; i < COUNT_OF(default_lanes) && e == OK; i++)
-		e = ledger_lane_create(l, default_lanes[i].name, default_lanes[i].tlp, "production", &lane, f);
+	for (size_t i = 0; i < COUNT_OF(default_lanes) && e == OK; i++) {
+		struct lane lane = { .tlp = default_lanes[i].tlp, .realm = "production" };
+		snprintf(lane.name, sizeof(lane.name), "%s", default_lanes[i].name);
+		e = ledger_lane_create(l, &lane, NULL, f);
+	}
 	ledger_close(l);
 	return e;
 }
@@ -87,7 +96,9 @@ static enum err open_views(struct node *n, struct fault *f)
 	if (e)
 		return e;
 	n->fold = fold_new(n->table, folded);
-	return fold_ledger(n->fold, n->ledger, f);
+	e = fold_ledger(n->fold, n->ledger, f);
+	n->opened = e == OK;
+	return e;
 }
 
 static struct node *new_node(const char *dir)
@@ -127,7 +138,7 @@ void node_close(struct node *n)
 {
 	if (!n)
 		return;
-	if (n->fold && n->table)
+	if (n->opened)
 		(void)!fold_save(n->fold, NULL); /* derived: what is not saved is folded again at the next opening */
 	ledger_close(n->ledger);
 	table_close(n->table);
@@ -196,13 +207,71 @@ enum err node_source_change(struct node *n, const struct source_change *c, struc
 	return e;
 }
 
-enum err node_rebuild(const char *dir, struct fault *f)
+void node_on_lanes(struct node *n, void (*call)(void *ctx), void *ctx)
 {
-	struct node *n = new_node(dir);
-	enum err e = is_data_directory(dir, f);
-	if (e == OK && (e = take_lock(n, 0, f)) == OK && (e = table_drop(dir, f)) == OK &&
-	    (e = ledger_open(dir, true, &n->ledger, f)) == OK)
-		e = open_views(n, f);
-	node_close(n);
+	n->on_lanes = call;
+	n->on_lanes_ctx = ctx;
+}
+
+enum err node_lane_create(struct node *n, const struct lane *wanted, struct lane *ret_lane, struct fault *f)
+{
+	enum err e = ledger_lane_create(n->ledger, wanted, ret_lane, f);
+	if (e)
+		return e;
+	e = fold_lanes(node_write_begin(n), n->ledger, f);
+	node_write_end(n);
+	if (n->on_lanes)
+		n->on_lanes(n->on_lanes_ctx);
+	return e;
+}
+
+enum err node_erase(struct node *n, uint64_t number, const char *reason, uint64_t *ret_number, struct fault *f)
+{
+	struct fold *fold = node_write_begin(n);
+	enum err e = ledger_erase(n->ledger, CLEARANCE_ALL, number, reason, ret_number, f);
+	if (e == OK)
+		e = fold_refold(fold, n->ledger, f);
+	node_write_end(n);
+	return e;
+}
+
+enum err node_prune(struct node *n, uint8_t lane, int64_t now_ms, uint64_t *ret_pruned, struct fault *f)
+{
+	struct lane *lanes = mem_alloc(LANES_MAX * sizeof(*lanes));
+	struct fold *fold = node_write_begin(n);
+	unsigned all = ledger_lanes(n->ledger, CLEARANCE_ALL, lanes);
+	uint64_t sum = 0, some;
+	enum err e = OK;
+	for (unsigned i = 0; i < all && e == OK; i++) {
+		if (lane != LANES_MAX && lanes[i].number != lane)
+			continue;
+		if ((e = ledger_prune(n->ledger, lanes[i].number, now_ms, &some, f)) == OK)
+			sum += some;
+	}
+	if (sum) {
+		enum err err = fold_refold(fold, n->ledger, e ? NULL : f);
+		e = e ? e : err;
+	}
+	node_write_end(n);
+	free(lanes);
+	if (e == OK)
+		*ret_pruned = sum;
+	return e;
+}
+
+enum err node_digest(struct node *n, uint8_t ret_digest[32], struct fault *f)
+{
+	enum err e = fold_digest(node_write_begin(n), ret_digest, f);
+	node_write_end(n);
+	return e;
+}
+
+enum err node_rebuild(struct node *n, uint8_t ret_before[32], uint8_t ret_after[32], struct fault *f)
+{
+	struct fold *fold = node_write_begin(n);
+	enum err e = fold_digest(fold, ret_before, f);
+	if (e == OK && (e = fold_refold(fold, n->ledger, f)) == OK)
+		e = fold_digest(fold, ret_after, f);
+	node_write_end(n);
 	return e;
 }

@@ -13,10 +13,15 @@
 struct node;
 struct fold;
 
+/** What is fixed when a node is made. */
+struct node_options {
+	const char *name;       /**< as ledger_create() */
+	struct span passphrase; /**< of the key; empty: none */
+};
 /** Make a data directory: key, ledger with the default lanes (public tlp:clear, community tlp:green, members tlp:amber,
  *  restricted tlp:red, and node tlp:red for what is said about sources).  @return ERR_EXISTS when there is a ledger already. */
-enum err node_init(const char *dir, struct fault *f) MUST_USE;
-/** Take the lock, open, and fold what the table does not have yet.
+enum err node_init(const char *dir, const struct node_options *o, struct fault *f) MUST_USE;
+/** Take the lock, open, and fold the entries behind those that table and views were saved with.
  *  @param wait_ms  how long to wait for another process that has it.
  *  @return OK; ERR_BUSY: another process has it; ERR_NOTFOUND: not a data directory. */
 enum err node_open(const char *dir, unsigned wait_ms, struct node **ret_node, struct fault *f) MUST_USE;
@@ -36,7 +41,20 @@ void node_write_end(struct node *n);
 /** Say something about a source: gate, ledger, fold, publish.  Returns when every face sees it. */
 enum err node_source_change(struct node *n, const struct source_change *c, struct fault *f) MUST_USE;
 
-/** Drop the table of a directory that nobody has open, and fold every entry again. */
-enum err node_rebuild(const char *dir, struct fault *f) MUST_USE;
+/** A new lane; see ledger_lane_create().  Every face sees it when it returns. */
+enum err node_lane_create(struct node *n, const struct lane *wanted, struct lane *ret_lane, struct fault *f) MUST_USE;
+/** Who wants to know that there is a new lane; called by the thread that made it.  Once, before others use the node. */
+void node_on_lanes(struct node *n, void (*call)(void *ctx), void *ctx);
+/** Erase the body of an entry; see ledger_erase().  When it returns, what was claimed with it counts no more: everything is
+ *  folded again for that, while readers go on with the table of before and writers wait. */
+enum err node_erase(struct node *n, uint64_t number, const char *reason, uint64_t *ret_number, struct fault *f) MUST_USE;
+/** Apply the retention of a lane, or of all (`lane` LANES_MAX); see ledger_prune() and node_erase(). */
+enum err node_prune(struct node *n, uint8_t lane, int64_t now_ms, uint64_t *ret_pruned, struct fault *f) MUST_USE;
+
+/** Digest of all that answers depend on; see fold_digest().  Writers wait meanwhile. */
+enum err node_digest(struct node *n, uint8_t ret_digest[32], struct fault *f) MUST_USE;
+/** Fold every entry of the ledger again, and publish the result in one statement; readers go on with the old table until
+ *  then, writers wait.  The digests are of before and after: when they differ, the old table was wrong. */
+enum err node_rebuild(struct node *n, uint8_t ret_before[32], uint8_t ret_after[32], struct fault *f) MUST_USE;
 
 #endif

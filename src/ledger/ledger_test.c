@@ -61,13 +61,11 @@ static void empty_and_large_bodies(void **state)
 	struct entry e;
 	struct fault f;
 	uint64_t number, none = testing_append(l, 0, span_of(NULL, 0));
-	random_octets(buf_reserve(&large, BODY_MAX + 1), BODY_MAX); /* cannot be compressed */
+	random_octets(buf_reserve(&large, SUBMISSION_MAX + 1), SUBMISSION_MAX); /* cannot be compressed */
 	struct submission s = testing_submission(0, span_of(large.p, BODY_MAX));
 	s.token = span_of(NULL, 0);
 	s.source = "";
 	assert_int_equal(ledger_append(l, &s, &number, &f), OK);
-	s.body.n++;
-	assert_int_equal(ledger_append(l, &s, &number, &f), ERR_RANGE);
 	ledger_close(l);
 	assert_int_equal(ledger_open(t->dir, false, &l, &f), OK);
 	assert_int_equal(ledger_body(l, PUBLIC, none, &body, &f), OK);
@@ -78,9 +76,50 @@ static void empty_and_large_bodies(void **state)
 	assert_int_equal(e.token.n, 0);
 	assert_string_equal(e.source, "");
 	assert_int_equal(e.import, number); /* told as 0: its own */
+	assert_int_equal(e.import_index, e.index);
+	assert_int_equal(e.flags, ENTRY_BEGINS);
 	entry_release(&e);
 	buf_release(&body);
 	buf_release(&large);
+	ledger_close(l);
+}
+
+/* A body above BODY_MAX is several entries in a row, in one transaction. */
+static void bodies_are_split(void **state)
+{
+	struct ledger *l = testing_ledger(*state);
+	struct buf large = { 0 }, joined = { 0 };
+	struct entry e;
+	struct fault f;
+	uint64_t first, next;
+	random_octets(buf_reserve(&large, SUBMISSION_MAX + 1), SUBMISSION_MAX);
+	struct submission s = testing_submission(1, span_of(large.p, 2 * BODY_MAX + 1));
+	assert_int_equal(ledger_append(l, &s, &first, &f), OK);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(ledger_entry(l, MEMBERS, first + i, &e), OK);
+		assert_int_equal(e.index, 1 + i);
+		assert_int_equal(e.import, first);
+		assert_int_equal(e.import_index, 1);
+		assert_int_equal(e.flags, (i == 0 ? ENTRY_BEGINS : ENTRY_CONTINUES) | (i < 2 ? ENTRY_MORE : 0));
+		assert_int_equal(e.token.n, i == 0 ? 5 : 0);
+		assert_int_equal(e.count, i == 0 ? 3 : 0);
+		entry_release(&e);
+		assert_int_equal(ledger_body(l, MEMBERS, first + i, &joined, &f), OK);
+	}
+	assert_true(span_eq(buf_span(&joined), s.body));
+	s.body = span_of(large.p, SUBMISSION_MAX);
+	s.import = first;
+	assert_int_equal(ledger_append(l, &s, &next, &f), OK);
+	assert_int_equal(next, first + 3);
+	assert_int_equal(ledger_last(l), next + SUBMISSION_MAX / BODY_MAX - 1);
+	assert_int_equal(ledger_entry(l, MEMBERS, ledger_last(l), &e), OK);
+	assert_int_equal(e.import_index, 1);
+	assert_int_equal(e.flags, ENTRY_CONTINUES);
+	entry_release(&e);
+	s.body.n++;
+	assert_int_equal(ledger_append(l, &s, &next, &f), ERR_RANGE);
+	buf_release(&large);
+	buf_release(&joined);
 	ledger_close(l);
 }
 
@@ -128,17 +167,18 @@ static void lanes(void **state)
 	struct lane lane, all[LANES_MAX];
 	struct buf body = { 0 };
 	struct fault f;
-	static const char *const bad[] = { "", "Upper", "a b", "a/b", "ü", "0123456789012345678901234567890x" };
+	static const char *const bad[] = { "", "Upper", "a b", "a/b", "ü" };
 	for (size_t i = 0; i < COUNT_OF(bad); i++)
-		assert_int_equal(ledger_lane_create(l, bad[i], TLP_CLEAR, "production", NULL, &f), ERR_SYNTAX);
-	assert_int_equal(ledger_lane_create(l, "x", TLP_CLEAR, "test", NULL, &f), ERR_SYNTAX);
-	assert_int_equal(ledger_lane_create(l, "x", TLP_UNSAID, "exercise", NULL, &f), ERR_RANGE);
-	assert_int_equal(ledger_lane_create(l, "x", TLP_RED + 1, "exercise", NULL, &f), ERR_RANGE);
-	assert_int_equal(ledger_lane_create(l, "public", TLP_RED, "production", NULL, &f), ERR_EXISTS);
-	assert_int_equal(ledger_lane_create(l, "drill", TLP_GREEN, "exercise", &lane, &f), OK);
+		assert_int_equal(testing_lane(l, bad[i], TLP_CLEAR, "production", NULL, &f), ERR_SYNTAX);
+	assert_int_equal(testing_lane(l, "x", TLP_CLEAR, "test", NULL, &f), ERR_SYNTAX);
+	assert_int_equal(testing_lane(l, "x", TLP_UNSAID, "exercise", NULL, &f), ERR_RANGE);
+	assert_int_equal(testing_lane(l, "x", TLP_RED + 1, "exercise", NULL, &f), ERR_RANGE);
+	assert_int_equal(testing_lane(l, "public", TLP_RED, "production", NULL, &f), ERR_EXISTS);
+	assert_int_equal(testing_lane(l, "drill", TLP_GREEN, "exercise", &lane, &f), OK);
 	assert_int_equal(lane.number, 2);
 	assert_int_equal(ledger_body(l, CLEARANCE_ALL, ledger_last(l), &body, &f), OK);
-	assert_true(span_is(buf_span(&body), "{\"audience\":\"tlp:green\",\"lane\":\"drill\",\"realm\":\"exercise\"}"));
+	assert_true(span_is(buf_span(&body), "{\"audience\":\"tlp:green\",\"lane\":\"drill\",\"origin\":"
+						   "\"node.example/lanes/drill\",\"realm\":\"exercise\"}"));
 	buf_release(&body);
 	testing_append(l, 2, SPAN_LIT("x"));
 	assert_int_equal(ledger_lanes(l, CLEARANCE_ALL, all), 3);
@@ -154,10 +194,10 @@ static void lanes(void **state)
 	for (unsigned i = 3; i < LANES_MAX; i++) {
 		char name[16];
 		snprintf(name, sizeof(name), "lane-%u", i);
-		assert_int_equal(ledger_lane_create(l, name, TLP_RED, "production", &lane, &f), OK);
+		assert_int_equal(testing_lane(l, name, TLP_RED, "production", &lane, &f), OK);
 		assert_int_equal(lane.number, i);
 	}
-	assert_int_equal(ledger_lane_create(l, "one-too-many", TLP_RED, "production", NULL, &f), ERR_FULL);
+	assert_int_equal(testing_lane(l, "one-too-many", TLP_RED, "production", NULL, &f), ERR_FULL);
 	uint64_t last = testing_append(l, 63, SPAN_LIT("the last bit of the mask"));
 	ledger_close(l);
 	struct entry e;
@@ -246,18 +286,19 @@ static void digest_is_salted_and_checked(void **state)
 	entry_release(&a);
 	entry_release(&b);
 	ledger_close(l);
-	tamper(t, "UPDATE vault SET nonce = zeroblob(32) WHERE number = 3;"
-		  "UPDATE vault SET frame = (SELECT frame FROM vault WHERE number = 1) WHERE number = 4;"
-		  "UPDATE vault SET frame = x'00' WHERE number = 5;"
+	tamper(t, "UPDATE entries SET nonce = zeroblob(32) WHERE number = 3;"
+		  "UPDATE entries SET frame = (SELECT frame FROM entries WHERE number = 1) WHERE number = 4;"
+		  "UPDATE entries SET frame = x'00' WHERE number = 5;"
 		  "UPDATE entries SET octets = 8 WHERE number = 6;"
-		  "DELETE FROM vault WHERE number = 7");
+		  "UPDATE entries SET nonce = NULL, frame = NULL WHERE number = 7");
 	assert_int_equal(ledger_open(t->dir, false, &l, &f), OK);
 	for (uint64_t n = 3; n <= 6; n++) {
 		assert_int_equal(ledger_body(l, PUBLIC, n, &body, &f), ERR_CORRUPT);
 		assert_int_equal(f.code, ERR_CORRUPT);
 		assert_int_equal(body.n, 0);
 	}
-	assert_int_equal(ledger_body(l, PUBLIC, 7, &body, &f), ERR_NOTFOUND);
+	assert_int_equal(ledger_body(l, PUBLIC, 7, &body, &f), ERR_CORRUPT);
+	assert_non_null(strstr(f.text, "is lost"));
 	assert_int_equal(ledger_body(l, PUBLIC, 8, &body, &f), OK);
 	buf_release(&body);
 	ledger_close(l);
@@ -273,9 +314,9 @@ static void rows_are_not_believed(void **state)
 	for (int i = 0; i < 5; i++)
 		testing_append(l, 0, SPAN_LIT("x"));
 	ledger_close(l);
-	tamper(t, "UPDATE entries SET party = printf('%0100d', 0) WHERE number = 3;"
-		  "UPDATE entries SET token = zeroblob(9999) WHERE number = 4;"
-		  "UPDATE entries SET digest = x'00' WHERE number = 5;"
+	tamper(t, "UPDATE entries SET record = zeroblob(100) WHERE number = 3;"
+		  "UPDATE entries SET record = substr(record, 1, 80) WHERE number = 4;"
+		  "UPDATE entries SET lane = 77 WHERE number = 5;"
 		  "UPDATE entries SET octets = -1 WHERE number = 6");
 	assert_int_equal(ledger_open(t->dir, false, &l, &f), OK);
 	for (uint64_t n = 3; n <= 6; n++)
@@ -296,7 +337,7 @@ static void open_says_what_is_wrong(void **state)
 	assert_int_equal(ledger_open(t->dir, true, &l, &f), ERR_NOTFOUND);
 	assert_int_equal(ledger_open(t->dir, false, &l, &f), ERR_NOTFOUND);
 	assert_int_equal(ledger_open("/nonexistent.example", false, &l, &f), ERR_NOTFOUND);
-	assert_int_equal(ledger_create("/nonexistent.example", &f), ERR_NOTFOUND);
+	assert_int_equal(ledger_create("/nonexistent.example", "node.example", &f), ERR_NOTFOUND);
 	assert_int_equal(ledger_open("/dev/null", false, &l, &f), ERR_NOTFOUND);
 	assert_non_null(strstr(f.text, "is not a directory"));
 	int fd = open(t->path, O_WRONLY | O_CREAT, 0600);
@@ -306,16 +347,16 @@ static void open_says_what_is_wrong(void **state)
 	close(fd);
 	assert_int_equal(ledger_open(t->dir, false, &l, &f), ERR_CORRUPT);
 	assert_int_equal(ledger_open(t->dir, true, &l, &f), ERR_CORRUPT);
-	assert_int_equal(ledger_create(t->dir, &f), ERR_EXISTS);
+	assert_int_equal(ledger_create(t->dir, "node.example", &f), ERR_EXISTS);
 	unlink(t->path);
-	assert_int_equal(ledger_create(t->dir, &f), OK);
-	assert_int_equal(ledger_create(t->dir, &f), ERR_EXISTS);
-	tamper(t, "PRAGMA user_version = 2");
+	assert_int_equal(ledger_create(t->dir, "node.example", &f), OK);
+	assert_int_equal(ledger_create(t->dir, "node.example", &f), ERR_EXISTS);
+	tamper(t, "PRAGMA user_version = 3");
 	assert_int_equal(ledger_open(t->dir, true, &l, &f), ERR_UNSUPPORTED);
 	assert_int_equal(ledger_open(t->dir, false, &l, &f), ERR_UNSUPPORTED);
-	tamper(t, "PRAGMA user_version = 1; PRAGMA application_id = 7");
+	tamper(t, "PRAGMA user_version = 2; PRAGMA application_id = 7");
 	assert_int_equal(ledger_open(t->dir, true, &l, &f), ERR_CORRUPT);
-	tamper(t, "PRAGMA application_id = 1399418994; DROP TABLE vault");
+	tamper(t, "PRAGMA application_id = 1399418994; DROP TABLE entries");
 	assert_int_not_equal(ledger_open(t->dir, true, &l, &f), OK);
 	assert_null(l);
 }
@@ -366,7 +407,7 @@ static void reads_a_hot_log(void **state)
 	assert_int_equal(s.n, 101);
 	struct submission sub = testing_submission(0, SPAN_LIT("x"));
 	assert_int_equal(ledger_append(l, &sub, &number, &f), ERR_FORBIDDEN);
-	assert_int_equal(ledger_lane_create(l, "x", TLP_RED, "production", NULL, &f), ERR_FORBIDDEN);
+	assert_int_equal(testing_lane(l, "x", TLP_RED, "production", NULL, &f), ERR_FORBIDDEN);
 	/* A reader beside a writer sees what that commits. */
 	assert_int_equal(ledger_open(t->dir, true, &writer, &f), OK);
 	number = testing_append(writer, 0, SPAN_LIT("new"));
@@ -384,7 +425,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, testing_setup, testing_teardown)
-		CASE(reads_what_was_told), CASE(empty_and_large_bodies), CASE(refuses_out_of_bounds), CASE(lanes),
+		CASE(reads_what_was_told), CASE(empty_and_large_bodies), CASE(bodies_are_split), CASE(refuses_out_of_bounds), CASE(lanes),
 		CASE(clearance_decides), CASE(digest_is_salted_and_checked), CASE(rows_are_not_believed),
 		CASE(open_says_what_is_wrong), CASE(permissions), CASE(reads_a_hot_log),
 	};

@@ -1,107 +1,22 @@
 #include "ledger/reader.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
-#include "ledger/store.h"
+#include "base/octets.h"
+#include "codec/tlp.h"
+#include "ledger/index.h"
+#include "ledger/lane.h"
+#include "ledger/record.h"
+#include "ledger/vault.h"
 #include "sys/db.h"
 #include "sys/digest.h"
 #include "sys/key.h"
-#include "sys/zstd.h"
 
-enum { IDLE_CONNECTIONS = 16 };
+enum { OLD_BODY_MAX = 17 << 20 }; /* of version 1, before bodies were split */
 
-enum { Q_LAST, Q_LANES, Q_PAGE, Q_BODY, QUERIES };
-
-/* The one place where a clearance is looked at: it is ?1 of each query, and a row of a lane outside it does not exist.
- * */
-#define SHOWS(lane) " ((?1 >> " lane ") & 1) "
-#define ENTRY_COLUMNS                                                                                                  \
-	" number, lane, idx, kind, flags, import, time_ms, party, source, media, token, count, octets, digest FROM entries "
-
-static const char *const sql[QUERIES] = {
-	[Q_LAST] = "SELECT max(number) FROM entries",
-	[Q_LANES] = "SELECT number, name, tlp, realm, (SELECT max(idx) + 1 FROM entries WHERE lane = lanes.number),"
-		    " (SELECT e.number FROM entries e WHERE e.lane = lanes.number AND e.idx = 0)"
-		    " FROM lanes WHERE" SHOWS("number") "ORDER BY number",
-	[Q_PAGE] = "SELECT" ENTRY_COLUMNS "WHERE" SHOWS("lane") "AND number BETWEEN ?2 AND ?3 ORDER BY number LIMIT ?4",
-	[Q_BODY] = "SELECT octets, digest, nonce, frame FROM entries LEFT JOIN vault USING (number)"
-		   " WHERE" SHOWS("lane") "AND number = ?2",
-};
-
-/* One thread's at a time. */
-struct connection {
-	struct connection *next;
-	struct db *db;
-	struct query *query[QUERIES];
-};
-
-struct reader {
-	char *path;
-	pthread_mutex_t lock;
-	struct connection *idle;
-	unsigned n_idle;
-};
-
-static void disconnect(struct connection *c)
+/* `s` with a NUL behind it.  @return false: it is longer than a ledger writes. */
+static bool put_text(struct span s, char *ret_text, size_t room)
 {
-	for (unsigned i = 0; i < QUERIES; i++)
-		query_free(c->query[i]);
-	db_close(c->db);
-	free(c);
-}
-
-static enum err connect(const char *path, struct connection **ret_connection, struct fault *f)
-{
-	struct connection *c = mem_zalloc(sizeof(*c));
-	enum err e = db_open(path, DB_READ, &c->db, f);
-	if (e == OK)
-		e = store_check(c->db, path, f);
-	for (unsigned i = 0; i < QUERIES && e == OK; i++)
-		e = db_query(c->db, sql[i], &c->query[i], f);
-	if (e)
-		disconnect(c);
-	else
-		*ret_connection = c;
-	return e;
-}
-
-static enum err take(struct reader *r, struct connection **ret_connection, struct fault *f)
-{
-	pthread_mutex_lock(&r->lock);
-	struct connection *c = r->idle;
-	if (c) {
-		r->idle = c->next;
-		r->n_idle--;
-	}
-	pthread_mutex_unlock(&r->lock);
-	if (!c)
-		return connect(r->path, ret_connection, f);
-	*ret_connection = c;
-	return OK;
-}
-
-/* Ends the snapshot of whatever was read. */
-static void give_back(struct reader *r, struct connection *c)
-{
-	for (unsigned i = 0; i < QUERIES; i++)
-		query_reset(c->query[i]);
-	pthread_mutex_lock(&r->lock);
-	bool keep = r->n_idle < IDLE_CONNECTIONS;
-	if (keep) {
-		c->next = r->idle;
-		r->idle = c;
-		r->n_idle++;
-	}
-	pthread_mutex_unlock(&r->lock);
-	if (!keep)
-		disconnect(c);
-}
-
-/* Text of column `column` with a NUL behind it.  @return false: it is longer than a ledger writes. */
-static bool text_column(struct query *q, int column, char *ret_text, size_t room)
-{
-	struct span s = query_octets(q, column);
 	if (s.n >= room)
 		return false;
 	if (s.n)
@@ -111,30 +26,33 @@ static bool text_column(struct query *q, int column, char *ret_text, size_t room
 }
 
 /* What the file says is not believed further than the struct has room for it. */
-static bool read_entry(struct query *q, struct entry *e)
+static bool read_entry(struct query *q, struct entry *e, struct fault *f)
 {
-	struct span token = query_octets(q, 10), digest = query_octets(q, 13);
-	int64_t lane = query_int(q, 1), octets = query_int(q, 12);
-	if (lane < 0 || lane >= LANES_MAX || octets < 0 || octets > BODY_MAX || token.n > TOKEN_MAX ||
-	    digest.n != sizeof(e->digest) || !text_column(q, 7, e->party, sizeof(e->party)) ||
-	    !text_column(q, 8, e->source, sizeof(e->source)) || !text_column(q, 9, e->media, sizeof(e->media)))
+	struct record r;
+	int64_t lane = query_int(q, 1), octets = query_int(q, 4);
+	if (lane < 0 || lane >= LANES_MAX || octets < 0 || octets > OLD_BODY_MAX)
+		return fault_set(f, ERR_CORRUPT, "its row is not one of a ledger"), false;
+	if (record_parse(query_octets(q, 5), &r, f) || !put_text(r.party, e->party, sizeof(e->party)) ||
+	    !put_text(r.source, e->source, sizeof(e->source)) || !put_text(r.media, e->media, sizeof(e->media)))
 		return false;
 	e->number = (uint64_t)query_int(q, 0);
 	e->lane = (uint8_t)lane;
 	e->index = (uint64_t)query_int(q, 2);
-	e->kind = (uint8_t)query_int(q, 3);
-	e->flags = (uint8_t)query_int(q, 4);
-	e->import = (uint64_t)query_int(q, 5);
-	e->time_ms = query_int(q, 6);
+	e->kind = r.kind;
+	e->flags = r.flags;
+	e->import = (uint64_t)query_int(q, 3);
+	e->import_index = r.import;
+	e->time_ms = r.time_ms;
 	e->token.n = 0;
-	buf_putspan(&e->token, token);
-	e->count = (uint32_t)query_int(q, 11);
+	buf_putspan(&e->token, r.token);
+	e->count = r.count;
 	e->body_octets = (uint32_t)octets;
-	memcpy(e->digest, digest.p, sizeof(e->digest));
+	memcpy(e->digest, r.digest, sizeof(e->digest));
+	e->gone = query_int(q, 6);
 	return true;
 }
 
-enum err reader_page(struct reader *r, clearance clear, uint64_t from, uint64_t to, struct entry *entries,
+enum err reader_page(struct pool *p, clearance clear, uint64_t from, uint64_t to, bool back, struct entry *entries,
 		     unsigned room, unsigned *ret_n, struct fault *f)
 {
 	struct connection *c;
@@ -142,22 +60,22 @@ enum err reader_page(struct reader *r, clearance clear, uint64_t from, uint64_t 
 	bool row;
 	if (from > INT64_MAX)
 		return *ret_n = 0, OK;
-	enum err e = take(r, &c, f);
+	enum err e = pool_take(p, &c, f);
 	if (e)
 		return e;
-	struct query *q = c->query[Q_PAGE];
-	query_set_int(q, 1, (int64_t)clear);
+	struct query *q = pool_query(c, back ? Q_PAGE_BACK : Q_PAGE, clear);
 	query_set_int(q, 2, (int64_t)from);
 	query_set_int(q, 3, to > INT64_MAX ? INT64_MAX : (int64_t)to);
 	query_set_int(q, 4, room);
 	while (n < room && (e = query_step(q, &row, f)) == OK && row) {
-		if (!read_entry(q, &entries[n])) {
-			e = fault_set(f, ERR_CORRUPT, "entry %lld of the ledger is not one", (long long)query_int(q, 0));
+		if (!read_entry(q, &entries[n], f)) {
+			fault_at(f, "entry %lld of the ledger", (long long)query_int(q, 0));
+			e = ERR_CORRUPT;
 			break;
 		}
 		n++;
 	}
-	give_back(r, c);
+	pool_give(p, c);
 	if (e == OK)
 		*ret_n = n;
 	return e;
@@ -168,11 +86,11 @@ static enum err not_there(uint64_t number, struct fault *f)
 	return fault_set(f, ERR_NOTFOUND, "there is no entry %llu", (unsigned long long)number);
 }
 
-enum err reader_entry(struct reader *r, clearance clear, uint64_t number, struct entry *ret_entry, struct fault *f)
+enum err reader_entry(struct pool *p, clearance clear, uint64_t number, struct entry *ret_entry, struct fault *f)
 {
 	struct entry entry = { 0 };
 	unsigned n = 0;
-	enum err e = reader_page(r, clear, number, number, &entry, 1, &n, f);
+	enum err e = reader_page(p, clear, number, number, false, &entry, 1, &n, f);
 	if (e == OK && n == 0)
 		e = not_there(number, f);
 	if (e)
@@ -182,148 +100,264 @@ enum err reader_entry(struct reader *r, clearance clear, uint64_t number, struct
 	return e;
 }
 
-/* The digest is of what comes out, so that frame, nonce and number of octets are covered by it too. */
-static enum err unpack_body(struct query *q, uint64_t number, struct buf *out, struct fault *f)
+enum err reader_find(struct pool *p, clearance clear, uint8_t lane, uint64_t index, uint64_t *ret_number, struct fault *f)
 {
-	struct span digest = query_octets(q, 1), nonce = query_octets(q, 2);
-	int64_t octets = query_int(q, 0);
-	size_t before = out->n;
-	uint8_t found[32];
-	enum err e = OK;
-	if (query_null(q, 3))
-		return fault_set(f, ERR_NOTFOUND, "the body of entry %llu is not in the vault", (unsigned long long)number);
-	if (octets < 0 || octets > BODY_MAX || digest.n != sizeof(found) || nonce.n != 32)
-		e = fault_set(f, ERR_CORRUPT, "its row is not one of a ledger");
-	else
-		e = zstd_unpack(query_octets(q, 3), (size_t)octets, out, f);
-	if (e == OK) {
-		struct span body = span_of(out->p + before, out->n - before);
-		sha256_two(nonce, body, found);
-		if (body.n != (size_t)octets || !octets_equal(found, digest.p, sizeof(found)))
-			e = fault_set(f, ERR_CORRUPT, "it is not what its digest says");
+	struct connection *c;
+	bool row = false;
+	enum err e = pool_take(p, &c, f);
+	if (e)
+		return e;
+	struct query *q = pool_query(c, Q_FIND, clear);
+	query_set_int(q, 2, lane);
+	query_set_int(q, 3, index > INT64_MAX ? -1 : (int64_t)index);
+	if ((e = query_step(q, &row, f)) == OK) {
+		if (row)
+			*ret_number = (uint64_t)query_int(q, 0);
+		else
+			e = fault_set(f, ERR_NOTFOUND, "the lane has no entry %llu", (unsigned long long)index);
 	}
-	if (e) {
-		out->n = before;
-		fault_at(f, "body of entry %llu", (unsigned long long)number);
-		e = ERR_CORRUPT; /* whatever it was that did not hold */
-		if (f)
-			f->code = e;
-	}
+	pool_give(p, c);
 	return e;
 }
 
-enum err reader_body(struct reader *r, clearance clear, uint64_t number, struct buf *out, struct fault *f)
+/* A connection with the row of an entry under its body query. */
+static enum err find_row(struct pool *p, clearance clear, uint64_t number, struct connection **ret_connection,
+			 struct query **ret_query, struct fault *f)
 {
 	struct connection *c;
 	bool row;
 	enum err e;
 	if (number > INT64_MAX)
 		return not_there(number, f);
-	if ((e = take(r, &c, f)) != OK)
+	if ((e = pool_take(p, &c, f)) != OK)
 		return e;
-	struct query *q = c->query[Q_BODY];
-	query_set_int(q, 1, (int64_t)clear);
+	struct query *q = pool_query(c, Q_BODY, clear);
 	query_set_int(q, 2, (int64_t)number);
-	if ((e = query_step(q, &row, f)) == OK)
-		e = row ? unpack_body(q, number, out, f) : not_there(number, f);
-	give_back(r, c);
+	if ((e = query_step(q, &row, f)) == OK && !row)
+		e = not_there(number, f);
+	if (e) {
+		pool_give(p, c);
+		return e;
+	}
+	*ret_connection = c;
+	*ret_query = q;
+	return OK;
+}
+
+enum err reader_record(struct pool *p, clearance clear, uint64_t number, struct buf *out, struct fault *f)
+{
+	struct connection *c = NULL;
+	struct query *q = NULL;
+	enum err e = find_row(p, clear, number, &c, &q, f);
+	if (e)
+		return e;
+	buf_putspan(out, query_octets(q, 1));
+	pool_give(p, c);
+	return OK;
+}
+
+/* Erased and pruned by what the lane says, or lost. */
+static enum err why_gone(struct connection *c, clearance clear, struct query *body, uint64_t number, struct fault *f)
+{
+	struct query *q = pool_query(c, Q_GONE, clear);
+	bool row;
+	query_set_int(q, 2, query_int(body, 4));
+	query_set_int(q, 3, query_int(body, 5));
+	enum err e = query_step(q, &row, f);
+	if (e)
+		return e;
+	if (!row)
+		return fault_set(f, ERR_CORRUPT, "the body of entry %llu is lost: no entry of its lane says that it was erased",
+				 (unsigned long long)number);
+	return fault_set(f, ERR_GONE, "%s, as entry %lld of its lane says: " SPAN_FMT, query_int(q, 0) == ENTRY_ERASED ? "erased" : "pruned",
+			 (long long)query_int(q, 1), SPAN_ARG(query_octets(q, 2)));
+}
+
+/* The digest is of what comes out, so that frame, nonce and number of octets are covered by it too. */
+static enum err unpack_body(struct query *q, bool salted, struct buf *out, struct fault *f)
+{
+	struct span nonce = query_octets(q, 2);
+	int64_t octets = query_int(q, 0);
+	uint8_t found[32];
+	struct record r;
+	enum err e = record_parse(query_octets(q, 1), &r, f);
+	if (e)
+		return e;
+	if (octets < 0 || nonce.n != 32)
+		return fault_set(f, ERR_CORRUPT, "its row is not one of a ledger");
+	if (salted)
+		buf_putspan(out, nonce);
+	size_t before = out->n;
+	if ((e = vault_unpack(query_octets(q, 3), (uint64_t)octets, out, f)) != OK)
+		return e;
+	struct span body = span_of(out->p + before, out->n - before);
+	sha256_two(nonce, body, found);
+	if (!octets_equal(found, r.digest, sizeof(found)))
+		return fault_set(f, ERR_CORRUPT, "it is not what its digest says");
+	return OK;
+}
+
+enum err reader_body(struct pool *p, clearance clear, uint64_t number, bool salted, struct buf *out, struct fault *f)
+{
+	struct connection *c = NULL;
+	struct query *q = NULL;
+	size_t before = out->n;
+	enum err e = find_row(p, clear, number, &c, &q, f);
+	if (e)
+		return e;
+	if (query_null(q, 3)) {
+		e = why_gone(c, clear, q, number, f);
+	} else if (unpack_body(q, salted, out, f)) {
+		out->n = before;
+		fault_at(f, "body of entry %llu", (unsigned long long)number);
+		e = ERR_CORRUPT; /* whatever it was that did not hold */
+		if (f)
+			f->code = e;
+	}
+	pool_give(p, c);
 	return e;
 }
 
-enum err reader_last(struct reader *r, uint64_t *ret_number, struct fault *f)
+enum err reader_last(struct pool *p, uint64_t *ret_number, struct fault *f)
 {
 	struct connection *c;
 	bool row;
-	enum err e = take(r, &c, f);
+	enum err e = pool_take(p, &c, f);
 	if (e)
 		return e;
-	if ((e = query_step(c->query[Q_LAST], &row, f)) == OK)
-		*ret_number = (uint64_t)query_int(c->query[Q_LAST], 0);
-	give_back(r, c);
+	struct query *q = pool_query(c, Q_LAST, 0);
+	if ((e = query_step(q, &row, f)) == OK)
+		*ret_number = (uint64_t)query_int(q, 0);
+	pool_give(p, c);
 	return e;
 }
 
-/* @param ret_first  numbers of the entries that founded the lanes; 0: there is none. */
-static enum err read_lanes(struct reader *r, clearance clear, struct lane lanes[LANES_MAX], uint64_t first[LANES_MAX],
+static bool read_lane(struct query *q, struct lane *l)
+{
+	int64_t number = query_int(q, 0), tlp = query_int(q, 2), retention = query_int(q, 5);
+	if (number < 0 || number >= LANES_MAX || tlp < 0 || tlp > UINT8_MAX || retention < 0 || retention > UINT32_MAX ||
+	    !put_text(query_octets(q, 1), l->name, sizeof(l->name)) || !put_text(query_octets(q, 3), l->realm, sizeof(l->realm)) ||
+	    !put_text(query_octets(q, 4), l->members, sizeof(l->members)) ||
+	    !put_text(query_octets(q, 6), l->origin, sizeof(l->origin)))
+		return false;
+	l->number = (uint8_t)number;
+	l->tlp = (uint8_t)tlp;
+	l->retention_s = (uint32_t)retention;
+	l->size = (uint64_t)query_int(q, 7);
+	l->pruned = (uint64_t)query_int(q, 8);
+	return lane_check(l, NULL) == OK;
+}
+
+/* @param first  numbers of the entries that founded the lanes; 0: there is none. */
+static enum err read_lanes(struct pool *p, clearance clear, struct lane lanes[LANES_MAX], uint64_t first[LANES_MAX],
 			   unsigned *ret_n, struct fault *f)
 {
 	struct connection *c;
 	unsigned n = 0;
 	bool row;
-	enum err e = take(r, &c, f);
+	enum err e = pool_take(p, &c, f);
 	if (e)
 		return e;
-	struct query *q = c->query[Q_LANES];
-	query_set_int(q, 1, (int64_t)clear);
+	struct query *q = pool_query(c, Q_LANES, clear);
 	while ((e = query_step(q, &row, f)) == OK && row) {
-		struct lane *l = &lanes[n];
-		int64_t number = query_int(q, 0), tlp = query_int(q, 2);
-		if (n == LANES_MAX || number < 0 || number >= LANES_MAX || tlp < 0 || tlp > UINT8_MAX ||
-		    !text_column(q, 1, l->name, sizeof(l->name)) || !text_column(q, 3, l->realm, sizeof(l->realm)) ||
-		    lane_check(l->name, (uint8_t)tlp, l->realm, NULL)) {
-			e = fault_set(f, ERR_CORRUPT, "lane %lld of the ledger is not one", (long long)number);
+		if (n == LANES_MAX || !read_lane(q, &lanes[n])) {
+			e = fault_set(f, ERR_CORRUPT, "lane %lld of the ledger is not one", (long long)query_int(q, 0));
 			break;
 		}
-		l->number = (uint8_t)number;
-		l->tlp = (uint8_t)tlp;
-		l->size = (uint64_t)query_int(q, 4);
-		first[n++] = (uint64_t)query_int(q, 5);
+		first[n++] = (uint64_t)query_int(q, 9);
 	}
-	give_back(r, c);
+	pool_give(p, c);
 	if (e == OK)
 		*ret_n = n;
 	return e;
 }
 
-enum err reader_lanes(struct reader *r, clearance clear, struct lane ret_lanes[LANES_MAX], unsigned *ret_n,
-		      struct fault *f)
+enum err reader_lanes(struct pool *p, clearance clear, struct lane ret_lanes[LANES_MAX], unsigned *ret_n, struct fault *f)
 {
 	uint64_t first[LANES_MAX];
-	return read_lanes(r, clear, ret_lanes, first, ret_n, f);
+	return read_lanes(p, clear, ret_lanes, first, ret_n, f);
 }
 
-/* The audience of a lane was fixed by its first entry; a row that says another was changed behind our back. */
-static enum err check_lanes(struct reader *r, struct fault *f)
+/* What a lane is was fixed by its first entry; a row that says something else was changed behind our back.  Lanes of the
+ * first version did not name their origin. */
+static bool founded_so(const struct lane *l, struct span told)
 {
-	struct lane lanes[LANES_MAX];
+	struct buf body = { 0 };
+	struct lane old = *l;
+	lane_body(l, &body);
+	bool same = span_eq(told, buf_span(&body));
+	if (!same) {
+		old.origin[0] = 0;
+		body.n = 0;
+		lane_body(&old, &body);
+		same = span_eq(told, buf_span(&body));
+	}
+	buf_release(&body);
+	return same;
+}
+
+enum err reader_check_lanes(struct pool *p, struct fault *f)
+{
+	struct lane *lanes = mem_alloc(LANES_MAX * sizeof(*lanes));
 	uint64_t first[LANES_MAX];
-	struct buf told = { 0 }, stored = { 0 };
+	struct buf told = { 0 };
 	unsigned n = 0;
-	enum err e = read_lanes(r, CLEARANCE_ALL, lanes, first, &n, f);
+	enum err e = read_lanes(p, CLEARANCE_ALL, lanes, first, &n, f);
 	for (unsigned i = 0; i < n && e == OK; i++) {
-		told.n = stored.n = 0;
-		lane_body(&lanes[i], &stored);
-		e = reader_body(r, CLEARANCE_ALL, first[i], &told, f);
-		if (e == ERR_NOTFOUND || (e == OK && !span_eq(buf_span(&told), buf_span(&stored))))
+		told.n = 0;
+		e = reader_body(p, CLEARANCE_ALL, first[i], false, &told, f);
+		if (e == ERR_NOTFOUND || e == ERR_GONE || (e == OK && !founded_so(&lanes[i], buf_span(&told))))
 			e = fault_set(f, ERR_CORRUPT, "lane \"%s\" is not what its first entry says", lanes[i].name);
 	}
 	buf_release(&told);
-	buf_release(&stored);
+	free(lanes);
 	return e;
 }
 
-enum err reader_open(const char *path, struct reader **ret_reader, struct fault *f)
+/* ---- the index ---- */
+
+/* Hits in the rows of what no run has yet. */
+static enum err recent_hits(struct connection *c, uint64_t hash, struct buf *hits, struct fault *f)
 {
-	struct reader *r = mem_zalloc(sizeof(*r));
-	r->path = mem_strdup(path);
-	pthread_mutex_init(&r->lock, NULL);
-	enum err e = check_lanes(r, f);
+	struct query *q = pool_query(c, Q_RECENT, CLEARANCE_ALL);
+	struct record r;
+	uint64_t covered;
+	bool row;
+	enum err e = index_covered(pool_db(c), &covered, f);
 	if (e)
-		reader_close(r);
-	else
-		*ret_reader = r;
+		return e;
+	query_set_int(q, 2, (int64_t)covered);
+	while ((e = query_step(q, &row, f)) == OK && row && (e = record_parse(query_octets(q, 1), &r, f)) == OK) {
+		struct index_hit hit = { (uint64_t)query_int(q, 0), INDEX_WHOLE };
+		if (get_be64(r.digest) == hash)
+			buf_put(hits, &hit, sizeof(hit));
+		for (struct span o = query_octets(q, 2); o.n >= 12; o = span_from(o, 12)) {
+			hit.offset = get_be32(o.p + 8);
+			if (get_be64(o.p) == hash)
+				buf_put(hits, &hit, sizeof(hit));
+		}
+	}
 	return e;
 }
 
-void reader_close(struct reader *r)
+static int newest_first(const void *a, const void *b)
 {
-	if (!r)
-		return;
-	for (struct connection *c = r->idle, *next; c; c = next) {
-		next = c->next;
-		disconnect(c);
-	}
-	pthread_mutex_destroy(&r->lock);
-	free(r->path);
-	free(r);
+	const struct index_hit *x = a, *y = b;
+	return x->number != y->number ? (x->number < y->number) - (x->number > y->number) : (x->offset > y->offset) - (x->offset < y->offset);
+}
+
+enum err reader_hits(struct pool *p, uint64_t hash, struct buf *ret_hits, struct fault *f)
+{
+	struct connection *c;
+	enum err e = pool_take(p, &c, f);
+	if (e)
+		return e;
+	/* The rows first: what moves into a run meanwhile is found twice, not never. */
+	ret_hits->n = 0;
+	if ((e = recent_hits(c, hash, ret_hits, f)) == OK)
+		e = index_find(pool_db(c), hash, ret_hits, f);
+	pool_give(p, c);
+	if (e == OK && ret_hits->n)
+		qsort(ret_hits->p, ret_hits->n / sizeof(struct index_hit), sizeof(struct index_hit), newest_first);
+	return e;
 }

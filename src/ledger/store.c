@@ -1,42 +1,31 @@
-/* The tables are three, and rows are only ever added:
- *
- *   lanes    what each lane is, as its first entry says it
- *   entries  the facts, a few hundred octets each
- *   vault    their bodies: a random nonce and one zstd frame.  Apart from the entries, so that walking the entries
- *            reads no bodies, and so that a body can go one day while its entry stays
- *
- * The page size is a compromise: a body of a feed is hundreds of thousands of octets and wants large pages, a single
- * statement of some hundred octets writes one page of each tree into the log and wants small ones. */
+/* A commit writes as few pages as it can, since it waits for them: a statement is one row, in a leaf of `entries` and one of
+ * its index, and the signed root stands in the same row.  Tiles are written when they are full, those of the levels above
+ * with them. */
 #include "ledger/store.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/octets.h"
+#include "base/siphash.h"
+#include "ledger/checkpoint.h"
+#include "ledger/index.h"
+#include "ledger/record.h"
+#include "ledger/schema.h"
+#include "ledger/tree.h"
+#include "ledger/vault.h"
 #include "sys/db.h"
 #include "sys/digest.h"
 #include "sys/key.h"
 #include "sys/zstd.h"
 
 enum {
-	PAGE_OCTETS = 8192,
 	PACK_LEVEL = 1,
-	SCHEMA_VERSION = 1,
 	APPLICATION_ID = 0x53697072, /* "Sipr", for file(1) */
+	IMPORTS_KNOWN = 64,
+	NONCES = 64,
+	KEYS_MAX = 255,
 };
-
-static const char schema[] =
-	"BEGIN;"
-	"CREATE TABLE lanes("
-	" number INTEGER PRIMARY KEY CHECK (number BETWEEN 0 AND 63),"
-	" name TEXT NOT NULL UNIQUE, tlp INTEGER NOT NULL, realm TEXT NOT NULL) STRICT;"
-	"CREATE TABLE entries("
-	" number INTEGER PRIMARY KEY, lane INTEGER NOT NULL REFERENCES lanes(number), idx INTEGER NOT NULL,"
-	" kind INTEGER NOT NULL, flags INTEGER NOT NULL, import INTEGER NOT NULL, time_ms INTEGER NOT NULL,"
-	" party TEXT NOT NULL, source TEXT NOT NULL, media TEXT NOT NULL, token BLOB NOT NULL,"
-	" count INTEGER NOT NULL, octets INTEGER NOT NULL, digest BLOB NOT NULL, UNIQUE(lane, idx)) STRICT;"
-	"CREATE TABLE vault(number INTEGER PRIMARY KEY, nonce BLOB NOT NULL, frame BLOB NOT NULL) STRICT;"
-	"PRAGMA application_id = 1399418994;"
-	"PRAGMA user_version = 1;"
-	"COMMIT";
 
 /* What is known without asking the database; a copy of it is worked on until the commit has succeeded. */
 struct tally {
@@ -46,26 +35,82 @@ struct tally {
 	struct ledger_stats stats;
 };
 
-struct store {
-	struct db *db;
-	struct query *put_lane, *put_entry, *put_body;
-	struct packer *packer;
-	struct buf frame;
-	struct tally committed, staged;
+struct import {
+	uint64_t number, index;
+	uint8_t lane;
 };
 
-enum err store_create(const char *path, struct fault *f)
-{
+struct lane_log {
+	enum realm realm;
+	char origin[ORIGIN_MAX + 1];
+	struct tree tree;
+};
+
+struct store {
 	struct db *db;
-	enum err e = db_create(path, PAGE_OCTETS, &db, f);
+	struct query *put_lane, *put_entry, *put_root, *put_tile, *put_gone, *remove, *find_import;
+	struct packer *packer;
+	struct index *index;
+	struct siphash_seed seed;
+	const struct key *key, *next_key;
+	unsigned key_number[REALMS], next_key_number[REALMS];
+	struct buf frame, record, objects, text;
+	struct tally committed, staged;
+	struct lane_log lane[LANES_MAX];
+	struct import known[IMPORTS_KNOWN];
+	uint64_t last_of[LANES_MAX]; /* number of the last entry put into it in this transaction */
+	uint64_t touched, stale;     /* lanes: that have grown in this transaction; whose tree must be loaded again */
+	uint8_t nonce[NONCES][32];
+	unsigned nonces;             /* that are left */
+};
+
+static const char *const realm_names[REALMS] = { [REALM_PRODUCTION] = "production", [REALM_EXERCISE] = "exercise" };
+
+static enum realm realm_of(const char *name)
+{
+	return strcmp(name, realm_names[REALM_EXERCISE]) == 0 ? REALM_EXERCISE : REALM_PRODUCTION;
+}
+
+/* ---- making and opening ---- */
+
+static enum err put_node(struct db *db, const char *name, struct fault *f)
+{
+	struct query *q;
+	uint8_t seed[16];
+	enum err e = db_query(db, "INSERT INTO node VALUES(?1, ?2)", &q, f);
 	if (e)
 		return e;
-	e = db_exec(db, schema, f);
+	random_octets(seed, sizeof(seed));
+	query_set_text(q, 1, name);
+	query_set_octets(q, 2, span_of(seed, sizeof(seed)));
+	e = query_run(q, f);
+	query_free(q);
+	return e;
+}
+
+enum err store_schema(struct db *db, const char *name, struct fault *f)
+{
+	char version[80];
+	snprintf(version, sizeof(version), "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID, STORE_VERSION);
+	enum err e = db_exec(db, schema_tables, f);
+	if (e == OK && (e = db_exec(db, index_schema, f)) == OK && (e = put_node(db, name, f)) == OK)
+		e = db_exec(db, version, f);
+	return e;
+}
+
+enum err store_create(const char *path, const char *name, struct fault *f)
+{
+	struct db *db;
+	enum err e = db_create(path, SCHEMA_PAGE_OCTETS, &db, f);
+	if (e)
+		return e;
+	if ((e = db_begin(db, f)) == OK && (e = store_schema(db, name, f)) == OK)
+		e = db_commit(db, f);
 	db_close(db);
 	return e;
 }
 
-enum err store_check(struct db *db, const char *path, struct fault *f)
+enum err store_version(struct db *db, const char *path, unsigned *ret_version, struct fault *f)
 {
 	int64_t id, version;
 	enum err e;
@@ -73,59 +118,260 @@ enum err store_check(struct db *db, const char *path, struct fault *f)
 		return e;
 	if (id != APPLICATION_ID)
 		return fault_set(f, ERR_CORRUPT, "\"%s\" is a database, but not a ledger", path);
-	if (version != SCHEMA_VERSION)
-		return fault_set(f, ERR_UNSUPPORTED, "\"%s\" is a ledger of version %lld; this program knows version %d", path,
-				 (long long)version, SCHEMA_VERSION);
+	*ret_version = (unsigned)version;
 	return OK;
 }
 
-/* Lanes are numbered from 0 without gaps, and so are the entries of each. */
-static enum err load_tally(struct store *st, struct tally *ret_tally, struct fault *f)
+enum err store_check(struct db *db, const char *path, struct fault *f)
 {
-	struct tally t = { 0 };
+	unsigned version;
+	enum err e = store_version(db, path, &version, f);
+	if (e == OK && version != STORE_VERSION)
+		e = fault_set(f, ERR_UNSUPPORTED, "\"%s\" is a ledger of version %u; this program knows version %d%s", path, version,
+			      STORE_VERSION, version < STORE_VERSION ? ", and migrates it when it is opened to be written" : "");
+	return e;
+}
+
+static enum err load_node(struct store *st, struct fault *f)
+{
+	struct query *q;
+	bool row;
+	enum err e = db_query(st->db, "SELECT seed FROM node", &q, f);
+	if (e)
+		return e;
+	if ((e = query_step(q, &row, f)) == OK && (!row || query_octets(q, 0).n != sizeof(st->seed)))
+		e = fault_set(f, ERR_CORRUPT, "the ledger does not say whose it is");
+	if (e == OK)
+		memcpy(&st->seed, query_octets(q, 0).p, sizeof(st->seed));
+	query_free(q);
+	return e;
+}
+
+/* Lanes are numbered from 0 without gaps, and so are the entries of each. */
+static enum err load_lanes(struct store *st, struct fault *f)
+{
+	struct tally *t = &st->committed;
 	struct query *q;
 	bool row;
 	int64_t last;
 	enum err e = db_number(st->db, "SELECT max(number) FROM entries", &last, f);
 	if (e)
 		return e;
-	t.last = (uint64_t)last;
+	t->last = (uint64_t)last;
 	if ((e = db_query(st->db,
-			  "SELECT number, (SELECT max(idx) + 1 FROM entries WHERE lane = lanes.number) FROM lanes ORDER BY number",
-			  &q, f)) != OK)
+			  "SELECT number, realm, origin, (SELECT max(idx) + 1 FROM entries WHERE lane = lanes.number)"
+			  " FROM lanes ORDER BY number", &q, f)) != OK)
 		return e;
 	while ((e = query_step(q, &row, f)) == OK && row) {
-		if (query_int(q, 0) != t.lanes || t.lanes >= LANES_MAX) {
-			e = fault_set(f, ERR_CORRUPT, "lane %u is missing in the ledger", t.lanes);
+		struct span realm = query_octets(q, 1), origin = query_octets(q, 2);
+		if (query_int(q, 0) != t->lanes || t->lanes >= LANES_MAX || origin.n > ORIGIN_MAX) {
+			e = fault_set(f, ERR_CORRUPT, "lane %u is missing in the ledger", t->lanes);
 			break;
 		}
-		t.size[t.lanes++] = (uint64_t)query_int(q, 1);
+		struct lane_log *l = &st->lane[t->lanes];
+		l->realm = span_is(realm, realm_names[REALM_EXERCISE]) ? REALM_EXERCISE : REALM_PRODUCTION;
+		memcpy(l->origin, origin.p, origin.n);
+		t->size[t->lanes++] = (uint64_t)query_int(q, 3);
 	}
 	query_free(q);
-	if (e == OK)
-		*ret_tally = t;
 	return e;
+}
+
+static int64_t tile_id(unsigned lane, unsigned level, uint64_t n)
+{
+	return (int64_t)((uint64_t)lane << 56 | (uint64_t)level << 48 | n);
+}
+
+static enum err load_tiles(struct store *st, unsigned lane, uint64_t size, struct fault *f)
+{
+	struct tree *t = &st->lane[lane].tree;
+	struct query *q;
+	bool row;
+	enum err e = db_query(st->db, "SELECT hashes FROM tiles WHERE id = ?1", &q, f);
+	if (e)
+		return e;
+	for (unsigned level = 1; level < TILE_LEVELS && e == OK; level++) {
+		uint64_t hashes = size >> (8 * level);
+		t->level[level].n = 0;
+		if (!(hashes % TILE_WIDTH))
+			continue;
+		query_set_int(q, 1, tile_id(lane, level, hashes / TILE_WIDTH));
+		if ((e = query_step(q, &row, f)) == OK && row)
+			buf_putspan(&t->level[level], query_octets(q, 0));
+		query_reset(q);
+	}
+	query_free(q);
+	return e;
+}
+
+static enum err load_leaves(struct store *st, unsigned lane, uint64_t size, struct fault *f)
+{
+	struct buf *leaves = &st->lane[lane].tree.level[0];
+	struct query *q;
+	bool row;
+	enum err e = db_query(st->db, "SELECT record FROM entries WHERE lane = ?1 AND idx >= ?2 ORDER BY idx", &q, f);
+	if (e)
+		return e;
+	query_set_int(q, 1, lane);
+	query_set_int(q, 2, (int64_t)(size / TILE_WIDTH * TILE_WIDTH));
+	leaves->n = 0;
+	while ((e = query_step(q, &row, f)) == OK && row) {
+		merkle_leaf(query_octets(q, 0), buf_reserve(leaves, HASH_OCTETS));
+		leaves->n += HASH_OCTETS;
+	}
+	query_free(q);
+	return e;
+}
+
+/* The right edge as it follows from what is stored must be what was signed last: else nothing more is signed. */
+static enum err check_root(struct store *st, unsigned lane, struct fault *f)
+{
+	uint8_t root[HASH_OCTETS];
+	struct query *q;
+	bool row;
+	enum err e = db_query(st->db, "SELECT root FROM entries WHERE lane = ?1 ORDER BY idx DESC LIMIT 1", &q, f);
+	if (e)
+		return e;
+	query_set_int(q, 1, lane);
+	merkle_edge_root(&st->lane[lane].tree.edge, root);
+	if ((e = query_step(q, &row, f)) == OK && row && !span_eq(query_octets(q, 0), span_of(root, sizeof(root))))
+		e = fault_set(f, ERR_CORRUPT, "the tree of \"%s\" has another root than the one that was signed last: entries or tiles"
+			      " were changed; nothing is signed", st->lane[lane].origin);
+	query_free(q);
+	return e;
+}
+
+static enum err load_tree(struct store *st, unsigned lane, struct fault *f)
+{
+	uint64_t size = st->committed.size[lane];
+	enum err e;
+	if ((e = load_tiles(st, lane, size, f)) || (e = load_leaves(st, lane, size, f)))
+		return e;
+	if ((e = tree_load(&st->lane[lane].tree, size, f)) != OK)
+		return fault_at(f, "lane \"%s\"", st->lane[lane].origin);
+	return check_root(st, lane, f);
+}
+
+/* Hashes of entries that no run of the index has yet. */
+static enum err load_index(struct store *st, struct fault *f)
+{
+	uint64_t covered;
+	struct query *q;
+	struct record r;
+	bool row;
+	enum err e = index_open(st->db, &st->index, f);
+	if (e || (e = index_covered(st->db, &covered, f)))
+		return e;
+	if ((e = db_query(st->db, "SELECT number, record, objects FROM entries WHERE number > ?1 ORDER BY number", &q, f)) != OK)
+		return e;
+	query_set_int(q, 1, (int64_t)covered);
+	while ((e = query_step(q, &row, f)) == OK && row && (e = record_parse(query_octets(q, 1), &r, f)) == OK) {
+		uint64_t number = (uint64_t)query_int(q, 0);
+		index_add(st->index, get_be64(r.digest), number, INDEX_WHOLE);
+		for (struct span o = query_octets(q, 2); o.n >= 12; o = span_from(o, 12))
+			index_add(st->index, get_be64(o.p), number, get_be32(o.p + 8));
+	}
+	query_free(q);
+	return e;
+}
+
+/* ---- keys ---- */
+
+/* Number of the last key of a realm; 0: there is none. */
+static enum err last_key(struct store *st, enum realm realm, unsigned *ret_number, uint8_t ret_public[KEY_OCTETS],
+			 struct fault *f)
+{
+	struct query *q;
+	bool row;
+	enum err e = db_query(st->db, "SELECT number, public FROM keys WHERE realm = ?1 ORDER BY number DESC LIMIT 1", &q, f);
+	if (e)
+		return e;
+	query_set_text(q, 1, realm_names[realm]);
+	*ret_number = 0;
+	if ((e = query_step(q, &row, f)) == OK && row && query_octets(q, 1).n == KEY_OCTETS) {
+		*ret_number = (unsigned)query_int(q, 0);
+		memcpy(ret_public, query_octets(q, 1).p, KEY_OCTETS);
+	}
+	query_free(q);
+	return e;
+}
+
+static enum err put_key(struct store *st, const struct key *key, enum realm realm, unsigned *ret_number, struct fault *f)
+{
+	struct query *q;
+	int64_t last;
+	enum err e = db_number(st->db, "SELECT max(number) FROM keys", &last, f);
+	if (e == OK && last >= KEYS_MAX)
+		e = fault_set(f, ERR_FULL, "the node has had %d keys, which is all that a ledger can name", KEYS_MAX);
+	if (e || (e = db_query(st->db, "INSERT INTO keys VALUES(?1, ?2, ?3)", &q, f)) != OK)
+		return e;
+	query_set_int(q, 1, last + 1);
+	query_set_text(q, 2, realm_names[realm]);
+	query_set_octets(q, 3, span_of(key_public(key, realm), KEY_OCTETS));
+	e = query_run(q, f);
+	query_free(q);
+	*ret_number = (unsigned)last + 1;
+	return e;
+}
+
+static enum err load_keys(struct store *st, struct fault *f)
+{
+	for (enum realm realm = 0; realm < REALMS; realm++) {
+		uint8_t public[KEY_OCTETS];
+		enum err e = last_key(st, realm, &st->key_number[realm], public, f);
+		if (e == OK && !st->key_number[realm])
+			e = put_key(st, st->key, realm, &st->key_number[realm], f);
+		else if (e == OK && memcmp(public, key_public(st->key, realm), KEY_OCTETS) != 0)
+			e = fault_set(f, ERR_FORBIDDEN, "node.key is not the key that signed this ledger last");
+		if (e)
+			return e;
+	}
+	return OK;
 }
 
 static enum err prepare(struct store *st, struct fault *f)
 {
-	enum err e;
+	static const char put_entry[] = "INSERT INTO entries VALUES(?1, ?2, ?3, ?4, ?5, ?6, NULL, NULL, ?7, ?8, ?9)";
+	const struct { struct query **query; const char *sql; } rows[] = {
+		{ &st->put_lane, "INSERT INTO lanes VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)" },
+		{ &st->put_entry, put_entry },
+		{ &st->put_root, "UPDATE entries SET root = ?2, signatures = ?3 WHERE number = ?1" },
+		{ &st->put_tile, "INSERT OR REPLACE INTO tiles VALUES(?1, ?2)" },
+		{ &st->put_gone, "INSERT INTO gone VALUES(?1, ?2, ?3, ?4, ?5, ?6)" },
+		{ &st->remove, "UPDATE entries SET nonce = NULL, objects = NULL, frame = NULL"
+			       " WHERE lane = ?1 AND idx BETWEEN ?2 AND ?3 AND substr(record, 5, 1) = x'01'" },
+		{ &st->find_import, "SELECT lane, idx FROM entries WHERE number = ?1" },
+	};
 	/* The log's file keeps its size from one checkpoint to the next: writing over blocks that it has is much faster to
-	 * sync than having new ones allocated.  Only what a large import needed once is given back. */
-	if ((e = db_exec(st->db, "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16384", f)) ||
-	    (e = db_query(st->db, "INSERT INTO lanes VALUES(?1, ?2, ?3, ?4)", &st->put_lane, f)) ||
-	    (e = db_query(st->db, "INSERT INTO entries VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-			  &st->put_entry, f)))
-		return e;
-	return db_query(st->db, "INSERT INTO vault VALUES(?1, ?2, ?3)", &st->put_body, f);
+	 * sync than having new ones allocated.  Only what a large import needed once is given back.  What is deleted is
+	 * overwritten: a body that is erased must not be left in the file. */
+	enum err e = db_exec(st->db, "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16384; PRAGMA secure_delete = ON", f);
+	for (size_t i = 0; i < COUNT_OF(rows) && e == OK; i++)
+		e = db_query(st->db, rows[i].sql, rows[i].query, f);
+	return e;
 }
 
-enum err store_open(const char *path, struct store **ret_store, struct fault *f)
+/* The first opening of a ledger writes its keys. */
+static enum err load_keys_durably(struct store *st, struct fault *f)
+{
+	enum err e = db_begin(st->db, f);
+	if (e == OK && (e = load_keys(st, f)) == OK)
+		e = db_commit(st->db, f);
+	if (e)
+		db_rollback(st->db);
+	return e;
+}
+
+enum err store_open(const char *path, const struct key *key, struct store **ret_store, struct fault *f)
 {
 	struct store *st = mem_zalloc(sizeof(*st));
+	st->key = key;
 	enum err e = db_open(path, DB_WRITE, &st->db, f);
-	if (e == OK && (e = store_check(st->db, path, f)) == OK && (e = load_tally(st, &st->committed, f)) == OK)
-		e = prepare(st, f);
+	if (e == OK && (e = store_check(st->db, path, f)) == OK && (e = prepare(st, f)) == OK && (e = load_node(st, f)) == OK &&
+	    (e = load_lanes(st, f)) == OK && (e = load_keys_durably(st, f)) == OK)
+		e = load_index(st, f);
+	for (unsigned lane = 0; lane < st->committed.lanes && e == OK; lane++)
+		e = load_tree(st, lane, f);
 	if (e) {
 		store_close(st);
 		return e;
@@ -139,90 +385,270 @@ void store_close(struct store *st)
 {
 	if (!st)
 		return;
-	query_free(st->put_lane);
-	query_free(st->put_entry);
-	query_free(st->put_body);
+	struct query *const all[] = { st->put_lane, st->put_entry, st->put_root, st->put_tile, st->put_gone, st->remove, st->find_import };
+	for (size_t i = 0; i < COUNT_OF(all); i++)
+		query_free(all[i]);
+	for (unsigned i = 0; i < LANES_MAX; i++)
+		tree_release(&st->lane[i].tree);
+	index_close(st->index);
 	packer_free(st->packer);
 	buf_release(&st->frame);
+	buf_release(&st->record);
+	buf_release(&st->objects);
+	buf_release(&st->text);
 	db_close(st->db);
 	free(st);
 }
 
+/* ---- writing ---- */
+
+static enum err reload_stale(struct store *st, struct fault *f)
+{
+	for (unsigned lane = 0; lane < st->committed.lanes; lane++) {
+		if (!(st->stale >> lane & 1))
+			continue;
+		enum err e = load_tree(st, lane, f);
+		if (e)
+			return e;
+		st->stale &= ~(UINT64_C(1) << lane);
+	}
+	return OK;
+}
+
 enum err store_begin(struct store *st, struct fault *f)
 {
+	enum err e = reload_stale(st, f);
 	st->staged = st->committed;
-	return db_begin(st->db, f);
+	st->touched = 0;
+	st->next_key = NULL;
+	return e ? e : db_begin(st->db, f);
 }
 
 static enum err put_lane(struct store *st, const struct lane *l, struct fault *f)
 {
-	query_set_int(st->put_lane, 1, l->number);
-	query_set_text(st->put_lane, 2, l->name);
-	query_set_int(st->put_lane, 3, l->tlp);
-	query_set_text(st->put_lane, 4, l->realm);
+	struct query *q = st->put_lane;
+	query_set_int(q, 1, l->number);
+	query_set_text(q, 2, l->name);
+	query_set_int(q, 3, l->tlp);
+	query_set_text(q, 4, l->realm);
+	query_set_text(q, 5, l->members);
+	query_set_int(q, 6, l->retention_s);
+	query_set_text(q, 7, l->origin);
+	struct lane_log *log = &st->lane[l->number];
+	log->realm = realm_of(l->realm);
+	log->tree.edge.size = 0; /* a lane that could not be founded before may have left leaves here */
+	for (unsigned i = 0; i < TILE_LEVELS; i++)
+		log->tree.level[i].n = 0;
+	snprintf(log->origin, sizeof(log->origin), "%s", l->origin);
 	st->staged.lanes++;
-	return query_run(st->put_lane, f);
-}
-
-static enum err put_entry(struct store *st, uint64_t number, const struct submission *s, const uint8_t digest[32],
-			  struct fault *f)
-{
-	struct query *q = st->put_entry;
-	query_set_int(q, 1, (int64_t)number);
-	query_set_int(q, 2, s->lane);
-	query_set_int(q, 3, (int64_t)st->staged.size[s->lane]++);
-	query_set_int(q, 4, s->kind);
-	query_set_int(q, 5, s->flags);
-	query_set_int(q, 6, (int64_t)(s->import ? s->import : number));
-	query_set_int(q, 7, s->time_ms);
-	query_set_text(q, 8, s->party);
-	query_set_text(q, 9, s->source);
-	query_set_text(q, 10, s->media);
-	query_set_octets(q, 11, s->token);
-	query_set_int(q, 12, s->count);
-	query_set_int(q, 13, (int64_t)s->body.n);
-	query_set_octets(q, 14, span_of(digest, 32));
 	return query_run(q, f);
 }
 
-enum err store_put(struct store *st, uint64_t number, const struct submission *s, const struct lane *founds,
-		   struct fault *f)
+/* Index in its lane of the first entry of an import.  One whose first entry is not there (its commit failed) has no end
+ * either, and means nothing: such an entry stands for itself. */
+static enum err import_index(struct store *st, uint64_t number, uint8_t lane, uint64_t own, uint64_t *ret_index, struct fault *f)
 {
-	uint8_t nonce[32], digest[32];
-	enum err e;
-	random_octets(nonce, sizeof(nonce));
-	sha256_two(span_of(nonce, sizeof(nonce)), s->body, digest);
-	st->frame.n = 0;
-	packer_pack(st->packer, s->body, &st->frame);
-	if (founds && (e = put_lane(st, founds, f)) != OK)
+	struct import *known = &st->known[number % IMPORTS_KNOWN];
+	bool row;
+	if (known->number == number && known->lane == lane)
+		return *ret_index = known->index, OK;
+	query_set_int(st->find_import, 1, (int64_t)number);
+	enum err e = query_step(st->find_import, &row, f);
+	bool there = e == OK && row && query_int(st->find_import, 0) == lane;
+	*ret_index = there ? (uint64_t)query_int(st->find_import, 1) : own;
+	query_reset(st->find_import);
+	if (there)
+		*known = (struct import){ number, *ret_index, lane };
+	return e;
+}
+
+static const uint8_t *next_nonce(struct store *st)
+{
+	if (!st->nonces) {
+		random_octets(st->nonce, sizeof(st->nonce));
+		st->nonces = NONCES;
+	}
+	return st->nonce[--st->nonces];
+}
+
+static void put_objects(struct store *st, uint64_t number, const struct told *t, const uint8_t digest[32])
+{
+	const struct submission *s = &t->s;
+	st->objects.n = 0;
+	index_add(st->index, get_be64(digest), number, INDEX_WHOLE);
+	for (uint32_t i = 0; i < s->n_objects; i++) {
+		uint64_t hash = siphash13(st->seed, s->objects[i].id.p, s->objects[i].id.n);
+		uint8_t *p = buf_reserve(&st->objects, 12);
+		put_be64(p, hash);
+		uint32_t offset = s->objects[i].offset - t->at;
+		put_be32(p + 8, offset);
+		st->objects.n += 12;
+		index_add(st->index, hash, number, offset);
+	}
+}
+
+struct keep_tile {
+	struct store *st;
+	unsigned lane;
+};
+
+static enum err keep_tile(void *ctx, uint8_t level, uint64_t n, struct span hashes, struct fault *f)
+{
+	struct keep_tile *k = ctx;
+	query_set_int(k->st->put_tile, 1, tile_id(k->lane, level, n));
+	query_set_octets(k->st->put_tile, 2, hashes);
+	return query_run(k->st->put_tile, f);
+}
+
+static enum err put_entry(struct store *st, uint64_t number, const struct told *t, struct fault *f)
+{
+	const struct submission *s = &t->s;
+	const uint8_t *nonce = next_nonce(st);
+	uint64_t index = st->staged.size[s->lane], import = s->import ? s->import : number;
+	struct record r = {
+		.kind = s->kind, .flags = s->flags, .time_ms = s->time_ms, .import = index, .count = s->count,
+		.party = span_str(s->party), .source = span_str(s->source), .media = span_str(s->media), .token = s->token,
+	};
+	enum err e = s->import ? import_index(st, import, s->lane, index, &r.import, f) : OK;
+	if (e)
 		return e;
-	if ((e = put_entry(st, number, s, digest, f)) != OK)
+	sha256_two(span_of(nonce, 32), s->body, r.digest);
+	st->record.n = 0;
+	record_put(&r, &st->record);
+	struct span kept = vault_pack(st->packer, s->body, &st->frame);
+	put_objects(st, number, t, r.digest);
+	struct query *q = st->put_entry;
+	query_set_int(q, 1, (int64_t)number);
+	query_set_int(q, 2, s->lane);
+	query_set_int(q, 3, (int64_t)index);
+	query_set_int(q, 4, (int64_t)import);
+	query_set_int(q, 5, (int64_t)s->body.n);
+	query_set_octets(q, 6, buf_span(&st->record));
+	query_set_octets(q, 7, span_of(nonce, 32));
+	query_set_octets(q, 8, buf_span(&st->objects));
+	query_set_octets(q, 9, kept);
+	st->staged.stats.packed_octets += kept.n;
+	return query_run(q, f);
+}
+
+static enum err put_leaf(struct store *st, unsigned lane, struct fault *f)
+{
+	struct keep_tile keep = { st, lane };
+	uint8_t leaf[HASH_OCTETS];
+	merkle_leaf(buf_span(&st->record), leaf);
+	return tree_add(&st->lane[lane].tree, leaf, keep_tile, &keep, f);
+}
+
+static enum err remove_bodies(struct store *st, uint8_t lane, const struct removal *r, struct fault *f)
+{
+	query_set_int(st->remove, 1, lane);
+	query_set_int(st->remove, 2, (int64_t)r->first);
+	query_set_int(st->remove, 3, (int64_t)r->last);
+	enum err e = query_run(st->remove, f);
+	if (e)
 		return e;
-	query_set_int(st->put_body, 1, (int64_t)number);
-	query_set_octets(st->put_body, 2, span_of(nonce, sizeof(nonce)));
-	query_set_octets(st->put_body, 3, buf_span(&st->frame));
-	if ((e = query_run(st->put_body, f)) != OK)
+	query_set_int(st->put_gone, 1, lane);
+	query_set_int(st->put_gone, 2, (int64_t)r->first);
+	query_set_int(st->put_gone, 3, (int64_t)r->last);
+	query_set_int(st->put_gone, 4, r->kind);
+	query_set_int(st->put_gone, 5, (int64_t)st->staged.size[lane]);
+	query_set_text(st->put_gone, 6, r->reason);
+	return query_run(st->put_gone, f);
+}
+
+static enum err begin_next_key(struct store *st, const struct key *key, struct fault *f)
+{
+	enum err e = OK;
+	if (st->next_key)
+		return OK; /* the entry of an earlier lane has begun it */
+	for (enum realm realm = 0; realm < REALMS && e == OK; realm++)
+		e = put_key(st, key, realm, &st->next_key_number[realm], f);
+	st->next_key = key;
+	return e;
+}
+
+enum err store_put(struct store *st, uint64_t number, const struct told *t, struct fault *f)
+{
+	uint8_t lane = t->s.lane;
+	enum err e = OK;
+	st->touched |= UINT64_C(1) << lane;
+	if (t->founds)
+		e = put_lane(st, t->founds, f);
+	if (e == OK && (e = put_entry(st, number, t, f)) == OK)
+		e = put_leaf(st, lane, f);
+	if (e == OK && t->removes)
+		e = remove_bodies(st, lane, t->removes, f);
+	if (e == OK && t->next_key)
+		e = begin_next_key(st, t->next_key, f);
+	if (e)
 		return e;
+	st->staged.size[lane]++;
+	st->last_of[lane] = number;
 	st->staged.last = number;
 	st->staged.stats.entries++;
-	st->staged.stats.body_octets += s->body.n;
-	st->staged.stats.packed_octets += st->frame.n;
+	st->staged.stats.body_octets += t->s.body.n;
 	return OK;
+}
+
+/* One octet for the number of the key, 64 for its signature. */
+static void put_signature(const struct key *key, enum realm realm, unsigned number, struct span text, struct buf *out)
+{
+	buf_putc(out, (uint8_t)number);
+	key_sign(key, realm, text, buf_reserve(out, SIGNATURE_OCTETS));
+	out->n += SIGNATURE_OCTETS;
+}
+
+static enum err sign_lane(struct store *st, unsigned lane, struct fault *f)
+{
+	const struct lane_log *l = &st->lane[lane];
+	struct checkpoint c = { .origin = span_str(l->origin), .size = l->tree.edge.size };
+	struct buf signatures = { 0 };
+	merkle_edge_root(&l->tree.edge, c.root);
+	st->text.n = 0;
+	checkpoint_put(&c, &st->text);
+	put_signature(st->key, l->realm, st->key_number[l->realm], buf_span(&st->text), &signatures);
+	if (st->next_key)
+		put_signature(st->next_key, l->realm, st->next_key_number[l->realm], buf_span(&st->text), &signatures);
+	query_set_int(st->put_root, 1, (int64_t)st->last_of[lane]);
+	query_set_octets(st->put_root, 2, span_of(c.root, sizeof(c.root)));
+	query_set_octets(st->put_root, 3, buf_span(&signatures));
+	enum err e = query_run(st->put_root, f);
+	buf_release(&signatures);
+	return e;
 }
 
 enum err store_commit(struct store *st, struct fault *f)
 {
-	enum err e = db_commit(st->db, f);
-	if (e == OK) {
-		st->staged.stats.commits++;
-		st->committed = st->staged;
+	enum err e = OK;
+	for (unsigned lane = 0; lane < LANES_MAX && e == OK; lane++)
+		if (st->touched >> lane & 1)
+			e = sign_lane(st, lane, f);
+	if (e || (e = db_commit(st->db, f)))
+		return e;
+	st->staged.stats.commits++;
+	st->committed = st->staged;
+	st->touched = 0;
+	if (st->next_key) {
+		st->key = st->next_key;
+		memcpy(st->key_number, st->next_key_number, sizeof(st->key_number));
+		st->next_key = NULL;
 	}
-	return e;
+	return OK;
 }
 
 void store_undo(struct store *st)
 {
 	db_rollback(st->db);
+	index_undo(st->index, st->committed.last);
+	memset(st->known, 0, sizeof(st->known));
+	st->stale |= st->touched;
+	st->touched = 0;
+}
+
+void store_maintain(struct store *st)
+{
+	if (index_due(st->index))
+		(void)!index_write(st->index, st->committed.last, NULL); /* what could not be written stays in the rows; tried again */
 }
 
 unsigned store_lanes(const struct store *st)
@@ -240,12 +666,17 @@ const struct ledger_stats *store_stats(const struct store *st)
 	return &st->committed.stats;
 }
 
-uint64_t store_log_octets(const struct store *st)
+struct db *store_db(struct store *st)
 {
-	return (uint64_t)db_log_pages(st->db) * PAGE_OCTETS;
+	return st->db;
 }
 
-void store_checkpoint(struct store *st)
+uint64_t store_log_octets(const struct store *st)
 {
-	(void)!db_checkpoint(st->db, NULL); /* what could not be moved stays in the log, where it is safe and readable */
+	return (uint64_t)db_log_pages(st->db) * SCHEMA_PAGE_OCTETS;
+}
+
+void store_checkpoint(struct store *st, bool all)
+{
+	(void)!db_checkpoint(st->db, all, NULL); /* what could not be moved stays in the log, where it is safe and readable */
 }

@@ -6,32 +6,59 @@
 #include "ledger/entry.h"
 
 struct db;
+struct key;
 struct store;
 
+enum { STORE_VERSION = 2 };
+
+/** Bodies that are to go with the entry that says so. */
+struct removal {
+	uint8_t kind;          /**< ENTRY_ERASED or ENTRY_PRUNED */
+	uint64_t first, last;  /**< indexes in the lane of the entry; of them the entries of feeds */
+	const char *reason;
+};
+
+/** A submission with what only the ledger itself can say. */
+struct told {
+	struct submission s;           /**< s.body.n <= BODY_MAX */
+	uint32_t at;                   /**< of a body that was split: where this part begins, for the offsets of objects */
+	const struct lane *founds;     /**< the lane that this entry makes, or NULL */
+	const struct removal *removes; /**< or NULL */
+	const struct key *next_key;    /**< or NULL: sign by both, and then by this one (borrowed from then on) */
+};
+
 /** Make the file `path`, empty of lanes.  @return ERR_EXISTS. */
-enum err store_create(const char *path, struct fault *f) MUST_USE;
+enum err store_create(const char *path, const char *name, struct fault *f) MUST_USE;
+/** Its tables, empty, in a transaction of the caller. */
+enum err store_schema(struct db *db, const char *name, struct fault *f) MUST_USE;
 /** Is it a ledger, and of a version that this build knows?  @return ERR_CORRUPT, ERR_UNSUPPORTED. */
 enum err store_check(struct db *db, const char *path, struct fault *f) MUST_USE;
+/** Version of it; ERR_CORRUPT: not a ledger. */
+enum err store_version(struct db *db, const char *path, unsigned *ret_version, struct fault *f) MUST_USE;
 
-enum err store_open(const char *path, struct store **ret_store, struct fault *f) MUST_USE;
+/** Trees are loaded and compared with the last signed root of each lane (ERR_CORRUPT).
+ *  @param key  signs; borrowed.  @return ERR_FORBIDDEN: it is not the key that signed last. */
+enum err store_open(const char *path, const struct key *key, struct store **ret_store, struct fault *f) MUST_USE;
 void store_close(struct store *st);
 
 enum err store_begin(struct store *st, struct fault *f) MUST_USE;
-/** Add an entry with its body.  @param founds  the lane that this entry makes, or NULL. */
-enum err store_put(struct store *st, uint64_t number, const struct submission *s, const struct lane *founds,
-		   struct fault *f) MUST_USE;
-/** Durable when OK; else nothing since store_begin() is stored. */
+/** Add an entry with its body. */
+enum err store_put(struct store *st, uint64_t number, const struct told *t, struct fault *f) MUST_USE;
+/** Sign the lanes that have grown.  Durable when OK; else nothing since store_begin() is stored. */
 enum err store_commit(struct store *st, struct fault *f) MUST_USE;
 /** Give up what was put since store_begin(). */
 void store_undo(struct store *st);
+/** Work that nobody waits for: see index_write(). */
+void store_maintain(struct store *st);
 
 /** As of the last commit. */
 unsigned store_lanes(const struct store *st);
 uint64_t store_last(const struct store *st);
 const struct ledger_stats *store_stats(const struct store *st);
+struct db *store_db(struct store *st);
 
-/** Octets in the write-ahead log, and moving them into the file. */
+/** Octets in the write-ahead log, and moving them into the file.  `all`: wait for readers, and leave nothing in the log. */
 uint64_t store_log_octets(const struct store *st);
-void store_checkpoint(struct store *st);
+void store_checkpoint(struct store *st, bool all);
 
 #endif

@@ -37,7 +37,21 @@ static inline int testing_teardown(void **state)
 		snprintf(name, sizeof(name), "%s%s", t->path, suffix[i]);
 		unlink(name);
 	}
+	static const char *const keys[] = { "node.key", "node.pub" };
+	for (size_t i = 0; i < COUNT_OF(keys); i++) {
+		snprintf(name, sizeof(name), "%s/%s", t->dir, keys[i]);
+		unlink(name);
+	}
 	return rmdir(t->dir); /* nothing else was left there */
+}
+
+static inline enum err testing_lane(struct ledger *l, const char *name, uint8_t tlp, const char *realm, struct lane *ret_lane,
+				    struct fault *f)
+{
+	struct lane wanted = { .tlp = tlp };
+	snprintf(wanted.name, sizeof(wanted.name), "%s", name);
+	snprintf(wanted.realm, sizeof(wanted.realm), "%s", realm);
+	return ledger_lane_create(l, &wanted, ret_lane, f);
 }
 
 /* A new ledger with the lanes "public" (0, tlp:clear) and "members" (1, tlp:amber), open. */
@@ -45,9 +59,8 @@ static inline struct ledger *testing_ledger(struct testing *t)
 {
 	struct ledger *l = NULL;
 	struct fault f = { .text = "" };
-	if (ledger_create(t->dir, &f) || ledger_open(t->dir, true, &l, &f) ||
-	    ledger_lane_create(l, "public", 1, "production", NULL, &f) ||
-	    ledger_lane_create(l, "members", 3, "production", NULL, &f))
+	if (key_create(t->dir, span_of(NULL, 0), &f) || ledger_create(t->dir, "node.example", &f) || ledger_open(t->dir, true, &l, &f) ||
+	    testing_lane(l, "public", 1, "production", NULL, &f) || testing_lane(l, "members", 3, "production", NULL, &f))
 		fail_msg("%s", f.text);
 	return l;
 }

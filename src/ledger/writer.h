@@ -2,20 +2,30 @@
 #ifndef LEDGER_WRITER_H
 #define LEDGER_WRITER_H
 
-#include "ledger/entry.h"
+#include "ledger/store.h"
 
 struct writer;
 
-/** Open the file and start the thread. */
-enum err writer_start(const char *path, struct writer **ret_writer, struct fault *f) MUST_USE;
+/** Open the file and start the thread.  @param key  as store_open(); borrowed. */
+enum err writer_start(const char *path, const struct key *key, struct writer **ret_writer, struct fault *f) MUST_USE;
 /** Commit what is queued and end the thread.  Nobody may be submitting or waiting. */
 void writer_stop(struct writer *w);
 
-/** See ledger_submit().  @param founds  the lane that this entry makes (borrowed as the submission is), or NULL. */
-enum err writer_submit(struct writer *w, const struct submission *s, const struct lane *founds, uint64_t *ret_number,
-		       struct fault *f) MUST_USE;
+/** Queue `n` of them, at most WRITER_GROUP_MAX, with numbers in a row, for one transaction.  See ledger_submit(); a
+ *  body here has at most BODY_MAX octets.
+ *  @param t  copied; what it points to is borrowed as the submission is.  @param ret_number  of the first. */
+enum { WRITER_GROUP_MAX = 64 };
+enum err writer_submit(struct writer *w, const struct told *t, unsigned n, uint64_t *ret_number, struct fault *f) MUST_USE;
+/** Both, and waits: see ledger_append(). */
+enum err writer_append(struct writer *w, const struct told *t, unsigned n, uint64_t *ret_number, struct fault *f) MUST_USE;
 /** See ledger_wait(). */
 enum err writer_wait(struct writer *w, uint64_t number, struct fault *f) MUST_USE;
+/** Have the thread do something else with the database between two commits, in a transaction that it commits when `work`
+ *  answers OK.  Waits for it. */
+typedef enum err writer_work(void *ctx, struct db *db, struct fault *f);
+enum err writer_run(struct writer *w, writer_work *work, void *ctx, struct fault *f) MUST_USE;
+/** Have everything that was deleted before out of the log, too. */
+void writer_flush(struct writer *w);
 
 /** Of what is durable. */
 uint64_t writer_last(struct writer *w);

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 
 enum { THREADS = 4, APPENDS = 60, ROUNDS = 20 };
 
@@ -250,7 +251,7 @@ static void full_disk(struct testing *t)
 	assert_true(span_eq(buf_span(&got), buf_span(&noise)));
 	assert_int_equal(check_whole(l).number, kept);
 	limit_files(1);
-	assert_int_equal(ledger_lane_create(l, "no-space", 1, "production", NULL, &f), ERR_FULL);
+	assert_int_equal(testing_lane(l, "no-space", 1, "production", NULL, &f), ERR_FULL);
 	limit_files(RLIM_INFINITY);
 	uint64_t after = testing_append(l, 0, buf_span(&noise)); /* and writing too, once there is space */
 	assert_true(after > number);
@@ -313,12 +314,40 @@ static void failures_are_remembered(void **state)
 	in_child(flapping_disk, *state);
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* A lone submitter commits by itself, while the writer's thread waits for a pause to move the log.  When its time is up and there
+ * was no pause, it must not begin beside the one who commits. */
+static void never_two_commit(void **state)
+{
+	enum { ROUNDS_OF_IT = 8, LONGER_THAN_A_PAUSE_MS = 260, OCTETS = 300000 };
+	struct ledger *l = testing_ledger(*state);
+	uint8_t *noise = mem_alloc(OCTETS);
+	struct submission s = testing_submission(0, span_of(noise, OCTETS));
+	struct fault f = { .text = "" };
+	uint64_t number;
+	random_octets(noise, OCTETS);
+	for (unsigned i = 0; i < ROUNDS_OF_IT; i++) {
+		if (ledger_submit(l, &s, &number, &f) || ledger_wait(l, number, &f)) /* by the thread */
+			fail_msg("%s", f.text);
+		for (uint64_t end = now_ms() + LONGER_THAN_A_PAUSE_MS; now_ms() < end;)
+			(void)testing_append(l, 0, span_of(noise, OCTETS / 10));
+	}
+	free(noise);
+	ledger_close(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, testing_setup, testing_teardown)
 		CASE(many_threads), CASE(queue_blocks_and_goes_on), CASE(acknowledged_survives_kill),
-		CASE(full_disk_refuses_and_recovers), CASE(failures_are_remembered),
+		CASE(full_disk_refuses_and_recovers), CASE(failures_are_remembered), CASE(never_two_commit),
 	};
 	sys_key_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);

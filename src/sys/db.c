@@ -102,16 +102,24 @@ enum err db_open(const char *path, enum db_access access, struct db **ret_db, st
 	return e;
 }
 
-enum err db_create(const char *path, unsigned page_octets, struct db **ret_db, struct fault *f)
+/* A new, private file: SQLite takes an empty one for an empty database. */
+static enum err make_file(const char *path, struct fault *f)
 {
-	char sql[80];
-	/* SQLite takes an empty file for an empty database; made here it is private from the first moment on. */
 	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return fault_set(f, code_of(SQLITE_OK, errno), "\"%s\" cannot be made: %s", path, strerror(errno));
 	close(fd);
+	return OK;
+}
+
+enum err db_create(const char *path, unsigned page_octets, struct db **ret_db, struct fault *f)
+{
+	char sql[80];
 	struct db *d = NULL;
-	enum err e = db_open(path, DB_WRITE, &d, f);
+	enum err e = make_file(path, f);
+	if (e)
+		return e;
+	e = db_open(path, DB_WRITE, &d, f);
 	snprintf(sql, sizeof(sql), "PRAGMA page_size = %u; PRAGMA journal_mode = WAL", page_octets);
 	if (e == OK && (e = db_exec(d, sql, f)) == OK) {
 		*ret_db = d;
@@ -175,16 +183,56 @@ unsigned db_log_pages(const struct db *d)
 	return d->log_pages;
 }
 
-enum err db_checkpoint(struct db *d, struct fault *f)
+enum err db_checkpoint(struct db *d, bool all, struct fault *f)
 {
-	int pages, copied;
+	int pages, copied, mode = all ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
 	errno = 0;
-	int rc = sqlite3_wal_checkpoint_v2(d->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
+	int rc = sqlite3_wal_checkpoint_v2(d->handle, NULL, mode, &pages, &copied);
 	if (rc != SQLITE_OK)
 		return fail(d, rc, f);
 	if (pages == copied)
 		d->log_pages = 0;
 	return OK;
+}
+
+static enum err sync_file(const char *path, struct fault *f)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	enum err e = fd >= 0 && fsync(fd) == 0 ? OK : fault_set(f, code_of(SQLITE_OK, errno), "\"%s\" cannot be made durable: %s",
+								path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return e;
+}
+
+enum err db_backup(struct db *d, const char *path, struct fault *f)
+{
+	sqlite3 *to = NULL;
+	enum err e = make_file(path, f);
+	if (e)
+		return e;
+	errno = 0;
+	int os = 0, rc = sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	sqlite3_backup *b = rc == SQLITE_OK ? sqlite3_backup_init(to, "main", d->handle, "main") : NULL;
+	if (b) {
+		rc = sqlite3_backup_step(b, -1); /* all of it in one read transaction: what is committed meanwhile is not in it */
+		os = errno;
+		int last = sqlite3_backup_finish(b);
+		rc = rc == SQLITE_DONE ? last : rc;
+	} else if (rc == SQLITE_OK) {
+		rc = sqlite3_errcode(to);
+	}
+	if (rc != SQLITE_OK) {
+		int kind = rc & 0xff;
+		os = kind == SQLITE_IOERR || kind == SQLITE_CANTOPEN ? os : 0;
+		e = fault_set(f, code_of(rc, os), "the copy \"%s\" cannot be written: %s", path, sqlite3_errstr(rc));
+	}
+	sqlite3_close(to);
+	if (e == OK)
+		e = sync_file(path, f);
+	if (e)
+		unlink(path);
+	return e;
 }
 
 enum err db_query(struct db *d, const char *sql, struct query **ret_query, struct fault *f)

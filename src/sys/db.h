@@ -43,8 +43,13 @@ void db_rollback(struct db *d);
 
 /** Pages in the write-ahead log after the last commit of this connection. */
 unsigned db_log_pages(const struct db *d);
-/** Copy the log into the file as far as readers let it: the next commit can then begin the log anew. */
-enum err db_checkpoint(struct db *d, struct fault *f) MUST_USE;
+/** Copy the log into the file as far as readers let it: the next commit can then begin the log anew.
+ *  @param all  wait some seconds for readers, and leave the log empty; ERR_BUSY when they do not end. */
+enum err db_checkpoint(struct db *d, bool all, struct fault *f) MUST_USE;
+
+/** A consistent copy as a new file, mode 0600, durable, while others go on writing: what they have not committed when
+ *  it begins is not in it.  After an error no file is left.  @return ERR_EXISTS; ERR_NOTFOUND: no such directory; ERR_FULL. */
+enum err db_backup(struct db *d, const char *path, struct fault *f) MUST_USE;
 
 /** Compile one statement, to be run many times.  Its values are ?1, ?2, ... */
 enum err db_query(struct db *d, const char *sql, struct query **ret_query, struct fault *f) MUST_USE;

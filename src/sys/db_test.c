@@ -4,13 +4,15 @@
 #include <stdlib.h>
 #include <cmocka.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "sys/db.h"
 
-static char dir[64], path[96];
+static char dir[64], path[96], copy[96];
 
 static int setup(void **state)
 {
@@ -18,18 +20,19 @@ static int setup(void **state)
 	if (!mkdtemp(dir))
 		return -1;
 	snprintf(path, sizeof(path), "%s/x.db", dir);
+	snprintf(copy, sizeof(copy), "%s/copy.db", dir);
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	char other[128];
-	unlink(path);
-	snprintf(other, sizeof(other), "%s-wal", path);
-	unlink(other);
-	snprintf(other, sizeof(other), "%s-shm", path);
-	unlink(other);
-	return rmdir(dir);
+	static const char *const suffix[] = { "", "-wal", "-shm" };
+	char name[128];
+	for (size_t i = 0; i < 2 * COUNT_OF(suffix); i++) {
+		snprintf(name, sizeof(name), "%s%s", i % 2 ? path : copy, suffix[i / 2]);
+		unlink(name);
+	}
+	return rmdir(dir); /* nothing else was left there */
 }
 
 static struct db *make(void)
@@ -114,7 +117,7 @@ static void transactions(void **state)
 	assert_int_equal(db_commit(d, &f), OK);
 	assert_true(db_log_pages(d) > 0);
 	assert_int_equal(count(reader), 1);
-	assert_int_equal(db_checkpoint(d, &f), OK);
+	assert_int_equal(db_checkpoint(d, false, &f), OK);
 	assert_int_equal(db_log_pages(d), 0);
 	assert_int_equal(put(reader, 2, SPAN_LIT("two"), &f), ERR_FORBIDDEN);
 	assert_int_equal(db_commit(d, &f), ERR_IO); /* none is open */
@@ -168,6 +171,153 @@ static void hostile_files(void **state)
 	assert_null(none);
 }
 
+/* ---- the log and copies ---- */
+
+static off_t log_octets(void)
+{
+	char name[128];
+	struct stat st;
+	snprintf(name, sizeof(name), "%s-wal", path);
+	assert_int_equal(stat(name, &st), 0);
+	return st.st_size;
+}
+
+static struct query *begin_to_read(struct db *d)
+{
+	struct query *q;
+	bool row = false;
+	assert_int_equal(db_query(d, "SELECT k FROM t", &q, NULL), OK);
+	assert_int_equal(query_step(q, &row, NULL), OK);
+	assert_true(row);
+	return q;
+}
+
+static void checkpoint_of_all(void **state)
+{
+	struct db *d = make(), *reader;
+	struct fault f = { .text = "" };
+	assert_int_equal(put(d, 1, SPAN_LIT("one"), &f), OK);
+	assert_true(log_octets() > 0);
+	assert_int_equal(db_checkpoint(d, false, &f), OK);
+	assert_true(log_octets() > 0); /* the log is begun anew, but its file stays */
+	assert_int_equal(put(d, 2, SPAN_LIT("two"), &f), OK);
+	assert_int_equal(db_checkpoint(d, true, &f), OK);
+	assert_int_equal(log_octets(), 0);
+	assert_int_equal(db_log_pages(d), 0);
+	/* A reader of an older state keeps the log from being emptied, and is waited for. */
+	assert_int_equal(db_open(path, DB_READ, &reader, &f), OK);
+	struct query *q = begin_to_read(reader);
+	assert_int_equal(put(d, 3, SPAN_LIT("three"), &f), OK);
+	assert_int_equal(db_checkpoint(d, false, &f), OK);
+	assert_true(db_log_pages(d) > 0);
+	assert_int_equal(db_checkpoint(d, true, &f), ERR_BUSY);
+	assert_non_null(strstr(f.text, path));
+	assert_true(log_octets() > 0 && db_log_pages(d) > 0);
+	assert_int_equal(count(d), 3); /* nothing was lost, and writing goes on */
+	assert_int_equal(put(d, 4, SPAN_LIT("four"), &f), OK);
+	query_free(q);
+	assert_int_equal(db_checkpoint(d, true, &f), OK);
+	assert_int_equal(log_octets(), 0);
+	assert_int_equal(count(reader), 4);
+	db_close(reader);
+	db_close(d);
+}
+
+/* As the ledger needs it after an erasure: not a trace in the log. */
+static void checkpoint_leaves_nothing_deleted(void **state)
+{
+	struct db *d = make();
+	struct fault f;
+	assert_int_equal(db_exec(d, "PRAGMA secure_delete = ON", &f), OK);
+	assert_int_equal(put(d, 1, SPAN_LIT("to be forgotten"), &f), OK);
+	assert_int_equal(db_exec(d, "DELETE FROM t", &f), OK);
+	assert_int_equal(db_checkpoint(d, true, &f), OK);
+	static const char *const suffix[] = { "", "-wal" };
+	for (size_t i = 0; i < COUNT_OF(suffix); i++) {
+		static uint8_t octets[1 << 16];
+		char name[128];
+		snprintf(name, sizeof(name), "%s%s", path, suffix[i]);
+		int fd = open(name, O_RDONLY);
+		ssize_t n = read(fd, octets, sizeof(octets));
+		close(fd);
+		assert_true(n >= 0 && n < (ssize_t)sizeof(octets));
+		assert_null(memmem(octets, (size_t)n, "forgotten", 9));
+	}
+	db_close(d);
+}
+
+static void backup(void **state)
+{
+	struct db *d = make(), *writer, *back, *none = NULL;
+	struct fault f = { .text = "" };
+	struct stat st;
+	static uint8_t fill[3000];
+	for (int64_t k = 0; k < 500; k++) {
+		memset(fill, (int)k, sizeof(fill));
+		assert_int_equal(put(d, k, span_of(fill, sizeof(fill)), &f), OK);
+		if (k == 250) /* half in the file, half in the log */
+			assert_int_equal(db_checkpoint(d, true, &f), OK);
+	}
+	assert_int_equal(db_open(path, DB_WRITE, &writer, &f), OK);
+	assert_int_equal(db_begin(writer, &f), OK);
+	assert_int_equal(put(writer, 1000, SPAN_LIT("not yet"), &f), OK);
+	assert_int_equal(db_backup(d, copy, &f), OK);
+	assert_int_equal(put(writer, 1001, SPAN_LIT("not yet"), &f), OK);
+	assert_int_equal(db_commit(writer, &f), OK); /* it was not disturbed */
+	db_close(writer);
+	assert_int_equal(count(d), 502);
+	assert_int_equal(stat(copy, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(db_backup(d, copy, &f), ERR_EXISTS);
+	assert_non_null(strstr(f.text, copy));
+	assert_int_equal(db_backup(d, "/nonexistent.example/copy.db", &f), ERR_NOTFOUND);
+	assert_int_equal(db_open(copy, DB_READ, &back, &f), OK); /* was not touched by the second */
+	assert_int_equal(count(back), 500);
+	struct query *q;
+	bool row;
+	assert_int_equal(db_query(back, "SELECT k, v FROM t ORDER BY k", &q, &f), OK);
+	for (int64_t k = 0; k < 500; k++) {
+		assert_int_equal(query_step(q, &row, &f), OK);
+		assert_true(row && query_int(q, 0) == k);
+		memset(fill, (int)k, sizeof(fill));
+		assert_true(span_eq(query_octets(q, 1), span_of(fill, sizeof(fill))));
+	}
+	query_free(q);
+	db_close(back);
+	assert_int_equal(db_open(copy, DB_WRITE, &back, &f), OK); /* a database like the first, with a log of its own */
+	assert_int_equal(put(back, 2000, SPAN_LIT("more"), &f), OK);
+	assert_int_equal(count(back), 501);
+	assert_int_equal(count(d), 502);
+	db_close(back);
+	unlink(copy);
+	/* From a connection that only reads, too. */
+	assert_int_equal(db_open(path, DB_READ, &back, &f), OK);
+	assert_int_equal(db_backup(back, copy, &f), OK);
+	db_close(back);
+	db_close(d);
+	assert_null(none);
+}
+
+/* No half copy is left. */
+static void backup_without_space(void **state)
+{
+	struct db *d = make();
+	struct fault f;
+	struct rlimit before;
+	static uint8_t fill[200000];
+	assert_int_equal(put(d, 1, span_of(fill, sizeof(fill)), &f), OK);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 100000, before.rlim_max }), 0);
+	enum err e = db_backup(d, copy, &f);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(e, ERR_FULL);
+	assert_non_null(strstr(f.text, copy));
+	assert_int_equal(access(copy, F_OK), -1);
+	assert_int_equal(db_backup(d, copy, &f), OK);
+	db_close(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -175,6 +325,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(transactions, setup, teardown),
 		cmocka_unit_test_setup_teardown(limit_is_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(hostile_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(checkpoint_of_all, setup, teardown),
+		cmocka_unit_test_setup_teardown(checkpoint_leaves_nothing_deleted, setup, teardown),
+		cmocka_unit_test_setup_teardown(backup, setup, teardown),
+		cmocka_unit_test_setup_teardown(backup_without_space, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

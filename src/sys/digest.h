@@ -6,5 +6,7 @@
 
 /** SHA-256(a || b) into `ret_digest`; either may be empty.  Any thread. */
 void sha256_two(struct span a, struct span b, uint8_t ret_digest[32]);
+/** SHA-256(a || b || c), as sha256_two(). */
+void sha256_three(struct span a, struct span b, struct span c, uint8_t ret_digest[32]);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include <openssl/evp.h>
 #include <pthread.h>
 
 #include "base/num.h"
@@ -30,6 +31,28 @@ static void known_answers(void **state)
 		expect(span_head(long_text, i), span_from(long_text, i), two);
 }
 
+static void evp_sha256(struct span s, uint8_t ret_digest[32])
+{
+	assert_int_equal(EVP_Digest(s.n ? s.p : (const uint8_t *)"", s.n, ret_digest, NULL, EVP_sha256(), NULL), 1);
+}
+
+/* At each length around those where one more block begins, and however it is split, the digest is that of OpenSSL's other
+ * interface. */
+static void three_pieces(void **state)
+{
+	uint8_t fill[130], whole[32], got[32];
+	for (size_t i = 0; i < sizeof(fill); i++)
+		fill[i] = (uint8_t)(i * 37);
+	for (size_t n = 0; n <= sizeof(fill); n++) {
+		evp_sha256(span_of(fill, n), whole);
+		for (size_t i = 0; i <= n; i += 7)
+			for (size_t j = i; j <= n; j += 5) {
+				sha256_three(span_of(fill, i), span_of(fill + i, j - i), span_of(fill + j, n - j), got);
+				assert_memory_equal(whole, got, 32);
+			}
+	}
+}
+
 static void *hash_often(void *arg)
 {
 	uint8_t *bad = arg;
@@ -43,7 +66,7 @@ static void *hash_often(void *arg)
 	return NULL;
 }
 
-/* A thread's context is its own, and taken back when it ends (the leak checker looks). */
+/* Threads share nothing. */
 static void threads(void **state)
 {
 	pthread_t t[4];
@@ -58,6 +81,7 @@ static void threads(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(known_answers), cmocka_unit_test(threads) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(known_answers), cmocka_unit_test(three_pieces),
+					    cmocka_unit_test(threads) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -265,6 +265,21 @@ enum err batch_stamp(struct batch *b, uint32_t entry, uint16_t back, struct faul
 	return octets(b) > b->memory_octets ? spill(b, f) : OK;
 }
 
+enum err batch_take(struct batch *b, struct batch *other, struct fault *f)
+{
+	enum err e = other->n ? spill(other, f) : OK;
+	if (e)
+		return e;
+	b->run = mem_realloc(b->run, (b->n_runs + other->n_runs + 1) * sizeof(struct image *));
+	for (unsigned i = 0; i < other->n_runs; i++)
+		b->run[b->n_runs++] = other->run[i];
+	b->count += other->count;
+	b->dup += other->dup;
+	other->n_runs = 0;
+	other->count = other->dup = 0;
+	return OK;
+}
+
 enum err batch_finish(struct batch *b, const char *path, struct image **ret_image, uint64_t *ret_dup, struct fault *f)
 {
 	struct image_target t = { .kind = path ? IMAGE_AS_FILE : IMAGE_IN_MEMORY, .path = path, .sync = true };

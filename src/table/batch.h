@@ -16,6 +16,8 @@ enum err batch_add(struct batch *b, const struct table_key *k, const struct clai
  *  both in each.  The place where a full batch spills (batch_add never does), so that a spilled claim is always
  *  stamped. */
 enum err batch_stamp(struct batch *b, uint32_t entry, uint16_t back, struct fault *f) MUST_USE;
+/** Take over all that `other` holds, of the same seed; it is then empty. */
+enum err batch_take(struct batch *b, struct batch *other, struct fault *f) MUST_USE;
 uint64_t batch_count(const struct batch *b);
 /** All claims added as one image; the batch is then empty and can be used again.
  *  @param path     file of the image; NULL for memory, or for a file without a name when the batch has spilled.

@@ -207,6 +207,52 @@ static void a_spill_that_fails_says_so(void **state)
 	batch_free(b);
 }
 
+/* Several that come together are one, whether any of them has spilled or not. */
+static void taken_over_they_are_one(void **state)
+{
+	(void)state;
+	enum { CLAIMS = 4000 };
+	char *dir = test_dir(), *path = path_in(dir, "one.image"), *path2 = path_in(dir, "other.image");
+	struct random r = { 8 };
+	struct said *s = say(&r, CLAIMS);
+	for (unsigned round = 0; round < 3; round++) {
+		size_t room = round == 0 ? 1 << 20 : round == 1 ? 20000 : 500;
+		struct batch *one = batch_new(model_seed, dir, 1 << 20), *part[3];
+		struct image *m, *m2;
+		struct buf octets = { 0 }, octets2 = { 0 };
+		for (unsigned i = 0; i < 3; i++)
+			part[i] = batch_new(model_seed, dir, room);
+		for (unsigned i = 0; i < CLAIMS; i++) {
+			struct batch *b = part[i % (2 + round % 2)]; /* the last may be empty */
+			assert_int_equal(batch_add(one, model_key_of(&s[i].key), &s[i].claim, NULL), OK);
+			assert_int_equal(batch_add(b, model_key_of(&s[i].key), &s[i].claim, NULL), OK);
+			assert_int_equal(batch_stamp(one, i, 0, NULL), OK);
+			assert_int_equal(batch_stamp(b, i, 0, NULL), OK);
+		}
+		assert_int_equal(batch_take(part[0], part[1], NULL), OK);
+		assert_int_equal(batch_count(part[1]), 0);
+		batch_free(part[1]);
+		assert_int_equal(batch_take(part[0], part[2], NULL), OK);
+		assert_int_equal(batch_count(part[0]), CLAIMS);
+		assert_int_equal(batch_finish(one, path, &m, NULL, NULL), OK);
+		assert_int_equal(batch_finish(part[0], path2, &m2, NULL, NULL), OK);
+		read_all(path, &octets);
+		read_all(path2, &octets2);
+		assert_true(span_eq(buf_span(&octets), buf_span(&octets2)));
+		image_free(m);
+		image_free(m2);
+		batch_free(one);
+		batch_free(part[0]);
+		batch_free(part[2]);
+		buf_release(&octets);
+		buf_release(&octets2);
+	}
+	free(s);
+	free(path);
+	free(path2);
+	remove_dir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +261,7 @@ int main(void)
 		cmocka_unit_test(counts_records_not_claims),
 		cmocka_unit_test(many_claims_on_one_key),
 		cmocka_unit_test(is_empty_and_can_be_used_again),
+		cmocka_unit_test(taken_over_they_are_one),
 		cmocka_unit_test(a_spill_that_fails_says_so),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

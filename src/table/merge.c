@@ -206,6 +206,24 @@ static void release(struct merge *g)
 	free(g->claims);
 }
 
+enum err merge_each(struct image *const *in, unsigned n, claim_keep *keep, void *ctx, image_visit *visit, void *visit_ctx,
+		    struct fault *f)
+{
+	struct merge g = { .keep = keep, .ctx = ctx, .cursor = mem_zalloc((n + 1) * sizeof(*g.cursor)),
+			   .heap = mem_zalloc((n + 1) * sizeof(*g.heap)) };
+	struct image_bounds bounds;
+	enum err e = open_cursors(&g, in, n, &bounds, f);
+	while (e == OK && g.heap_n) {
+		struct place at;
+		e = next_key(&g, &at, f);
+		unsigned left = e ? 0 : claims_settle(g.claims, (unsigned)g.claims_n, &g.dup);
+		if (left)
+			visit(visit_ctx, &at.key, g.claims, left);
+	}
+	release(&g);
+	return e;
+}
+
 enum err merge_images(struct image *const *in, unsigned n, claim_keep *keep, void *ctx, const struct image_target *t,
 		      struct image **ret_image, uint64_t *ret_dup, struct fault *f)
 {

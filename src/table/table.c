@@ -5,8 +5,8 @@
  * The memb flavour of liburcu: entering costs 2 ns, and a reader that sleeps between two lookups does not hold up the
  * writer, as one of the qsbr flavour would that forgets to say so.
  *
- * Files.  A merge beyond a few MiB writes its result to a file and does not sync it; table_save() does, then replaces
- * the manifest, then removes what it does not list.  A crash at any point leaves a manifest whose images are all
+ * Files.  A merge beyond a few MiB writes its result to a file and does not sync it; table_save() does, writes the views,
+ * then replaces the manifest, then removes what it does not list.  A crash at any point leaves a manifest whose images are all
  * there and whole. */
 #include "table/table.h"
 
@@ -43,6 +43,7 @@ struct table {
 	bool writable, saved; /* saved: the manifest lists these levels */
 	struct siphash_seed seed;
 	uint64_t next, folded;
+	struct buf views; /* as found when it was opened */
 	struct level level[TABLE_LEVELS_MAX];
 	unsigned n;
 	struct table_view *view;
@@ -165,6 +166,8 @@ static enum err open_or_make(struct table *t, struct siphash_seed new_seed, stru
 	t->folded = m.folded;
 	if (t->writable)
 		e = manifest_sweep(t->dir, &m, f);
+	if (e == OK)
+		e = manifest_read_views(t->dir, &m, &t->views, f);
 	return e ? e : open_levels(t, &m, f);
 }
 
@@ -196,6 +199,7 @@ void table_close(struct table *t)
 		image_free(t->level[i].image);
 	free(t->view);
 	free(t->dir);
+	buf_release(&t->views);
 	free(t);
 }
 
@@ -206,6 +210,11 @@ enum err table_drop(const char *dir, struct fault *f)
 	enum err e = manifest_sweep(buf_cstr(&path), NULL, f);
 	buf_release(&path);
 	return e;
+}
+
+struct span table_saved_views(const struct table *t)
+{
+	return buf_span(&t->views);
 }
 
 struct siphash_seed table_seed(const struct table *t)
@@ -289,6 +298,23 @@ enum err table_push(struct table *t, struct image *m, const void *context, void 
 	return e;
 }
 
+enum err table_replace(struct table *t, struct image *m, const void *context, void (*drop_context)(const void *),
+		       struct fault *f)
+{
+	const void *old = t->view->context;
+	if (!m)
+		m = image_empty(t->seed);
+	struct siphash_seed seed = image_seed(m);
+	if (memcmp(&seed, &t->seed, sizeof(seed)) != 0) {
+		image_free(m);
+		return fault_set(f, ERR_CORRUPT, "image is of another seed than the table");
+	}
+	replace(t, 0, (struct level){ .image = m }, context);
+	if (old && old != context && drop_context)
+		drop_context(old);
+	return OK;
+}
+
 /* Level `i` durable in a file.  *ret_old: the image that it replaces, to be freed after publication. */
 static enum err save_level(struct table *t, unsigned i, struct image **ret_old, struct fault *f)
 {
@@ -333,24 +359,41 @@ static enum err save_levels(struct table *t, struct fault *f)
 	return e;
 }
 
-enum err table_save(struct table *t, uint64_t folded, struct fault *f)
+bool table_is_saved(const struct table *t, uint64_t folded)
+{
+	return t->saved && folded == t->folded;
+}
+
+enum err table_save(struct table *t, uint64_t folded, struct span views, struct fault *f)
 {
 	struct manifest m;
 	if (!t->writable)
 		return fault_set(f, ERR_FORBIDDEN, "table \"%s\" is open for reading only", t->dir);
-	if (t->saved && folded == t->folded)
+	if (table_is_saved(t, folded))
 		return OK;
 	enum err e = t->saved ? OK : save_levels(t, f);
 	if (e)
 		return e;
+	uint64_t number = views.n ? t->next++ : 0;
 	manifest_of(t, folded, &m);
-	e = manifest_write(t->dir, &m, f);
+	if (number)
+		e = manifest_write_views(t->dir, number, views, &m, f);
+	if (e == OK)
+		e = manifest_write(t->dir, &m, f);
 	if (e)
 		return e;
-	bool sweep = !t->saved;
 	t->folded = folded;
 	t->saved = true;
-	return sweep ? manifest_sweep(t->dir, &m, f) : OK;
+	buf_release(&t->views);
+	return manifest_sweep(t->dir, &m, f);
+}
+
+enum err table_each(struct table *t, claim_keep *keep, void *keep_ctx, image_visit *visit, void *ctx, struct fault *f)
+{
+	struct image *in[TABLE_LEVELS_MAX];
+	for (unsigned i = 0; i < t->n; i++)
+		in[i] = t->level[i].image;
+	return merge_each(in, t->n, keep, keep_ctx, visit, ctx, f);
 }
 
 enum err table_compact(struct table *t, claim_keep *keep, void *ctx, struct fault *f)

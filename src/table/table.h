@@ -3,14 +3,16 @@
  * Level 0 is the largest.  A new image goes on top; while the one below is not at least four times as large, both
  * merge, so that there are O(log n) levels and a claim is rewritten O(log n) times.  Large levels are files in
  * DIR/table, listed with the entry number up to which they are folded in DIR/table/manifest (replaced by rename).
- * Everything here can be made anew from the lanes.
+ * What else was folded from those entries (view/: sources and rules) is saved beside them, as octets that mean nothing
+ * here.  Everything here can be made anew from the lanes.
  *
- * Threads: one writer (table_push, table_save); readers between table_enter() and table_leave(), registered with
+ * Threads: one writer (table_push, table_replace, table_save); readers between table_enter() and table_leave(), registered with
  * table_reader_init(); readers never wait.  The only RCU user of the program.
  */
 #ifndef TABLE_TABLE_H
 #define TABLE_TABLE_H
 
+#include "base/span.h"
 #include "table/batch.h"
 #include "table/image.h"
 
@@ -28,7 +30,8 @@ struct table_view {
 
 /** Open DIR/table, made when missing (seed from `new_seed`).
  *  Images are checked whole (3.5 GB/s here): a damaged one would answer wrongly without a word.
- *  A manifest or image that cannot be read is an ERR_CORRUPT: the caller may table_drop() and refold.
+ *  A manifest, image or file of views that cannot be read is an ERR_CORRUPT, a manifest of another version an
+ *  ERR_UNSUPPORTED: the caller may table_drop() and refold.
  *  @param ret_folded  entries up to this number are in the levels. */
 enum err table_open(const char *dir, struct siphash_seed new_seed, bool writable, struct table **ret_table,
 		    uint64_t *ret_folded, struct fault *f) MUST_USE;
@@ -36,6 +39,9 @@ void table_close(struct table *t);
 /** Remove manifest and images of DIR/table. */
 enum err table_drop(const char *dir, struct fault *f) MUST_USE;
 
+/** The views that were saved with the table, as they were found when it was opened; empty: none.  Valid until the next
+ *  table_save() or table_close(). */
+struct span table_saved_views(const struct table *t);
 struct siphash_seed table_seed(const struct table *t);
 /** Directory for a batch to spill to. */
 const char *table_dir(const struct table *t);
@@ -46,8 +52,18 @@ const char *table_dir(const struct table *t);
  *  On error the context is published all the same, without the claims of `m`. */
 enum err table_push(struct table *t, struct image *m, const void *context, void (*drop_context)(const void *),
 		    claim_keep *keep, void *keep_ctx, struct fault *f) MUST_USE;
-/** Writer: make levels and folded number durable.  Cheap when only the number has changed. */
-enum err table_save(struct table *t, uint64_t folded, struct fault *f) MUST_USE;
+/** Writer: let `m` (taken over, also on error; NULL: no claims) be the whole table from here on, in one statement with
+ *  `context`: readers see all that was before or all that is new.  As table_push() but for the error: nothing changes. */
+enum err table_replace(struct table *t, struct image *m, const void *context, void (*drop_context)(const void *),
+		       struct fault *f) MUST_USE;
+/** Writer: make levels, folded number and the views at that number durable, together.  Does nothing when the levels are
+ *  as they were saved last and so is the number; cheap when only the number has changed. */
+enum err table_save(struct table *t, uint64_t folded, struct span views, struct fault *f) MUST_USE;
+/** Has anything changed that table_save() with this number would write? */
+bool table_is_saved(const struct table *t, uint64_t folded);
+/** Writer: each key once, in no order that means anything, with its claims as a merge of all levels would leave them. */
+enum err table_each(struct table *t, claim_keep *keep, void *keep_ctx, image_visit *visit, void *ctx, struct fault *f)
+	MUST_USE;
 /** Writer: all levels into one file. */
 enum err table_compact(struct table *t, claim_keep *keep, void *ctx, struct fault *f) MUST_USE;
 

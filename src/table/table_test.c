@@ -118,7 +118,7 @@ static void answers_as_the_model_does(void **state)
 					NULL, NULL);
 			check_table(t, &model, &r);
 			if (i % 5 == 4) {
-				assert_int_equal(table_save(t, i, NULL), OK);
+				assert_int_equal(table_save(t, i, span_of(NULL, 0), NULL), OK);
 				check_table(t, &model, &r);
 				table_close(t);
 				t = open_table(dir, i % 2, &folded);
@@ -176,7 +176,7 @@ static void replaced_snapshots_go_when_levels_merge(void **state)
 	table_stats(table_enter(t), &stats);
 	table_leave(t);
 	assert_int_equal(stats.levels, 0);
-	assert_int_equal(table_save(t, 3, NULL), OK);
+	assert_int_equal(table_save(t, 3, span_of(NULL, 0), NULL), OK);
 	table_close(t);
 	model_release(&all);
 	model_release(&kept);
@@ -265,6 +265,66 @@ static void drop(const void *p)
 	dropped += *(const unsigned *)p;
 }
 
+struct tally {
+	struct model *model;
+	size_t keys, claims;
+};
+
+static void tally(void *ctx, const struct table_key *k, const struct claim *claims, unsigned n)
+{
+	struct tally *a = ctx;
+	a->keys++;
+	a->claims += n;
+	for (unsigned i = 0; i < n; i++)
+		assert_true(model_has_but_for_first(a->model, k, claims[i]));
+}
+
+/* Readers go on with the old table until the new one is whole; its claims are the new ones only, also when it is opened again. */
+static void replaced_in_one_statement(void **state)
+{
+	(void)state;
+	char *dir = test_dir();
+	struct random r = { 77 };
+	struct model old = { 0 }, new = { 0 };
+	static const unsigned weight[2] = { 1, 10 };
+	uint64_t folded;
+	struct fault f;
+	struct table *t = open_table(dir, true, &folded);
+	for (unsigned i = 1; i < 9; i++)
+		push(t, random_image(&r, 40, i, &old), NULL, NULL);
+	assert_int_equal(table_save(t, 8, SPAN_LIT("old"), &f), OK);
+	struct image *m = random_image(&r, 60, 9, &new);
+	check_table(t, &old, &r);
+	assert_int_equal(table_replace(t, m, &weight[0], drop, &f), OK);
+	assert_ptr_equal(table_enter(t)->context, &weight[0]);
+	table_leave(t);
+	check_table(t, &new, &r);
+	push(t, random_image(&r, 30, 10, &new), NULL, NULL);
+	struct tally a = { .model = &new };
+	assert_int_equal(table_each(t, NULL, NULL, tally, &a, &f), OK);
+	assert_int_equal(a.claims, new.n);
+	assert_false(table_is_saved(t, 8));
+	assert_int_equal(table_save(t, 8, SPAN_LIT("new"), &f), OK); /* the same number, yet all is new */
+	assert_true(table_is_saved(t, 8));
+	table_close(t);
+	t = open_table(dir, true, &folded);
+	check_table(t, &new, &r);
+	assert_true(span_is(table_saved_views(t), "new"));
+	/* An image of another seed changes nothing. */
+	assert_int_equal(table_replace(t, image_empty((struct siphash_seed){ 1, 2 }), NULL, NULL, &f), ERR_CORRUPT);
+	check_table(t, &new, &r);
+	assert_int_equal(table_replace(t, NULL, NULL, NULL, &f), OK);
+	assert_int_equal(table_enter(t)->n, 0);
+	table_leave(t);
+	a = (struct tally){ .model = &new };
+	assert_int_equal(table_each(t, NULL, NULL, tally, &a, &f), OK);
+	assert_int_equal(a.keys, 0);
+	table_close(t);
+	model_release(&old);
+	model_release(&new);
+	remove_dir(dir);
+}
+
 static void contexts_are_dropped_when_replaced(void **state)
 {
 	(void)state;
@@ -285,7 +345,7 @@ static void contexts_are_dropped_when_replaced(void **state)
 	struct image *alien = image_empty((struct siphash_seed){ 1, 2 });
 	assert_int_equal(table_push(t, alien, &weight[2], drop, NULL, NULL, &f), ERR_CORRUPT);
 	assert_int_equal(dropped, 11);
-	assert_int_equal(table_save(t, 1, &f), OK);
+	assert_int_equal(table_save(t, 1, span_of(NULL, 0), &f), OK);
 	assert_int_equal(table_compact(t, NULL, NULL, &f), OK);
 	assert_ptr_equal(table_enter(t)->context, &weight[2]);
 	assert_int_equal(table_enter(t)->n, 1);
@@ -310,6 +370,7 @@ static void a_crash_leaves_the_last_save(void **state)
 	char *dir = test_dir(), *live = path_in(dir, "table");
 	struct random r = { 21 };
 	struct model model = { 0 }, at_save = { 0 };
+	struct span views = { 0 };
 	uint64_t folded, saved = 0;
 	struct table *t = open_table(dir, true, &folded);
 	for (unsigned i = 1; i < 14; i++) {
@@ -317,24 +378,28 @@ static void a_crash_leaves_the_last_save(void **state)
 		if (i % 4 == 0) {
 			saved = i;
 			copy_model(&model, &at_save);
-			assert_int_equal(table_save(t, saved, NULL), OK);
+			views = span_of("views of some length, more", 2 * saved);
+			assert_int_equal(table_save(t, saved, views, NULL), OK);
 		}
 		if (i % 3 == 0) /* files that no manifest lists yet, and listed ones that are no level any more */
 			assert_int_equal(table_compact(t, NULL, NULL, NULL), OK);
 		char *copy = test_dir(), *inside = path_in(copy, "table");
-		char *unfinished = path_in(inside, "00000001.image.tmp");
+		char *unfinished = path_in(inside, "00000001.image.tmp"), *stray = path_in(inside, "00009999.views");
 		copy_dir(live, inside);
 		write_all(unfinished, "x", 1);
+		write_all(stray, "x", 1);
 		struct table *again = open_table(copy, true, &folded);
 		assert_int_equal(folded, saved);
 		check_table(again, &at_save, &r);
-		assert_int_equal(count_files(inside), 1 + table_enter(again)->n);
+		assert_int_equal(count_files(inside), 1 + table_enter(again)->n + (views.n > 0));
 		table_leave(again);
+		assert_true(span_eq(table_saved_views(again), views));
 		/* Life goes on from there. */
 		push(again, random_image(&r, 10, 100, NULL), NULL, NULL);
-		assert_int_equal(table_save(again, 100, NULL), OK);
+		assert_int_equal(table_save(again, 100, span_of(NULL, 0), NULL), OK);
 		table_close(again);
 		free(unfinished);
+		free(stray);
 		free(inside);
 		remove_dir(copy);
 	}
@@ -343,6 +408,42 @@ static void a_crash_leaves_the_last_save(void **state)
 	model_release(&at_save);
 	free(live);
 	remove_dir(dir);
+}
+
+/* The views of damage_is_told(), cut, longer, changed and gone; whole again in the end. */
+static void damaged_views_are_told(const char *dir)
+{
+	char *path, *live = path_in(dir, "table");
+	struct table *t;
+	uint64_t folded;
+	struct fault f;
+	struct buf octets = { 0 };
+	path = path_in(live, "00000002.views");
+	read_all(path, &octets);
+	assert_true(span_is(buf_span(&octets), "the views"));
+	for (size_t i = 0; i < octets.n; i++) {
+		octets.p[i] ^= 0x80;
+		write_all(path, octets.p, octets.n);
+		assert_int_equal(table_open(dir, model_seed, true, &t, &folded, &f), ERR_CORRUPT);
+		octets.p[i] ^= 0x80;
+		write_all(path, octets.p, i);
+		assert_int_equal(table_open(dir, model_seed, true, &t, &folded, &f), ERR_CORRUPT);
+	}
+	write_all(path, "the views.", 10);
+	assert_int_equal(table_open(dir, model_seed, false, &t, &folded, &f), ERR_CORRUPT);
+	assert_non_null(strstr(f.text, "00000002.views"));
+	unlink(path);
+	assert_int_equal(table_open(dir, model_seed, false, &t, &folded, &f), ERR_CORRUPT);
+	write_all(path, octets.p, octets.n);
+	t = open_table(dir, true, &folded);
+	assert_int_equal(folded, 7);
+	assert_true(span_is(table_saved_views(t), "the views"));
+	assert_int_equal(table_save(t, 7, SPAN_LIT("others"), &f), OK); /* nothing has changed that could change them */
+	assert_true(span_is(table_saved_views(t), "the views"));
+	table_close(t);
+	buf_release(&octets);
+	free(path);
+	free(live);
 }
 
 /* Every way of damaging the directory is told, and dropping it helps. */
@@ -355,7 +456,7 @@ static void damage_is_told(void **state)
 	struct fault f;
 	struct table *t = open_table(dir, true, &folded);
 	push(t, random_image(&r, 100, 1, NULL), NULL, NULL);
-	assert_int_equal(table_save(t, 7, NULL), OK);
+	assert_int_equal(table_save(t, 7, SPAN_LIT("the views"), NULL), OK);
 	table_close(t);
 	struct buf text = { 0 };
 	read_all(manifest, &text);
@@ -368,8 +469,9 @@ static void damage_is_told(void **state)
 		write_all(manifest, text.p, i);
 		assert_int_equal(table_open(dir, model_seed, true, &t, &folded, &f), ERR_CORRUPT);
 	}
-	assert_int_equal(count_files(live), 2); /* a damaged manifest costs no image */
+	assert_int_equal(count_files(live), 3); /* a damaged manifest costs no image and no views */
 	write_all(manifest, text.p, text.n);
+	damaged_views_are_told(dir);
 	char *image = path_in(live, "00000001.image");
 	struct buf octets = { 0 };
 	read_all(image, &octets);
@@ -385,7 +487,7 @@ static void damage_is_told(void **state)
 	assert_int_equal(table_drop("/nonexistent", &f), OK);
 	assert_int_equal(table_open("/nonexistent", model_seed, true, &t, &folded, &f), ERR_IO);
 	assert_int_equal(table_open("/nonexistent", model_seed, false, &t, &folded, &f), OK);
-	assert_int_equal(table_save(t, 1, &f), ERR_FORBIDDEN);
+	assert_int_equal(table_save(t, 1, span_of(NULL, 0), &f), ERR_FORBIDDEN);
 	table_close(t);
 	buf_release(&text);
 	buf_release(&octets);
@@ -472,7 +574,7 @@ static void readers_and_a_writer(void **state)
 		assert_int_equal(batch_finish(b, NULL, &m, NULL, &f), OK);
 		assert_int_equal(table_push(s.t, m, context, drop_number, NULL, NULL, &f), OK);
 		if (push_n % 20 == 0)
-			assert_int_equal(table_save(s.t, push_n, &f), OK);
+			assert_int_equal(table_save(s.t, push_n, span_of(NULL, 0), &f), OK);
 		if (push_n % 70 == 0)
 			assert_int_equal(table_compact(s.t, NULL, NULL, &f), OK);
 	}
@@ -496,6 +598,7 @@ int main(void)
 		cmocka_unit_test(levels_stay_few),
 		cmocka_unit_test(deep_nests),
 		cmocka_unit_test(contexts_are_dropped_when_replaced),
+		cmocka_unit_test(replaced_in_one_statement),
 		cmocka_unit_test(a_crash_leaves_the_last_save),
 		cmocka_unit_test(damage_is_told),
 		cmocka_unit_test(readers_and_a_writer),

@@ -37,9 +37,21 @@ struct rules *rules_copy(const struct rules *r);
 void rules_free(const struct rules *r);
 unsigned rules_count(const struct rules *r);
 /** @param source  number of the source; @param lane  that it came in; @param import  first entry of its import.
- *  @return OK; ERR_FULL (100,000 rules); ERR_SYNTAX: the regular expression is not one, or the text is empty. */
+ *  @return OK; ERR_FULL (100,000 rules); ERR_SYNTAX: the regular expression is not one, or the text is empty; or there is no such source. */
 enum err rules_add(struct rules *r, enum text_rule rule, struct span text, uint8_t kinds, uint8_t stance,
 		   uint16_t source, uint8_t lane, uint64_t import, struct fault *f) MUST_USE;
+/** Each rule, in the order in which they were added and are tried. */
+struct rule_told {
+	enum text_rule rule;
+	uint8_t kinds, stance, lane;
+	uint16_t source;
+	uint64_t import;
+	struct span text; /**< as it is compared: in lower case, but for a regular expression */
+};
+typedef void rules_visit(void *ctx, const struct rule_told *rule);
+void rules_each(const struct rules *r, rules_visit *visit, void *ctx);
+/** Are there rules of that source? */
+bool rules_of(const struct rules *r, uint16_t source);
 /** Drop the rules of `source` from imports before `floor`. */
 void rules_replace(struct rules *r, uint16_t source, uint64_t floor);
 

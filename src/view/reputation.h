@@ -41,11 +41,15 @@ uint8_t reputation_audience(const struct reputation *r, const struct meaning *m)
 /** One JSON object, without a line end: value, kind, listed, score, categories, sources, and when protected
  * protected_by, and tlp when the evidence is not for everybody. */
 void reputation_json(const struct reputation *r, const struct observable *o, const struct meaning *m, struct buf *out);
-/** One JSON object: the same with "lines", prior, sums and as_of: all that an independent evaluator needs. */
-void reputation_why_json(const struct reputation *r, const struct observable *o, const struct meaning *m,
+/** One JSON object: the same with "lines", prior, sums and as_of: all that an independent evaluator needs.
+ *  @param l  names the entries of the lines, "LANE/INDEX" as ledger_resolve() takes it: their numbers over all lanes would
+ *            tell of lanes that the reader does not see.  NULL: the numbers. */
+void reputation_why_json(const struct reputation *r, const struct observable *o, const struct meaning *m, struct ledger *l,
 			 const struct score_line *lines, unsigned n, uint32_t now_s, struct buf *out);
 /** The sum, line by line, for people. */
-void reputation_why_text(const struct reputation *r, const struct observable *o, const struct meaning *m,
+void reputation_why_text(const struct reputation *r, const struct observable *o, const struct meaning *m, struct ledger *l,
 			 const struct score_line *lines, unsigned n, uint32_t now_s, struct buf *out);
+/** For these two: the name of the entry that a line's claim came with. */
+void reputation_put_entry(const struct score_line *line, const struct meaning *m, struct ledger *l, struct buf *out);
 
 #endif

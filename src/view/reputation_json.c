@@ -85,7 +85,15 @@ void reputation_json(const struct reputation *r, const struct observable *o, con
 	buf_putc(out, '}');
 }
 
-static void put_line(const struct score_line *l, uint8_t asked, struct buf *out)
+static void put_lane(const struct meaning *m, uint8_t lane, struct buf *out)
+{
+	if (m->audiences)
+		put_text(out, "lane", m->audiences->lane[lane & 63].name);
+	else
+		buf_printf(out, "\"lane\":\"%u\"", lane);
+}
+
+static void put_line(const struct score_line *l, const struct meaning *m, struct ledger *ledger, uint8_t asked, struct buf *out)
 {
 	const struct claim *c = &l->claim;
 	struct observable key = score_line_key(l);
@@ -93,8 +101,9 @@ static void put_line(const struct score_line *l, uint8_t asked, struct buf *out)
 	put_text(out, "source", l->source->name);
 	buf_putc(out, ',');
 	put_text(out, "group", l->source->group);
-	buf_printf(out, ",\"weight_db\":%u,\"lane\":%u,\"stance\":\"%s\",", l->source->weight_db, c->lane,
-		   score_line_stance(c->stance));
+	buf_printf(out, ",\"weight_db\":%u,", l->source->weight_db);
+	put_lane(m, c->lane, out);
+	buf_printf(out, ",\"stance\":\"%s\",", score_line_stance(c->stance));
 	put_text(out, "category", category_row(l->category)->name);
 	buf_printf(out,
 		   ",\"confidence\":%u,\"seen\":%u,\"age_s\":%u,\"lifetime_d\":%u,\"speed_x10\":%u,\"decay_1024\":%u,"
@@ -103,10 +112,12 @@ static void put_line(const struct score_line *l, uint8_t asked, struct buf *out)
 	buf_printf(out, ",\"counts\":%s,\"fate\":\"%s\",", l->fate == LINE_COUNTS ? "true" : "false",
 		   score_line_fate(l->fate));
 	put_observable(out, "key", &key);
-	buf_printf(out, ",\"match\":\"%s\",\"entry\":%u,\"until\":%u}", score_line_match(l, asked), c->entry, c->until);
+	buf_printf(out, ",\"match\":\"%s\",\"entry\":\"", score_line_match(l, asked));
+	reputation_put_entry(l, m, ledger, out);
+	buf_printf(out, "\",\"until\":%u}", c->until);
 }
 
-void reputation_why_json(const struct reputation *r, const struct observable *o, const struct meaning *m,
+void reputation_why_json(const struct reputation *r, const struct observable *o, const struct meaning *m, struct ledger *l,
 			 const struct score_line *lines, unsigned n, uint32_t now_s, struct buf *out)
 {
 	const struct verdict *v = &r->verdict;
@@ -124,7 +135,7 @@ void reputation_why_json(const struct reputation *r, const struct observable *o,
 		as_of, now_s, SCORE_PRIOR_MDB, v->mdb, v->n_groups, v->n_claims);
 	for (unsigned i = 0; i < n; i++) {
 		buf_puts(out, i ? "," : "");
-		put_line(&lines[i], o->kind, out);
+		put_line(&lines[i], m, l, o->kind, out);
 	}
 	buf_puts(out, "]}");
 }

@@ -92,7 +92,7 @@ static struct reputation ask_with(struct world *w, const char *text, clearance c
 	memset(&r, 0, sizeof(r));
 	reputation_of(&w->view, &o, clear, NOW, &r, why ? lines : NULL, &n);
 	if (why) {
-		reputation_why_json(&r, &o, &w->meaning, lines, n, NOW, why);
+		reputation_why_json(&r, &o, &w->meaning, NULL, lines, n, NOW, why);
 		buf_putc(why, '\n');
 	}
 	return r;
@@ -299,7 +299,7 @@ static void test_json(void **state)
 		"\"sources\":[\"feodo\"],\"protected_by\":\"10.0.0.0/8 private use (RFC 1918)\"}");
 	b.n = 0;
 	ask_with(&w, "198.51.100.7", CLEARANCE_ALL, &b);
-	assert_non_null(strstr(buf_cstr(&b), "\"match\":\"prefix\",\"entry\":41"));
+	assert_non_null(strstr(buf_cstr(&b), "\"match\":\"prefix\",\"entry\":\"41\""));
 	struct json_reader j;
 	json_init(&j, buf_span(&b), true);
 	enum json_token t;
@@ -325,7 +325,7 @@ static void test_text(void **state)
 	level(&w, 41);
 	parse("198.51.100.7", store, &o);
 	reputation_of(&w.view, &o, CLEARANCE_ALL, NOW, &r, lines, &n);
-	reputation_why_text(&r, &o, &w.meaning, lines, n, NOW, &b);
+	reputation_why_text(&r, &o, &w.meaning, NULL, lines, n, NOW, &b);
 	const char *text = buf_cstr(&b);
 	assert_non_null(strstr(text, "198.51.100.7 (ipv4): listed, score 24, as of "));
 	assert_non_null(strstr(text, "+20.000 dB  feodo"));

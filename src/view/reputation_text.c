@@ -116,8 +116,8 @@ static struct widths measure(const struct score_line *lines, unsigned n)
 	return w;
 }
 
-static void put_line(const struct score_line *l, const struct meaning *m, uint8_t asked, const struct widths *w,
-		     struct buf *out)
+static void put_line(const struct score_line *l, const struct meaning *m, struct ledger *ledger, uint8_t asked,
+		     const struct widths *w, struct buf *out)
 {
 	struct observable key = score_line_key(l);
 	size_t began = out->n;
@@ -140,8 +140,9 @@ static void put_line(const struct score_line *l, const struct meaning *m, uint8_
 	pad(out, began, w->key);
 	buf_printf(out, "%-6s", score_line_match(l, asked));
 	put_date(out, " seen ", l->claim.seen);
-	buf_printf(out, "%5u d  confidence %3u  decay %4u/1024  weight %2u  entry %u", l->age_s / DAY_S, l->confidence,
-		   l->decay_1024, l->source->weight_db, l->claim.entry);
+	buf_printf(out, "%5u d  confidence %3u  decay %4u/1024  weight %2u  entry ", l->age_s / DAY_S, l->confidence,
+		   l->decay_1024, l->source->weight_db);
+	reputation_put_entry(l, m, ledger, out);
 	if (m->audiences)
 		buf_printf(out, "  lane %s (%s)", m->audiences->lane[l->claim.lane & 63].name,
 			   tlp_name(m->audiences->lane[l->claim.lane & 63].tlp));
@@ -174,7 +175,7 @@ static void put_score(const struct reputation *r, struct buf *out)
 	buf_release(&db);
 }
 
-void reputation_why_text(const struct reputation *r, const struct observable *o, const struct meaning *m,
+void reputation_why_text(const struct reputation *r, const struct observable *o, const struct meaning *m, struct ledger *l,
 			 const struct score_line *lines, unsigned n, uint32_t now_s, struct buf *out)
 {
 	const struct verdict *v = &r->verdict;
@@ -185,7 +186,7 @@ void reputation_why_text(const struct reputation *r, const struct observable *o,
 		   v->score, as_of);
 	struct widths w = measure(lines, n);
 	for (unsigned i = 0; i < n; i++)
-		put_line(&lines[i], m, o->kind, &w, out);
+		put_line(&lines[i], m, l, o->kind, &w, out);
 	if (v->n_claims > n)
 		buf_printf(out, "  (%u more claims, all weaker)\n", v->n_claims - n);
 	if (v->n_claims == 0)

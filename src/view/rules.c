@@ -29,6 +29,7 @@ struct rule {
 struct rules {
 	struct siphash_seed seed;
 	uint8_t kinds;
+	uint64_t of[SOURCES_MAX / 64]; /* bit for each source that has rules */
 	unsigned n, cap, n_scan, scan_cap, n_slots, n_strings;
 	struct rule **v;
 	uint32_t *scan;  /* of regular expressions and very short substrings: index in v, rising */
@@ -101,6 +102,15 @@ unsigned rules_count(const struct rules *r)
 	return r->n;
 }
 
+void rules_each(const struct rules *r, rules_visit *visit, void *ctx)
+{
+	for (unsigned i = 0; i < r->n; i++) {
+		const struct rule *v = r->v[i];
+		visit(ctx, &(struct rule_told){ v->rule, v->kinds, v->stance, v->lane, v->source, v->import,
+						span_of(v->text, v->n) });
+	}
+}
+
 uint8_t rules_kinds(const struct rules *r)
 {
 	return r->kinds;
@@ -125,6 +135,7 @@ static void enter(struct rules *r, uint32_t index)
 {
 	const struct rule *rule = r->v[index];
 	r->kinds |= rule->kinds;
+	r->of[rule->source / 64] |= 1ULL << rule->source % 64;
 	if (in_grams(rule)) {
 		grams_add(&r->grams, span_of(rule->text, rule->n), index);
 		return;
@@ -176,6 +187,8 @@ enum err rules_add(struct rules *r, enum text_rule rule, struct span text, uint8
 		return fault_set(f, ERR_SYNTAX, "a text rule of %zu octets is not between 1 and %d", text.n, RULE_TEXT_MAX);
 	if (rule != RULE_STRING && rule != RULE_SUBSTRING && rule != RULE_REGEX)
 		return fault_set(f, ERR_SYNTAX, "a text rule is of no known kind");
+	if (source >= SOURCES_MAX)
+		return fault_set(f, ERR_SYNTAX, "a text rule is of no source");
 	if (rule == RULE_REGEX) {
 		enum err e = regex_new(text, &regex, f);
 		if (e)
@@ -199,15 +212,23 @@ enum err rules_add(struct rules *r, enum text_rule rule, struct span text, uint8
 	return OK;
 }
 
+bool rules_of(const struct rules *r, uint16_t source)
+{
+	return source < SOURCES_MAX && r->of[source / 64] >> source % 64 & 1;
+}
+
 void rules_replace(struct rules *r, uint16_t source, uint64_t floor)
 {
 	unsigned n = r->n;
+	if (!rules_of(r, source))
+		return;
 	free(r->scan);
 	free(r->slots);
 	grams_release(&r->grams);
 	r->scan = r->slots = NULL;
 	r->n = r->n_scan = r->scan_cap = r->n_slots = r->n_strings = 0;
 	r->kinds = 0;
+	memset(r->of, 0, sizeof(r->of));
 	for (unsigned i = 0; i < n; i++) {
 		struct rule *rule = r->v[i];
 		if (rule->source == source && rule->import < floor) {

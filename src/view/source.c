@@ -196,6 +196,63 @@ enum err source_apply(struct source_set *s, const struct source_change *c, struc
 	return fault_set(f, ERR_SYNTAX, "the change of source \"" SPAN_FMT "\" is of no known kind", SPAN_ARG(c->name));
 }
 
+static int by_group(const void *a, const void *b)
+{
+	return strcmp((*(const struct source *const *)a)->group, (*(const struct source *const *)b)->group);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp((*(const struct source *const *)a)->name, (*(const struct source *const *)b)->name);
+}
+
+static bool source_ok(const struct source *v)
+{
+	return source_name_ok(span_str(v->name)) && source_name_ok(span_str(v->group)) && v->group_number < SOURCES_MAX &&
+	       v->weight_db <= SOURCE_WEIGHT_MAX && v->category < CAT_COUNT && v->confidence <= 100 &&
+	       v->lifetime_d <= SOURCE_LIFETIME_MAX && speed_ok(v->speed_x10);
+}
+
+/* Groups have equal numbers when they have equal names and not else; of one name only one source is not removed. */
+static bool agree(const struct source **v, unsigned n)
+{
+	const struct source *owner[SOURCES_MAX] = { NULL };
+	qsort(v, n, sizeof(struct source *), by_group);
+	for (unsigned i = 0; i < n; i++) {
+		const struct source **o = &owner[v[i]->group_number];
+		bool same = i && by_group(&v[i - 1], &v[i]) == 0;
+		if (same ? v[i]->group_number != v[i - 1]->group_number : *o != NULL)
+			return false;
+		*o = v[i];
+	}
+	const char *active = NULL;
+	qsort(v, n, sizeof(struct source *), by_name);
+	for (unsigned i = 0; i < n; i++) {
+		if (v[i]->removed)
+			continue;
+		if (active && strcmp(active, v[i]->name) == 0)
+			return false;
+		active = v[i]->name;
+	}
+	return true;
+}
+
+enum err source_set_restore(const struct source *v, unsigned n, struct source_set **ret_set, struct fault *f)
+{
+	const struct source **sorted = mem_alloc((n + 1) * sizeof(struct source *));
+	bool ok = n <= SOURCES_MAX;
+	for (unsigned i = 0; ok && i < n; i++) {
+		ok = v[i].number == i && source_ok(&v[i]);
+		sorted[i] = &v[i];
+	}
+	ok = ok && agree(sorted, n);
+	free(sorted);
+	if (!ok)
+		return fault_set(f, ERR_CORRUPT, "the saved sources are not a set of sources");
+	*ret_set = source_set_copy(&(struct source_set){ .n = n, .v = (struct source *)(uintptr_t)v });
+	return OK;
+}
+
 void source_imported(struct source_set *s, uint16_t number, bool snapshot, uint64_t first_entry, uint64_t last_entry,
 		     int64_t time_ms, uint64_t accepted)
 {

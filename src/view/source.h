@@ -39,6 +39,9 @@ struct source_set *source_set_new(void);
 struct source_set *source_set_copy(const struct source_set *s);
 void source_set_free(const struct source_set *s);
 unsigned source_count(const struct source_set *s);
+/** A set of these `n`, whose numbers are their places: for what was saved.
+ *  @return ERR_CORRUPT: no series of changes leads to such a set. */
+enum err source_set_restore(const struct source *v, unsigned n, struct source_set **ret_set, struct fault *f) MUST_USE;
 /** By number, 0 .. source_count() - 1.  Never NULL for those. */
 const struct source *source_get(const struct source_set *s, uint16_t number);
 /** By name, removed ones too.  NULL: none. */

@@ -1,0 +1,12 @@
+/* Say: what several verbs print of entries and lanes. */
+#ifndef CLI_SAY_H
+#define CLI_SAY_H
+
+#include "ledger/ledger.h"
+
+/** "LANE/INDEX". */
+void say_entry_name(const struct lane *lane, uint64_t index, struct buf *out);
+/** "2026-11-25T10:00:00Z" and its octets, appended. */
+void say_time(int64_t time_ms, struct buf *out);
+
+#endif

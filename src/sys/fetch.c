@@ -1,0 +1,186 @@
+#include "sys/fetch.h"
+
+#include <curl/curl.h>
+
+enum {
+	CONNECT_S = 10,
+	STALL_S = 30,
+	WHOLE_S = 600,
+	REDIRECTS_MAX = 3,
+	SHOWN_MAX = 240,      /* octets of a URL in a sentence */
+};
+
+struct fetcher {
+	CURL *curl;
+	bool (*cancelled)(void *ctx);
+	void *ctx;
+	char error[CURL_ERROR_SIZE];
+	struct buf *out;      /* of the call under way */
+	size_t room;
+	bool over;            /* more came than there is room for */
+};
+
+static size_t take(char *p, size_t size, size_t n, void *ctx)
+{
+	struct fetcher *t = ctx;
+	if (n > t->room) {
+		t->over = true;
+		return 0;
+	}
+	t->room -= n;
+	buf_put(t->out, p, n);
+	return n;
+}
+
+static int progress(void *ctx, curl_off_t total, curl_off_t now, curl_off_t to_send, curl_off_t sent)
+{
+	struct fetcher *t = ctx;
+	return t->cancelled && t->cancelled(t->ctx);
+}
+
+/* What is the same for each call. */
+static void set_up(struct fetcher *t)
+{
+	CURL *c = t->curl;
+	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, t->error);
+	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(c, CURLOPT_USERAGENT, "sipar/" SIPAR_VERSION);
+	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
+	curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)STALL_S);
+	curl_easy_setopt(c, CURLOPT_TIMEOUT, (long)WHOLE_S);
+	curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
+	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take);
+	curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, progress);
+	curl_easy_setopt(c, CURLOPT_XFERINFODATA, t);
+}
+
+/* The library counts how often it was initialised, and since 7.84 from any thread. */
+struct fetcher *fetcher_new(bool (*cancelled)(void *ctx), void *ctx)
+{
+	struct fetcher *t = mem_zalloc(sizeof(*t));
+	t->cancelled = cancelled;
+	t->ctx = ctx;
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) || !(t->curl = curl_easy_init()))
+		abort(); /* only for lack of memory */
+	set_up(t);
+	return t;
+}
+
+void fetcher_free(struct fetcher *t)
+{
+	if (!t)
+		return;
+	curl_easy_cleanup(t->curl);
+	curl_global_cleanup();
+	free(t);
+}
+
+/* What stands between "://" and the last "@" of the authority. */
+void fetch_url_shown(const char *url, char *ret_text, size_t n)
+{
+	struct span all = span_str(url);
+	size_t scheme = span_find(all, ':');
+	if (!span_starts(span_from(all, scheme), SPAN_LIT("://"))) {
+		snprintf(ret_text, n, "%s", url);
+		return;
+	}
+	struct span rest = span_from(all, scheme + 3), authority = rest;
+	for (const char *end = "/?#\\"; *end; end++)
+		authority = span_head(authority, span_find(authority, (uint8_t)*end));
+	size_t host = 0;
+	for (size_t i = 0; i < authority.n; i++)
+		if (authority.p[i] == '@')
+			host = i + 1;
+	snprintf(ret_text, n, SPAN_FMT "://" SPAN_FMT, SPAN_ARG(span_head(all, scheme)), SPAN_ARG(span_from(rest, host)));
+}
+
+static enum err failed(const struct fetcher *t, CURLcode code, const char *url, size_t max_octets, struct fault *f)
+{
+	char shown[SHOWN_MAX];
+	const char *why = t->error[0] ? t->error : curl_easy_strerror(code);
+	fetch_url_shown(url, shown, sizeof(shown));
+	switch (code) {
+	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_URL_MALFORMAT:
+		return fault_set(f, ERR_SYNTAX, "\"%s\" is not a URL that can be fetched: %s", shown, why);
+	case CURLE_ABORTED_BY_CALLBACK:
+		return fault_set(f, ERR_CANCELLED, "\"%s\": stopped", shown);
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return fault_set(f, ERR_FORBIDDEN, "\"%s\": the other side cannot be trusted: %s", shown, why);
+	case CURLE_WRITE_ERROR:
+	case CURLE_FILESIZE_EXCEEDED:
+		if (t->over || code == CURLE_FILESIZE_EXCEEDED)
+			return fault_set(f, ERR_RANGE, "\"%s\": the answer is larger than %zu octets", shown, max_octets);
+		break;
+	default:
+		break;
+	}
+	return fault_set(f, ERR_IO, "\"%s\" cannot be fetched: %s", shown, why);
+}
+
+static bool is_web(const char *url, bool *ret_safe)
+{
+	struct span scheme = span_head(span_str(url), span_find(span_str(url), ':'));
+	*ret_safe = span_ieq(scheme, SPAN_LIT("https"));
+	return *ret_safe || span_ieq(scheme, SPAN_LIT("http"));
+}
+
+static enum err fetch(struct fetcher *t, const char *url, size_t max_octets, struct buf *out, unsigned *ret_status, struct fault *f)
+{
+	size_t before = out->n;
+	bool safe;
+	long status = 0;
+	if (!is_web(url, &safe)) { /* the library would guess */
+		char shown[SHOWN_MAX];
+		fetch_url_shown(url, shown, sizeof(shown));
+		return fault_set(f, ERR_SYNTAX, "\"%s\" is not a URL that begins with http:// or https://", shown);
+	}
+	t->out = out;
+	t->room = max_octets;
+	t->over = false;
+	t->error[0] = 0;
+	curl_easy_setopt(t->curl, CURLOPT_URL, url);
+	curl_easy_setopt(t->curl, CURLOPT_REDIR_PROTOCOLS_STR, safe ? "https" : "http,https");
+	curl_easy_setopt(t->curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)(max_octets < INT64_MAX ? max_octets : 0));
+	CURLcode code = curl_easy_perform(t->curl);
+	if (code) {
+		out->n = before;
+		return failed(t, code, url, max_octets, f);
+	}
+	curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
+	*ret_status = (unsigned)status;
+	return OK;
+}
+
+enum err fetch_get(struct fetcher *t, const char *url, size_t max_octets, struct buf *out, unsigned *ret_status, struct fault *f)
+{
+	curl_easy_setopt(t->curl, CURLOPT_HTTPGET, 1L);
+	curl_easy_setopt(t->curl, CURLOPT_FOLLOWLOCATION, 1L);
+	curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, NULL);
+	return fetch(t, url, max_octets, out, ret_status, f);
+}
+
+enum err fetch_post(struct fetcher *t, const char *url, const char *media, struct span body, size_t max_octets, struct buf *out,
+		    unsigned *ret_status, struct fault *f)
+{
+	char type[120];
+	snprintf(type, sizeof(type), "Content-Type: %s", media);
+	struct curl_slist *fields = curl_slist_append(NULL, type);
+	if (!fields)
+		abort();
+	curl_easy_setopt(t->curl, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, fields);
+	curl_easy_setopt(t->curl, CURLOPT_POST, 1L);
+	curl_easy_setopt(t->curl, CURLOPT_POSTFIELDS, body.n ? (const char *)body.p : "");
+	curl_easy_setopt(t->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
+	enum err e = fetch(t, url, max_octets, out, ret_status, f);
+	curl_easy_setopt(t->curl, CURLOPT_POSTFIELDS, NULL);
+	curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, NULL);
+	curl_slist_free_all(fields);
+	return e;
+}
