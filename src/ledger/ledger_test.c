@@ -421,12 +421,137 @@ static void reads_a_hot_log(void **state)
 	ledger_close(l);
 }
 
+/* ---- every reading function, with every clearance ---- */
+
+enum { WALKED = 5, UNMADE = 40 };
+
+static bool never(void *ctx, const struct entry *e, struct span octets)
+{
+	buf_putspan(ctx, octets);
+	buf_puts(ctx, e->source);
+	return false;
+}
+
+static enum err gather_entry(void *ctx, const struct entry *e, struct span body, struct fault *f)
+{
+	struct buf *out = ctx;
+	buf_puts(out, e->party);
+	buf_puts(out, e->source);
+	buf_putspan(out, buf_span(&e->token));
+	buf_putspan(out, body);
+	buf_put(out, e->digest, sizeof(e->digest));
+	return OK;
+}
+
+/* All that the functions which take a lane say of lane `n`: codes and texts in `said`, octets in `out`. */
+static void ask_lane(struct ledger *l, clearance clear, uint8_t n, const char *name, const uint8_t digest[32], struct buf *said, struct buf *out)
+{
+	struct fault f = { .text = "" };
+	struct merkle_proof proof = { .n = 0 };
+	struct lane lane = { .name = "" };
+	struct tile hashes = { .level = 0, .width = 1 }, entries = { .level = TILE_ENTRIES, .width = 1 };
+	uint64_t number = 0;
+	char text[64];
+	buf_printf(said, "%d ", ledger_lane_find(l, clear, name, &lane));
+	buf_puts(out, lane.name);
+	buf_printf(said, "%d ", ledger_checkpoint(l, clear, n, out, &f));
+	buf_printf(said, "%s %d ", f.text, ledger_tile(l, clear, n, &hashes, out, &f));
+	buf_printf(said, "%s %d ", f.text, ledger_tile(l, clear, n, &entries, out, &f));
+	buf_printf(said, "%s %d ", f.text, ledger_inclusion(l, clear, n, 1, 2, &proof, &f));
+	buf_printf(said, "%s %d ", f.text, ledger_consistency(l, clear, n, 1, 2, &proof, &f));
+	buf_put(out, proof.hash, proof.n * sizeof(proof.hash[0]));
+	buf_printf(said, "%s %d ", f.text, ledger_find(l, clear, n, 1, &number));
+	buf_printf(said, "%d ", ledger_find_digest(l, clear, n, digest, &number, &f));
+	buf_printf(said, "%s ", f.text);
+	snprintf(text, sizeof(text), "%s/1", name);
+	buf_printf(said, "%d ", ledger_resolve(l, clear, span_str(text), &number, &f));
+}
+
+static void ask_entry(struct ledger *l, clearance clear, uint64_t number, struct buf *out)
+{
+	struct fault f = { .text = "" };
+	struct entry e = { 0 };
+	if (ledger_entry(l, clear, number, &e) == OK)
+		(void)!gather_entry(out, &e, span_of(NULL, 0), NULL);
+	entry_release(&e);
+	(void)!ledger_record(l, clear, number, out, &f);
+	buf_puts(out, f.text);
+	(void)!ledger_body(l, clear, number, out, &f);
+	buf_puts(out, f.text);
+	(void)!ledger_salted_body(l, clear, number, out, &f);
+	buf_puts(out, f.text);
+	(void)!ledger_receipt(l, clear, number, out, &f);
+	buf_puts(out, f.text);
+}
+
+static bool contains(const struct buf *b, const char *text)
+{
+	return b->n && memmem(b->p, b->n, text, strlen(text)) != NULL;
+}
+
+static void nothing_outside_a_clearance(void **state)
+{
+	struct testing *t = *state;
+	struct ledger *l = testing_ledger(t);
+	struct fault f;
+	struct entry e[WALKED];
+	struct lane *lanes = mem_alloc(LANES_MAX * sizeof(*lanes));
+	char canary[WALKED][24];
+	for (unsigned i = 0; i < WALKED; i++) {
+		snprintf(canary[i], sizeof(canary[i]), "canary-of-lane-%u-", i);
+		if (i >= 2)
+			assert_int_equal(testing_lane(l, canary[i], TLP_AMBER, "production", NULL, &f), OK);
+		const struct object object = { .id = SPAN_LIT("indicator--1"), .offset = 0 };
+		struct submission s = testing_submission((uint8_t)i, span_str(canary[i]));
+		uint64_t number;
+		s.party = s.source = canary[i];
+		s.token = span_str(canary[i]);
+		s.objects = &object;
+		s.n_objects = 1;
+		assert_int_equal(ledger_append(l, &s, &number, &f), OK);
+		assert_int_equal(ledger_entry(l, CLEARANCE_ALL, number, &e[i]), OK);
+	}
+	for (clearance clear = 0; clear < 1 << WALKED; clear++) {
+		struct buf out = { 0 }, unmade = { 0 }, ignored = { 0 };
+		unsigned n = ledger_lanes(l, clear, lanes);
+		assert_int_equal(n, __builtin_popcountll(clear));
+		for (unsigned i = 0; i < n; i++)
+			buf_puts(&out, lanes[i].origin);
+		assert_int_equal(ledger_each(l, clear, 0, true, gather_entry, &out, &f), OK);
+		assert_int_equal(ledger_each_back(l, clear, ledger_last(l), gather_entry, &out, &f), OK);
+		assert_int_not_equal(ledger_object(l, clear, SPAN_LIT("indicator--1"), never, &out, &f), OK);
+		ask_lane(l, clear, UNMADE, "canary-of-lane-9-", e[0].digest, &unmade, &ignored);
+		for (uint64_t number = 0; number <= ledger_last(l) + 1; number++)
+			ask_entry(l, clear, number, &out);
+		for (unsigned i = 0; i < WALKED; i++) {
+			struct buf said = { 0 };
+			ask_lane(l, clear, (uint8_t)i, i < 2 ? i ? "members" : "public" : canary[i], e[i].digest, &said, &out);
+			bool shown = clear >> i & 1;
+			if (!shown) { /* as one that was never made, but for the name that was asked for */
+				assert_true(said.n == unmade.n && memcmp(said.p, unmade.p, said.n) == 0);
+			}
+			buf_release(&said);
+		}
+		for (unsigned i = 0; i < WALKED; i++) {
+			assert_int_equal(contains(&out, canary[i]), clear >> i & 1);
+			assert_int_equal(out.n && memmem(out.p, out.n, e[i].digest, 32) != NULL, clear >> i & 1);
+		}
+		buf_release(&out);
+		buf_release(&unmade);
+		buf_release(&ignored);
+	}
+	for (unsigned i = 0; i < WALKED; i++)
+		entry_release(&e[i]);
+	free(lanes);
+	ledger_close(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, testing_setup, testing_teardown)
 		CASE(reads_what_was_told), CASE(empty_and_large_bodies), CASE(bodies_are_split), CASE(refuses_out_of_bounds), CASE(lanes),
-		CASE(clearance_decides), CASE(digest_is_salted_and_checked), CASE(rows_are_not_believed),
+		CASE(clearance_decides), CASE(nothing_outside_a_clearance), CASE(digest_is_salted_and_checked), CASE(rows_are_not_believed),
 		CASE(open_says_what_is_wrong), CASE(permissions), CASE(reads_a_hot_log),
 	};
 	sys_key_init();
