@@ -31,14 +31,14 @@ def wait_for(condition, what):
 
 
 class Node:
-    """A data directory and the commands on it."""
+    """A data directory and the commands on it; `within` is a command that runs others, elsewhere."""
 
-    def __init__(self, path):
-        self.path = pathlib.Path(path)
+    def __init__(self, path, within=()):
+        self.path, self.within = pathlib.Path(path), list(within)
 
     def run(self, verb, *args, code=0, stdin=None, cwd=None):
         """Run a verb; asserts its exit code (None: any)."""
-        command = [SIPAR, verb, "-d", str(self.path), *map(str, args)]
+        command = [*self.within, SIPAR, verb, "-d", str(self.path), *map(str, args)]
         done = subprocess.run(command, capture_output=True, input=stdin, timeout=LIMIT, cwd=cwd)
         done.out, done.err = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
         assert done.returncode >= 0, f"{verb} was killed by signal {-done.returncode}: {done.err}"
@@ -78,7 +78,7 @@ class Daemon:
         self.node = node
         self.log = open(node.path / "serve.log", "ab")
         self.process = subprocess.Popen(
-            [SIPAR, "serve", "-d", str(node.path), "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0", "--json", *options],
+            [*node.within, SIPAR, "serve", "-d", str(node.path), "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0", "--json", *options],
             stdout=subprocess.PIPE, stderr=self.log)
         line = self.process.stdout.readline()
         assert line, pathlib.Path(self.log.name).read_text()

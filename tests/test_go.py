@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import shutil
+import sqlite3
 import subprocess
 
 import pytest
@@ -18,8 +19,8 @@ pytestmark = pytest.mark.skipif(not shutil.which("go") or not (GOPATH / "src/gol
 def check(tmp_path_factory):
     """check(url, key) -> the finished process"""
     folder = tmp_path_factory.mktemp("go")
-    env = dict(os.environ, GOPATH=str(GOPATH), GO111MODULE="off", GOFLAGS="-mod=mod", GOCACHE=str(folder / "cache"), GOTOOLCHAIN="local",
-               CGO_ENABLED="0")
+    cache = os.environ.get("GOCACHE", str(folder / "cache"))
+    env = dict(os.environ, GOPATH=str(GOPATH), GO111MODULE="off", GOFLAGS="-mod=mod", GOCACHE=cache, GOTOOLCHAIN="local", CGO_ENABLED="0")
     done = subprocess.run(["go", "build", "-o", str(folder / "check"), str(ROOT / "tests" / "go" / "check.go")], env=env,
                           capture_output=True, text=True, timeout=LIMIT)
     assert done.returncode == 0, done.stderr
@@ -54,12 +55,21 @@ def test_go_reads_our_lanes(node, serve, check, tmp_path):
     assert len(keys) == 2, "an exercise has a key of its own"
 
 
-def test_go_refuses_what_is_not_ours(node, serve, check, tmp_path):
-    """So that the test above can fail: another key, and a directory whose entry was changed behind the ledger's back."""
-    name, other = (lane_of(node, size, tmp_path / str(size)) for size in (4, 5))
+def test_go_refuses_what_does_not_hold(node, serve, check, tmp_path):
+    """Another log's key; and an entry that was changed where the ledger keeps it."""
+    name, other = (lane_of(node, size, tmp_path / str(size)) for size in (300, 5))
     key, wrong = (json.loads(node.run("lane", "show", n, "--json").out)["vkey"] for n in (name, other))
     daemon = serve(node)
-    done = check(f"http://127.0.0.1:{daemon.http_port}/lanes/{name}", wrong)
+    url = f"http://127.0.0.1:{daemon.http_port}/lanes/{name}"
+    assert check(url, key).returncode == 0
+    done = check(url, wrong)
     assert done.returncode == 1 and "no verifiable signatures" in done.stderr, done.stderr
-    node.run("import", "-q", "--source", "more", "--lane", name, "-", stdin=b"192.0.2.1\n")  # the key is as good as before
-    assert check(f"http://127.0.0.1:{daemon.http_port}/lanes/{name}", key).returncode == 0
+    db = sqlite3.connect(node.path / "ledger.db")
+    with db:
+        row = db.execute("SELECT e.number, record FROM entries e JOIN lanes l ON l.number = e.lane WHERE l.name = ? AND idx = 7", (name,))
+        number, record = row.fetchone()
+        changed = record[:15] + bytes([record[15] ^ 1]) + record[16:]  # its time
+        db.execute("UPDATE entries SET record = ? WHERE number = ?", (changed, number))
+    db.close()
+    done = check(url, key)
+    assert done.returncode == 1 and "root of the entries" in done.stderr, done.stderr

@@ -54,7 +54,8 @@ def scenarios(build, long):
     global passed, failed, skipped
     report = pathlib.Path(build, "scenarios.xml")
     report.unlink(missing_ok=True)
-    env = dict(os.environ, SIPAR=str(ROOT / build / "sipar"), ASAN_OPTIONS="detect_leaks=1", SIPAR_LONG="1" if long else "")
+    env = dict(os.environ, SIPAR=str(ROOT / build / "sipar"), ASAN_OPTIONS="detect_leaks=1", SIPAR_LONG="1" if long else "",
+               GOCACHE=str(ROOT / "build" / "go-cache"))  # the tests of Go programs share what they compile
     command = ["/usr/bin/python3", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", f"--junitxml={report}", "tests"]
     done = subprocess.run(command, env=env, capture_output=True, text=True)
     if done.returncode not in (0, 5):

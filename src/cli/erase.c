@@ -76,7 +76,8 @@ const struct verb verb_erase = {
 	.usage = "[OPTION...] ENTRY --reason TEXT",
 	.details = "Body and nonce are overwritten in the ledger; the entry, its place and every proof stay, and an entry of the lane says\n"
 		   "that it was erased and why.  Its claims count no more.  Copies that others have, and backups, are not reached.\n\n"
-		   "Exit status: 0 erased, 2 not erased (there is no such entry, it is erased already, it is not of a feed).\n",
+		   "Exit status: 0 erased, 2 not erased (there is no such entry, it is erased already, it is not of a feed), or erased\n"
+		   "and not overwritten yet (a full disk): the message says so, and it follows when there is room.\n",
 	.flags = VERB_NODE,
 	.run = run,
 	.options = options,

@@ -205,8 +205,11 @@ enum err fold_refold(struct fold *f, struct ledger *l, struct fault *fault)
 	f->seen = r.last;
 	f->behind = false;
 	f->now = next;
-	e = table_replace(f->table, r.image, next, drop_published, fault);
-	return e ? e : fold_save(f, fault);
+	if ((e = table_replace(f->table, r.image, next, drop_published, fault)) != OK)
+		return e;
+	if (fold_save(f, NULL))
+		f->unsaved = SAVE_AFTER_CLAIMS; /* what was erased is in the files until then: soon */
+	return OK;
 }
 
 /* What was saved, and the entries behind it.  *ret_anew: there is nothing that could be used. */

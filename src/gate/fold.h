@@ -24,8 +24,8 @@ void fold_free(struct fold *f);
 /** Once, first: the saved views, and every entry behind those that they are of.  Everything anew when there are no views,
  *  when they are damaged, or when bodies were erased since. */
 enum err fold_ledger(struct fold *f, struct ledger *l, struct fault *fault) MUST_USE;
-/** Everything anew from the ledger, as if nothing had been folded before; saved at the end.  Readers go on with the old and
- *  then see the new, in one statement; imports under way go on and are right when they end.
+/** Everything anew from the ledger, as if nothing had been folded before; saved at the end, if there is room.  Readers go on
+ *  with the old and then see the new, in one statement; imports under way go on and are right when they end.
  *  Whoever erases bodies holds the node's writing lock from before ledger_erase() or ledger_prune() until this returns: then
  *  no save can come between that would make the erased claims look like the state after it.
  *  @return as replay_ledger(); the state is as before then, and is not saved any more: the next opening begins anew. */

@@ -228,9 +228,13 @@ enum err node_lane_create(struct node *n, const struct lane *wanted, struct lane
 enum err node_erase(struct node *n, uint64_t number, const char *reason, uint64_t *ret_number, struct fault *f)
 {
 	struct fold *fold = node_write_begin(n);
-	enum err e = ledger_erase(n->ledger, CLEARANCE_ALL, number, reason, ret_number, f);
-	if (e == OK)
-		e = fold_refold(fold, n->ledger, f);
+	uint64_t said = 0;
+	enum err e = ledger_erase(n->ledger, CLEARANCE_ALL, number, reason, &said, f);
+	if (said) {
+		enum err err = fold_refold(fold, n->ledger, e ? NULL : f);
+		e = e ? e : err;
+		*ret_number = said;
+	}
 	node_write_end(n);
 	return e;
 }
@@ -240,13 +244,13 @@ enum err node_prune(struct node *n, uint8_t lane, int64_t now_ms, uint64_t *ret_
 	struct lane *lanes = mem_alloc(LANES_MAX * sizeof(*lanes));
 	struct fold *fold = node_write_begin(n);
 	unsigned all = ledger_lanes(n->ledger, CLEARANCE_ALL, lanes);
-	uint64_t sum = 0, some;
+	uint64_t sum = 0, some = 0;
 	enum err e = OK;
 	for (unsigned i = 0; i < all && e == OK; i++) {
 		if (lane != LANES_MAX && lanes[i].number != lane)
 			continue;
-		if ((e = ledger_prune(n->ledger, lanes[i].number, now_ms, &some, f)) == OK)
-			sum += some;
+		e = ledger_prune(n->ledger, lanes[i].number, now_ms, &some, f);
+		sum += some; /* also when the log could not be emptied then */
 	}
 	if (sum) {
 		enum err err = fold_refold(fold, n->ledger, e ? NULL : f);

@@ -73,14 +73,16 @@ enum err ledger_append(struct ledger *l, const struct submission *s, uint64_t *r
 /** Erase the body of an entry of a feed (all of it, when it is several entries) and its nonce, and say so in its lane, in
  *  one transaction.  When it returns OK the octets are overwritten in the database and its log.
  *  @param reason  for people, UTF-8, 1 to REASON_MAX octets; goes into the lane and into answers.
- *  @param ret_number  of the ENTRY_ERASED; may be NULL.
+ *  @param ret_number  of the ENTRY_ERASED; may be NULL.  Written as soon as that is durable: with an error, the body is
+ *               erased for every reader, but its octets are still in the database's log (no room, or a reader that does not
+ *               end).  Emptying it is tried again, without being asked, until it is done, also after the next opening.
  *  @return ERR_NOTFOUND: no such entry; ERR_GONE: it is erased already; ERR_FORBIDDEN: not of a feed, or only to read;
  *          ERR_SYNTAX, ERR_RANGE: the reason; or as ledger_wait(). */
 enum err ledger_erase(struct ledger *l, clearance clear, uint64_t number, const char *reason, uint64_t *ret_number,
 		      struct fault *f) MUST_USE;
 /** Apply the retention of a lane: erase the bodies of feeds in all entries that were received before now_ms - retention,
  *  up to the first that was not or whose import goes on behind it, and say so in the lane.
- *  @param ret_pruned  how many bodies; 0: there was nothing to do, and nothing was said. */
+ *  @param ret_pruned  how many bodies; 0: there was nothing to do, and nothing was said.  Also with an error: as ledger_erase(). */
 enum err ledger_prune(struct ledger *l, uint8_t lane, int64_t now_ms, uint64_t *ret_pruned, struct fault *f) MUST_USE;
 /** Sign from the next commit on with the new key that key_rotate() has left in DIR: an ENTRY_KEY in each lane, whose
  *  checkpoints are signed by both keys.  @return ERR_NOTFOUND: there is no new key. */

@@ -5,6 +5,7 @@
  * A body above BODY_MAX stays as it was. */
 #include "ledger/migrate.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -222,14 +223,23 @@ static enum err run(struct migration *m, struct fault *f)
 	return e ? e : db_exec(m->db, "DROP TABLE vault; DROP TABLE old_entries; DROP TABLE old_lanes", f);
 }
 
+/* Under another name first: PATH.v1 is whole or not there, also when this is cut off.  One that is there is from a migration
+ * that was, and perhaps older than the ledger is now. */
 static enum err backup_first(struct db *db, const char *path, struct fault *f)
 {
-	char copy[PATH_MAX];
-	if ((size_t)snprintf(copy, sizeof(copy), "%s.v1", path) >= sizeof(copy))
+	char copy[PATH_MAX], part[PATH_MAX];
+	if ((size_t)snprintf(copy, sizeof(copy), "%s.v1", path) >= sizeof(copy) ||
+	    (size_t)snprintf(part, sizeof(part), "%s.v1.part", path) >= sizeof(part))
 		return fault_set(f, ERR_RANGE, "the path of the data directory is too long");
-	enum err e = db_backup(db, copy, f);
-	/* One that is there is from a migration that was broken off: then the ledger is still what was copied. */
-	return e == ERR_EXISTS ? OK : e;
+	unlink(part);
+	enum err e = db_backup(db, part, f);
+	if (e)
+		return e;
+	if (rename(part, copy) == 0)
+		return OK;
+	e = fault_set(f, ERR_IO, "\"%s\" cannot be made: %s", copy, strerror(errno));
+	unlink(part);
+	return e;
 }
 
 static enum err migrate_open(struct db *db, const char *dir, const char *path, struct fault *f)

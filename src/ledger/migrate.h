@@ -5,7 +5,7 @@
 #include "base/err.h"
 
 /** Bring the database at `path`, in `dir`, to STORE_VERSION, in one transaction, after a copy was made beside it
- *  (ledger.db.v1, kept; one that is there already is taken for that of a migration that was broken off).
+ *  (ledger.db.v1, whole or not there, and kept; one of a migration that was broken off is replaced).
  *  Nothing is done to one of this version.
  *  @return ERR_UNSUPPORTED: of a newer version. */
 enum err migrate(const char *dir, const char *path, struct fault *f) MUST_USE;

@@ -46,9 +46,11 @@ enum err removal_read(struct span body, uint64_t *ret_first, uint64_t *ret_last,
 	return OK;
 }
 
+/* @param ret_number  written as soon as it is durable, also when emptying the log then fails. */
 static enum err tell(struct writer *w, uint8_t lane, const struct removal *r, uint64_t *ret_number, struct fault *f)
 {
 	struct buf body = { 0 };
+	struct fault why;
 	uint64_t number;
 	removal_body(r, &body);
 	struct told t = { .removes = r, .s = {
@@ -56,12 +58,13 @@ static enum err tell(struct writer *w, uint8_t lane, const struct removal *r, ui
 		.body = buf_span(&body),
 	} };
 	enum err e = writer_append(w, &t, 1, &number, f);
-	if (e == OK) {
-		writer_flush(w);
-		if (ret_number)
-			*ret_number = number;
-	}
 	buf_release(&body);
+	if (e)
+		return e;
+	*ret_number = number;
+	if ((e = writer_flush(w, &why)) != OK)
+		e = fault_set(f, e, "entry %llu says that it is erased, and so it is, but its octets are still in the log until that can be "
+			      "emptied: %.200s", (unsigned long long)number, why.text);
 	return e;
 }
 
@@ -110,6 +113,7 @@ enum err removal_erase(struct pool *p, struct writer *w, clearance clear, uint64
 {
 	struct removal r = { .kind = ENTRY_ERASED, .reason = reason };
 	struct entry e;
+	uint64_t said;
 	enum err err = check_reason(reason, f);
 	if (err || (err = reader_entry(p, clear, number, &e, f)))
 		return err;
@@ -118,7 +122,7 @@ enum err removal_erase(struct pool *p, struct writer *w, clearance clear, uint64
 				"to know what its lanes mean", (unsigned long long)number, entry_kind_name(e.kind));
 	if (err == OK && (err = check_there(p, clear, number, f)) == OK &&
 	    (err = walk(p, clear, &e, ENTRY_CONTINUES, -1, &r.first, f)) == OK && (err = walk(p, clear, &e, ENTRY_MORE, 1, &r.last, f)) == OK)
-		err = tell(w, e.lane, &r, ret_number, f);
+		err = tell(w, e.lane, &r, ret_number ? ret_number : &said, f);
 	entry_release(&e);
 	return err;
 }
@@ -204,9 +208,10 @@ enum err removal_prune(struct pool *p, struct writer *w, uint8_t number, int64_t
 	buf_puts(&reason, "retention of the lane: ");
 	retention_put(lane.retention_s, &reason);
 	struct removal r = { .kind = ENTRY_PRUNED, .first = s.from, .last = feeds_end - 1, .reason = buf_cstr(&reason) };
-	e = tell(w, number, &r, NULL, f);
+	uint64_t said = 0;
+	e = tell(w, number, &r, &said, f);
 	buf_release(&reason);
-	if (e == OK)
+	if (said)
 		*ret_pruned = s.feeds;
 	return e;
 }

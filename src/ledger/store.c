@@ -676,7 +676,15 @@ uint64_t store_log_octets(const struct store *st)
 	return (uint64_t)db_log_pages(st->db) * SCHEMA_PAGE_OCTETS;
 }
 
-void store_checkpoint(struct store *st, bool all)
+void store_checkpoint(struct store *st)
 {
-	(void)!db_checkpoint(st->db, all, NULL); /* what could not be moved stays in the log, where it is safe and readable */
+	(void)!db_checkpoint(st->db, false, NULL); /* what could not be moved stays in the log, where it is safe and readable */
+}
+
+enum err store_empty_log(struct store *st, bool wait, struct fault *f)
+{
+	db_wait_for_locks(st->db, wait);
+	enum err e = db_checkpoint(st->db, true, f);
+	db_wait_for_locks(st->db, true);
+	return e;
 }

@@ -57,8 +57,10 @@ uint64_t store_last(const struct store *st);
 const struct ledger_stats *store_stats(const struct store *st);
 struct db *store_db(struct store *st);
 
-/** Octets in the write-ahead log, and moving them into the file.  `all`: wait for readers, and leave nothing in the log. */
+/** Octets in the write-ahead log, and moving them into the file. */
 uint64_t store_log_octets(const struct store *st);
-void store_checkpoint(struct store *st, bool all);
+void store_checkpoint(struct store *st);
+/** Leave nothing in the log.  @param wait  for readers.  @return ERR_BUSY: they did not end; ERR_FULL, ERR_IO. */
+enum err store_empty_log(struct store *st, bool wait, struct fault *f) MUST_USE;
 
 #endif

@@ -78,6 +78,7 @@ struct writer {
 	uint64_t next, settled;
 	size_t octets;
 	bool closing;
+	bool unflushed;       /* what was deleted may still be in the log; of the thread that has set `busy` */
 	struct task *tasks, **tasks_end;
 	struct failure failures[FAILURES]; /* by number */
 	unsigned n_failures;
@@ -196,13 +197,22 @@ static bool has_work(const struct writer *w)
 	return w->tasks || w->settled + 1 < w->next;
 }
 
+/* The log into the file, as far as it goes without waiting for anybody. */
+static void move_log(struct writer *w)
+{
+	if (w->unflushed)
+		w->unflushed = store_empty_log(w->store, false, NULL) != OK;
+	else
+		store_checkpoint(w->store);
+}
+
 /* Until something is queued; when that takes a while, moves a log that is not short into the file. */
 static void wait_for_work(struct writer *w)
 {
 	struct timespec until;
 	w->idle = true;
 	while (w->busy || (!has_work(w) && !w->closing)) {
-		if (w->busy || store_log_octets(w->store) < LOG_SHORT) {
+		if (w->busy || (store_log_octets(w->store) < LOG_SHORT && !w->unflushed)) {
 			pthread_cond_wait(&w->work, &w->lock);
 			continue;
 		}
@@ -210,11 +220,11 @@ static void wait_for_work(struct writer *w)
 		until.tv_nsec += IDLE_MS * 1000000L;
 		until.tv_sec += until.tv_nsec / 1000000000L;
 		until.tv_nsec %= 1000000000L;
-		if (pthread_cond_timedwait(&w->work, &w->lock, &until) == 0 || w->busy)
-			continue; /* busy: a submitter has begun to commit while this thread waited */
+		if (pthread_cond_timedwait(&w->work, &w->lock, &until) == 0 || w->busy || has_work(w))
+			continue; /* a submitter may have begun to commit just when the time was up */
 		w->busy = true;
 		pthread_mutex_unlock(&w->lock);
-		store_checkpoint(w->store, false);
+		move_log(w);
 		pthread_mutex_lock(&w->lock);
 		w->busy = false;
 	}
@@ -225,8 +235,9 @@ static enum err run_task(struct writer *w, const struct task *t, struct fault *f
 {
 	struct db *db = store_db(w->store);
 	if (!t->work) {
-		store_checkpoint(w->store, true);
-		return OK;
+		enum err failed = store_empty_log(w->store, true, f);
+		w->unflushed = failed != OK;
+		return failed;
 	}
 	enum err e = db_begin(db, f);
 	if (e == OK && (e = t->work(t->ctx, db, f)) == OK)
@@ -268,7 +279,7 @@ static void run_batch(struct writer *w)
 	answer(waiters, e, &fault);
 	store_maintain(w->store);
 	if (store_log_octets(w->store) >= LOG_LONG)
-		store_checkpoint(w->store, false);
+		move_log(w);
 	pthread_mutex_lock(&w->lock);
 }
 
@@ -301,6 +312,7 @@ enum err writer_start(const char *path, const struct key *key, struct writer **r
 	w->last = w->settled = store_last(store);
 	w->next = w->settled + 1;
 	w->lanes = store_lanes(store);
+	w->unflushed = true; /* by one who was killed between an erasure and its end */
 	w->tasks_end = &w->tasks;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_condattr_init(&monotonic);
@@ -470,9 +482,9 @@ enum err writer_run(struct writer *w, writer_work *work, void *ctx, struct fault
 	return t.waiter.fault.code;
 }
 
-void writer_flush(struct writer *w)
+enum err writer_flush(struct writer *w, struct fault *f)
 {
-	(void)!writer_run(w, NULL, NULL, NULL);
+	return writer_run(w, NULL, NULL, f);
 }
 
 uint64_t writer_last(struct writer *w)

@@ -24,8 +24,9 @@ enum err writer_wait(struct writer *w, uint64_t number, struct fault *f) MUST_US
  *  answers OK.  Waits for it. */
 typedef enum err writer_work(void *ctx, struct db *db, struct fault *f);
 enum err writer_run(struct writer *w, writer_work *work, void *ctx, struct fault *f) MUST_USE;
-/** Have everything that was deleted before out of the log, too. */
-void writer_flush(struct writer *w);
+/** Have everything that was deleted before out of the log, too.  After an error it is tried again until it is done.
+ *  @return ERR_BUSY: a reader does not end; ERR_FULL, ERR_IO: the log could not be moved into the file. */
+enum err writer_flush(struct writer *w, struct fault *f) MUST_USE;
 
 /** Of what is durable. */
 uint64_t writer_last(struct writer *w);

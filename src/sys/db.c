@@ -178,6 +178,11 @@ void db_rollback(struct db *d)
 		(void)!db_exec(d, "ROLLBACK", NULL);
 }
 
+void db_wait_for_locks(struct db *d, bool wait)
+{
+	sqlite3_busy_timeout(d->handle, wait ? BUSY_TIMEOUT_MS : 0);
+}
+
 unsigned db_log_pages(const struct db *d)
 {
 	return d->log_pages;

@@ -41,6 +41,8 @@ enum err db_commit(struct db *d, struct fault *f) MUST_USE;
 /** Does nothing outside a transaction. */
 void db_rollback(struct db *d);
 
+/** Wait for locks of others, as after db_open(), or answer ERR_BUSY at once. */
+void db_wait_for_locks(struct db *d, bool wait);
 /** Pages in the write-ahead log after the last commit of this connection. */
 unsigned db_log_pages(const struct db *d);
 /** Copy the log into the file as far as readers let it: the next commit can then begin the log anew.
