@@ -23,6 +23,7 @@ enum {
 	PIECE = 32 << 10,
 	DRAIN_TIMES = 4,      /* of a body that is refused, this many times body_max are read */
 	DRAIN_MS = 5000,
+	LINGER_MS = 250,      /* for connections that are not answered, when it is closed */
 	CONTENT_TOO_LARGE = 413, /* its name differs between versions of the library */
 };
 
@@ -312,6 +313,17 @@ unsigned httpd_port(const struct httpd *h)
 	return h->port;
 }
 
+/* A connection that was just accepted may have a request on its way that the library refuses by itself.  When it is stopped at that
+ * moment it follows a null pointer (0.9.75: no answer is queued any more, and the header of none is built), so such connections
+ * get a moment to be over.  Those that are idle are not worth more. */
+static void let_connections_end(struct httpd *h)
+{
+	uint64_t end = clock_mono_ns() + LINGER_MS * UINT64_C(1000000);
+	const union MHD_DaemonInfo *info;
+	while ((info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)) && info->num_connections && clock_mono_ns() < end)
+		usleep(1000);
+}
+
 void httpd_close(struct httpd *h)
 {
 	if (!h)
@@ -321,6 +333,7 @@ void httpd_close(struct httpd *h)
 	uint64_t end = clock_mono_ns() + DRAIN_MS * UINT64_C(1000000);
 	while (atomic_load_explicit(&h->exchanges, memory_order_acquire) && clock_mono_ns() < end)
 		usleep(1000);
+	let_connections_end(h);
 	MHD_stop_daemon(h->daemon);
 	if (listener != MHD_INVALID_SOCKET)
 		close(listener);

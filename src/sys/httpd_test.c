@@ -249,6 +249,9 @@ static void answers_in_pieces(void **state)
 	assert_int_equal(lines, 2 + 1 + 6000);
 	free(answer);
 	expect(h, "GET /stream HTTP/1.1\r\n" TAIL, "Transfer-Encoding: chunked", "\r\n0\r\n\r\n");
+	int fd = dial(httpd_port(h)); /* broken off */
+	tell(fd, "GET /stream HTTP/1.1\r\n\r\n", 24);
+	close(fd);
 	httpd_close(h);
 }
 
