@@ -129,10 +129,7 @@ static int run_backup(struct verb_env *env, int argc, char **argv)
 		e = fault_set(&f, ERR_USAGE, "backup: give one directory to write to");
 	if (e == OK && env->node)
 		e = backup(env, &o, argv[1], &f);
-	if (e == OK)
-		return EXIT_FINE;
-	verb_complain(env, "%s", f.text);
-	return e == ERR_USAGE ? EXIT_USAGE : EXIT_TROUBLE;
+	return verb_end(env, e, &f);
 }
 
 /* ---- restore ---- */
@@ -202,10 +199,7 @@ static int run_restore(struct verb_env *env, int argc, char **argv)
 		e = fault_set(&f, ERR_USAGE, "restore: give the directory of the backup");
 	if (e == OK)
 		e = restore(env, &o, argv[1], &f);
-	if (e == OK)
-		return EXIT_FINE;
-	verb_complain(env, "%s", f.text);
-	return e == ERR_USAGE ? EXIT_USAGE : EXIT_TROUBLE;
+	return verb_end(env, e, &f);
 }
 
 static void backup_help(struct buf *out)

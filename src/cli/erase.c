@@ -57,10 +57,7 @@ static int run(struct verb_env *env, int argc, char **argv)
 		e = fault_set(&f, ERR_USAGE, "erase: say why: --reason");
 	if (e == OK && env->node)
 		e = erase(env, &o, argv[1], &f);
-	if (e == OK)
-		return EXIT_FINE;
-	verb_complain(env, "%s", f.text);
-	return e == ERR_USAGE ? EXIT_USAGE : EXIT_TROUBLE;
+	return verb_end(env, e, &f);
 }
 
 static void options(struct buf *out)

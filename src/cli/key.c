@@ -23,9 +23,6 @@ struct key_options {
 		  OPTION_FLAG, &(o)->passphrase, 0 }, OPTION_END                                                               \
 	}
 
-/* As lanes name them. */
-static const char *const realms[REALMS] = { "production", "exercise" };
-
 /* All that have signed, by realm, first to last. */
 struct keys {
 	unsigned n[REALMS];
@@ -35,7 +32,7 @@ struct keys {
 static void load_keys(struct node *n, struct keys *k)
 {
 	for (enum realm r = 0; r < REALMS; r++)
-		k->n[r] = ledger_keys(node_ledger(n), realms[r], k->key[r], KEYS);
+		k->n[r] = ledger_keys(node_ledger(n), realm_name(r), k->key[r], KEYS);
 }
 
 static const uint8_t *current(const struct keys *k, enum realm r)
@@ -53,7 +50,7 @@ static void put_hex(const uint8_t key[KEY_OCTETS], struct buf *out)
 
 static bool put_vkey(const struct keys *k, const struct lane *l, struct buf *out)
 {
-	const uint8_t *key = current(k, strcmp(l->realm, "exercise") ? REALM_PRODUCTION : REALM_EXERCISE);
+	const uint8_t *key = current(k, realm_find(l->realm));
 	struct verifier v = { .type = NOTE_ED25519 };
 	if (!key)
 		return false;
@@ -66,7 +63,7 @@ static bool put_vkey(const struct keys *k, const struct lane *l, struct buf *out
 static void put_json(const struct keys *k, const struct lane *lanes, unsigned n, struct buf *out)
 {
 	for (enum realm r = 0; r < REALMS; r++) {
-		buf_printf(out, "%s\"%s\":[", r ? "," : "{", realms[r]);
+		buf_printf(out, "%s\"%s\":[", r ? "," : "{", realm_name(r));
 		for (unsigned i = 0; i < k->n[r]; i++) {
 			buf_puts(out, i ? ",\"" : "\"");
 			put_hex(k->key[r][i], out);
@@ -88,7 +85,7 @@ static void put_text(const struct keys *k, const struct lane *lanes, unsigned n,
 {
 	for (enum realm r = 0; r < REALMS; r++) {
 		for (unsigned i = 0; i < k->n[r]; i++) {
-			buf_printf(out, "%-12s ", realms[r]);
+			buf_printf(out, "%-12s ", realm_name(r));
 			put_hex(k->key[r][i], out);
 			buf_puts(out, i + 1 == k->n[r] ? "  current\n" : "  replaced\n");
 		}
@@ -137,9 +134,9 @@ static void tell(struct verb_env *env, bool json, bool resumed, const struct key
 		const uint8_t *old = known && now->n[r] > 1 ? now->key[r][now->n[r] - 2] : current(before, r), *new = current(now, r);
 		if (!old || !new)
 			continue;
-		buf_printf(&out, json ? "\"%s\":{\"old\":\"" : "%-12s old ", realms[r]);
+		buf_printf(&out, json ? "\"%s\":{\"old\":\"" : "%-12s old ", realm_name(r));
 		put_hex(old, &out);
-		buf_printf(&out, json ? "\",\"new\":\"" : "\n%-12s new ", json ? "" : realms[r]);
+		buf_printf(&out, json ? "\",\"new\":\"" : "\n%-12s new ", json ? "" : realm_name(r));
 		put_hex(new, &out);
 		buf_puts(&out, json ? "\"}," : "\n");
 	}
@@ -196,10 +193,7 @@ static int run(struct verb_env *env, int argc, char **argv)
 	enum err e = options_parse(rows, argc, argv, &n, &f);
 	if (e == OK)
 		e = act(env, &o, n, argv, &f);
-	if (e == OK)
-		return EXIT_FINE;
-	verb_complain(env, "key: %s", f.text);
-	return e == ERR_USAGE ? EXIT_USAGE : EXIT_TROUBLE;
+	return verb_end(env, e, &f);
 }
 
 static void options(struct buf *out)

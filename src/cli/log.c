@@ -210,10 +210,7 @@ static int run(struct verb_env *env, int argc, char **argv)
 		e = fault_set(&f, ERR_USAGE, "log: \"%s\" is one word too many", argv[1]);
 	if (e == OK && env->node)
 		e = history(env, &o, &f);
-	if (e == OK)
-		return EXIT_FINE;
-	verb_complain(env, "%s", f.text);
-	return e == ERR_USAGE ? EXIT_USAGE : EXIT_TROUBLE;
+	return verb_end(env, e, &f);
 }
 
 static void options(struct buf *out)

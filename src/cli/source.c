@@ -137,10 +137,7 @@ static int run(struct verb_env *env, int argc, char **argv)
 	enum err e = options_parse(rows, argc, argv, &n, &f);
 	if (e == OK)
 		e = act(env, &o, n, argv, &f);
-	if (e == OK)
-		return EXIT_FINE;
-	verb_complain(env, "%s", f.text);
-	return e == ERR_USAGE ? EXIT_USAGE : EXIT_TROUBLE;
+	return verb_end(env, e, &f);
 }
 
 static void options(struct buf *out)

@@ -87,6 +87,13 @@ void verb_complain(const struct verb_env *env, const char *fmt, ...)
 	buf_release(&b);
 }
 
+int verb_end(const struct verb_env *env, enum err e, const struct fault *f)
+{
+	if (e)
+		verb_complain(env, "%s", f->text);
+	return e == OK ? EXIT_FINE : e == ERR_USAGE ? EXIT_USAGE : EXIT_TROUBLE;
+}
+
 void verb_help(const struct verb *v, struct buf *out)
 {
 	buf_printf(out, "Usage: sipar %s %s\n\n%s.\n\n", v->name, v->usage, v->summary);

@@ -43,6 +43,8 @@ bool verb_cancelled(const struct verb_env *env);
 void verb_visible(char *text);
 /** "sipar: TEXT\n" to env->err, made visible. */
 void verb_complain(const struct verb_env *env, const char *fmt, ...) PRINTF(2, 3);
+/** How a verb ends: nothing but EXIT_FINE when `e` is OK, else "sipar: TEXT" of the fault and its exit code. */
+int verb_end(const struct verb_env *env, enum err e, const struct fault *f);
 /** Write `b` to a descriptor and empty it.  @return 0, or the errno of the write that failed. */
 int verb_write(int fd, struct buf *b);
 /** Write out what is gathered for env->out and empty it.  @return false when it cannot be written any more. */

@@ -6,6 +6,7 @@
 #include "base/num.h"
 #include "codec/tlp.h"
 #include "sys/digest.h"
+#include "sys/key.h"
 
 enum { DAY_S = 86400, YEAR_S = 31557600, MONTH_S = YEAR_S / 12, RETENTION_MAX_S = YEAR_S * 100u };
 
@@ -39,7 +40,7 @@ enum err lane_check(const struct lane *l, struct fault *f)
 				 LANE_NAME_MAX);
 	if (l->tlp < TLP_CLEAR || l->tlp > TLP_RED)
 		return fault_set(f, ERR_RANGE, "lane \"%s\" has no audience: %u is no TLP level", l->name, l->tlp);
-	if (strcmp(l->realm, "production") != 0 && strcmp(l->realm, "exercise") != 0)
+	if (strcmp(l->realm, realm_name(realm_find(l->realm))) != 0)
 		return fault_set(f, ERR_SYNTAX, "realm \"%.64s\" is neither \"production\" nor \"exercise\"", l->realm);
 	if (l->retention_s > RETENTION_MAX_S)
 		return fault_set(f, ERR_RANGE, "a retention of more than 100 years");

@@ -2,7 +2,6 @@
  * is stored as its root and signatures with the entry that it ends with, and its text is made again from them. */
 #include "ledger/lanelog.h"
 
-#include "codec/tlp.h"
 #include "ledger/proof.h"
 #include "ledger/record.h"
 #include "sys/db.h"
@@ -49,7 +48,7 @@ static enum err stored_tile(struct connection *c, clearance clear, uint8_t lane,
 	size_t octets = (size_t)t->width * HASH_OCTETS;
 	bool row;
 	query_set_int(q, 2, lane);
-	query_set_int(q, 3, (int64_t)((uint64_t)lane << 56 | (uint64_t)t->level << 48 | t->n));
+	query_set_int(q, 3, tile_row(lane, t->level, t->n));
 	enum err e = query_step(q, &row, f);
 	if (e == OK && row && query_octets(q, 0).n >= octets)
 		buf_putspan(out, span_head(query_octets(q, 0), octets));

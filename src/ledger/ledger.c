@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/num.h"
 #include "base/octets.h"
+#include "ledger/cosign.h"
 #include "ledger/index.h"
 #include "ledger/lanelog.h"
 #include "ledger/migrate.h"
@@ -274,6 +275,12 @@ enum err ledger_prune(struct ledger *l, uint8_t lane, int64_t now_ms, uint64_t *
 	return e;
 }
 
+/* The one that signs now; under the lock in which it is replaced. */
+static const struct key *signing_key(const struct ledger *l)
+{
+	return l->last_key ? l->last_key : l->key;
+}
+
 enum err ledger_rekey(struct ledger *l, struct fault *f)
 {
 	struct key *next;
@@ -283,7 +290,7 @@ enum err ledger_rekey(struct ledger *l, struct fault *f)
 	if (e)
 		return e;
 	pthread_mutex_lock(&l->founding);
-	e = rekey(l->pool, l->writer, l->last_key ? l->last_key : l->key, next, f);
+	e = rekey(l->pool, l->writer, signing_key(l), next, f);
 	if (e == OK) {
 		key_free(l->last_key);
 		l->last_key = next;
@@ -548,148 +555,20 @@ unsigned ledger_keys(struct ledger *l, const char *realm, uint8_t (*ret_keys)[32
 
 /* ---- cosignatures, ours and of others ---- */
 
-struct cosigning {
-	uint8_t lane;
-	uint64_t size;
-	const struct note *note;
-	const bool *holds;
-	struct buf line;
-};
-
-static enum err store_cosignatures(void *ctx, struct db *db, struct fault *f)
-{
-	struct cosigning *c = ctx;
-	struct query *drop = NULL, *put = NULL;
-	enum err e = db_query(db, "DELETE FROM cosignatures WHERE lane = ?1 AND size = ?2 AND substr(line, 1, length(?3)) = ?3", &drop, f);
-	if (e == OK)
-		e = db_query(db, "INSERT INTO cosignatures VALUES(?1, ?2, ?3)", &put, f);
-	for (unsigned i = 0; i < c->note->n && e == OK; i++) {
-		const struct note_line *n = &c->note->line[i];
-		if (!c->holds[i])
-			continue;
-		c->line.n = 0;
-		buf_printf(&c->line, "\u2014 " SPAN_FMT " ", SPAN_ARG(n->name));
-		query_set_int(drop, 1, c->lane); /* one line of a witness for a size: the newest */
-		query_set_int(drop, 2, (int64_t)c->size);
-		query_set_text(drop, 3, buf_cstr(&c->line));
-		if ((e = query_run(drop, f)) != OK)
-			break;
-		buf_printf(&c->line, SPAN_FMT "\n", SPAN_ARG(n->octets));
-		query_set_int(put, 1, c->lane);
-		query_set_int(put, 2, (int64_t)c->size);
-		query_set_text(put, 3, buf_cstr(&c->line));
-		e = query_run(put, f);
-	}
-	query_free(drop);
-	query_free(put);
-	return e;
-}
-
-/* Is it a checkpoint that this lane has had? */
-static enum err is_ours(struct ledger *l, clearance clear, uint8_t lane, const struct checkpoint *c, struct fault *f)
-{
-	struct lane *lanes = mem_alloc(LANES_MAX * sizeof(*lanes));
-	uint8_t root[HASH_OCTETS];
-	unsigned n = ledger_lanes(l, clear, lanes), i = 0;
-	while (i < n && lanes[i].number != lane)
-		i++;
-	bool there = i < n, origin = there && span_is(c->origin, lanes[i].origin), size = there && c->size && c->size <= lanes[i].size;
-	free(lanes);
-	if (!there)
-		return fault_set(f, ERR_NOTFOUND, "there is no such lane");
-	if (!origin)
-		return fault_set(f, ERR_SYNTAX, "the checkpoint is of another log");
-	if (!size)
-		return fault_set(f, ERR_CORRUPT, "the lane has not had so many entries");
-	enum err e = lanelog_root(l->pool, clear, lane, c->size, root, f);
-	if (e == OK && memcmp(root, c->root, sizeof(root)) != 0)
-		e = fault_set(f, ERR_CORRUPT, "the lane had another root at this size");
-	return e;
-}
-
 enum err ledger_cosign(struct ledger *l, clearance clear, uint8_t lane, struct span note, const struct verifier *witnesses,
 		       unsigned n, unsigned *ret_taken, struct fault *f)
 {
-	struct note parsed;
-	struct checkpoint c;
-	bool holds[NOTE_SIGNATURES_MAX] = { false };
-	enum err e;
-	if (!l->writer)
-		return read_only(f);
-	if ((e = note_parse(note, &parsed, f)) || (e = checkpoint_parse(parsed.text, &c, f)) || (e = is_ours(l, clear, lane, &c, f)))
-		return e;
-	*ret_taken = 0;
-	for (unsigned i = 0; i < parsed.n; i++) {
-		struct note one = { .text = parsed.text, .n = 1, .line = { parsed.line[i] } };
-		for (unsigned w = 0; w < n && !holds[i]; w++)
-			holds[i] = witnesses[w].type == NOTE_COSIGNATURE && note_check(&one, &witnesses[w], NULL, NULL) == OK;
-		*ret_taken += holds[i];
-	}
-	struct cosigning work = { .lane = lane, .size = c.size, .note = &parsed, .holds = holds };
-	if (*ret_taken)
-		e = writer_run(l->writer, store_cosignatures, &work, f);
-	buf_release(&work.line);
-	return e;
+	return l->writer ? cosign_take(l->pool, l->writer, clear, lane, note, witnesses, n, ret_taken, f) : read_only(f);
 }
 
 enum err ledger_witnessed(struct ledger *l, struct span origin, struct buf *out, struct fault *f)
 {
-	struct connection *c;
-	struct query *q = NULL;
-	bool row = false;
-	enum err e = pool_take(l->pool, &c, f);
-	if (e)
-		return e;
-	if ((e = db_query(pool_db(c), "SELECT note FROM witnessed WHERE origin = CAST(?1 AS TEXT)", &q, f)) == OK) {
-		query_set_octets(q, 1, origin);
-		if ((e = query_step(q, &row, f)) == OK && row)
-			buf_putspan(out, query_octets(q, 0));
-	}
-	query_free(q);
-	pool_give(l->pool, c);
-	return e || row ? e : fault_set(f, ERR_NOTFOUND, "no checkpoint of this log was cosigned yet");
-}
-
-struct witnessing {
-	struct span origin, note;
-	uint64_t old_size, size;
-};
-
-static enum err store_witnessed(void *ctx, struct db *db, struct fault *f)
-{
-	const struct witnessing *w = ctx;
-	struct query *q;
-	uint64_t there = 0;
-	bool row;
-	enum err e = db_query(db, "SELECT size FROM witnessed WHERE origin = CAST(?1 AS TEXT)", &q, f);
-	if (e)
-		return e;
-	query_set_octets(q, 1, w->origin);
-	if ((e = query_step(q, &row, f)) == OK && row)
-		there = (uint64_t)query_int(q, 0);
-	query_free(q);
-	if (e == OK && there != w->old_size)
-		e = fault_set(f, ERR_BUSY, "a checkpoint of %llu entries was cosigned meanwhile", (unsigned long long)there);
-	if (e || (e = db_query(db, "INSERT OR REPLACE INTO witnessed VALUES(CAST(?1 AS TEXT), ?2, ?3)", &q, f)))
-		return e;
-	query_set_octets(q, 1, w->origin);
-	query_set_int(q, 2, (int64_t)w->size);
-	query_set_octets(q, 3, w->note);
-	e = query_run(q, f);
-	query_free(q);
-	return e;
+	return cosign_last(l->pool, origin, out, f);
 }
 
 enum err ledger_witness(struct ledger *l, struct span origin, uint64_t old_size, uint64_t size, struct span note, struct fault *f)
 {
-	struct witnessing w = { origin, note, old_size, size };
-	return l->writer ? writer_run(l->writer, store_witnessed, &w, f) : read_only(f);
-}
-
-/* The one that signs now; under the lock in which it is replaced. */
-static const struct key *signing_key(const struct ledger *l)
-{
-	return l->last_key ? l->last_key : l->key;
+	return l->writer ? cosign_keep(l->writer, origin, old_size, size, note, f) : read_only(f);
 }
 
 enum err ledger_cosigner(struct ledger *l, struct verifier *ret_verifier, struct fault *f)

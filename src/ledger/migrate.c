@@ -21,8 +21,6 @@
 #include "sys/key.h"
 #include "sys/zstd.h"
 
-enum { OLD_LAST_TOKEN = 8192 };
-
 struct old_lane {
 	char origin[ORIGIN_MAX + 1];
 	enum realm realm;
@@ -56,7 +54,7 @@ static enum err copy_lanes(struct migration *m, const char *name, struct fault *
 		if (e)
 			break;
 		snprintf(l->origin, sizeof(l->origin), "%s/lanes/" SPAN_FMT, name, SPAN_ARG(lane));
-		l->realm = span_is(realm, "exercise") ? REALM_EXERCISE : REALM_PRODUCTION;
+		l->realm = span_is(realm, realm_name(REALM_EXERCISE)) ? REALM_EXERCISE : REALM_PRODUCTION;
 		query_set_int(put, 1, query_int(from, 0));
 		query_set_octets(put, 2, lane);
 		query_set_int(put, 3, query_int(from, 2));
@@ -77,7 +75,7 @@ struct tile_place {
 static enum err keep_tile(void *ctx, uint8_t level, uint64_t n, struct span hashes, struct fault *f)
 {
 	struct tile_place *p = ctx;
-	query_set_int(p->m->put_tile, 1, (int64_t)((uint64_t)p->lane << 56 | (uint64_t)level << 48 | n));
+	query_set_int(p->m->put_tile, 1, tile_row(p->lane, level, n));
 	query_set_octets(p->m->put_tile, 2, hashes);
 	return query_run(p->m->put_tile, f);
 }
@@ -106,7 +104,7 @@ static enum err copy_entry(struct migration *m, struct query *from, struct buf *
 	int64_t lane = query_int(from, 1);
 	struct span digest = query_octets(from, 13);
 	uint8_t leaf[HASH_OCTETS];
-	if (lane < 0 || lane >= m->lanes || digest.n != 32 || r.token.n > OLD_LAST_TOKEN || r.party.n > 63 || r.source.n > 63 || r.media.n > 31 ||
+	if (lane < 0 || lane >= m->lanes || digest.n != 32 || r.token.n > TOKEN_MAX || r.party.n > 63 || r.source.n > 63 || r.media.n > 31 ||
 	    (uint64_t)query_int(from, 2) != m->lane[lane].tree.edge.size)
 		return fault_set(f, ERR_CORRUPT, "entry %lld of the ledger is not one", (long long)query_int(from, 0));
 	memcpy(r.digest, digest.p, sizeof(r.digest));
@@ -155,14 +153,13 @@ static enum err copy_entries(struct migration *m, struct fault *f)
 
 static enum err put_keys(struct migration *m, struct fault *f)
 {
-	static const char *const realm[REALMS] = { [REALM_PRODUCTION] = "production", [REALM_EXERCISE] = "exercise" };
 	struct query *q;
 	enum err e = db_query(m->db, "INSERT INTO keys VALUES(?1, ?2, ?3)", &q, f);
 	if (e)
 		return e;
 	for (enum realm i = 0; i < REALMS && e == OK; i++) {
 		query_set_int(q, 1, (int64_t)i + 1);
-		query_set_text(q, 2, realm[i]);
+		query_set_text(q, 2, realm_name(i));
 		query_set_octets(q, 3, span_of(key_public(m->key, i), KEY_OCTETS));
 		e = query_run(q, f);
 	}

@@ -12,8 +12,6 @@
 #include "sys/digest.h"
 #include "sys/key.h"
 
-enum { OLD_BODY_MAX = 17 << 20 }; /* of version 1, before bodies were split */
-
 /* `s` with a NUL behind it.  @return false: it is longer than a ledger writes. */
 static bool put_text(struct span s, char *ret_text, size_t room)
 {
@@ -30,7 +28,7 @@ static bool read_entry(struct query *q, struct entry *e, struct fault *f)
 {
 	struct record r;
 	int64_t lane = query_int(q, 1), octets = query_int(q, 4);
-	if (lane < 0 || lane >= LANES_MAX || octets < 0 || octets > OLD_BODY_MAX)
+	if (lane < 0 || lane >= LANES_MAX || octets < 0 || octets > VAULT_BODY_MAX)
 		return fault_set(f, ERR_CORRUPT, "its row is not one of a ledger"), false;
 	if (record_parse(query_octets(q, 5), &r, f) || !put_text(r.party, e->party, sizeof(e->party)) ||
 	    !put_text(r.source, e->source, sizeof(e->source)) || !put_text(r.media, e->media, sizeof(e->media)))
@@ -276,6 +274,17 @@ enum err reader_lanes(struct pool *p, clearance clear, struct lane ret_lanes[LAN
 {
 	uint64_t first[LANES_MAX];
 	return read_lanes(p, clear, ret_lanes, first, ret_n, f);
+}
+
+enum err reader_lane(struct pool *p, clearance clear, unsigned number, struct lane *ret_lane, struct fault *f)
+{
+	struct lane *lanes = mem_alloc(LANES_MAX * sizeof(*lanes));
+	unsigned n = 0;
+	enum err e = number >= LANES_MAX ? OK : reader_lanes(p, clear & (clearance)1 << number, lanes, &n, f);
+	if (e == OK && n)
+		*ret_lane = lanes[0];
+	free(lanes);
+	return e || n ? e : fault_set(f, ERR_NOTFOUND, "there is no such lane");
 }
 
 /* What a lane is was fixed by its first entry; a row that says something else was changed behind our back.  Lanes of the

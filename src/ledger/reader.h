@@ -11,6 +11,8 @@ enum err reader_check_lanes(struct pool *p, struct fault *f) MUST_USE;
 enum err reader_last(struct pool *p, uint64_t *ret_number, struct fault *f) MUST_USE;
 enum err reader_lanes(struct pool *p, clearance clear, struct lane ret_lanes[LANES_MAX], unsigned *ret_n,
 		      struct fault *f) MUST_USE;
+/** @return ERR_NOTFOUND: there is none, or it may not be seen. */
+enum err reader_lane(struct pool *p, clearance clear, unsigned number, struct lane *ret_lane, struct fault *f) MUST_USE;
 enum err reader_entry(struct pool *p, clearance clear, uint64_t number, struct entry *ret_entry, struct fault *f) MUST_USE;
 enum err reader_find(struct pool *p, clearance clear, uint8_t lane, uint64_t index, uint64_t *ret_number,
 		     struct fault *f) MUST_USE;

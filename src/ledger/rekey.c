@@ -50,7 +50,7 @@ enum err rekey(struct pool *p, struct writer *w, const struct key *old, const st
 	unsigned n = 0;
 	enum err e = reader_lanes(p, CLEARANCE_ALL, lanes, &n, f);
 	for (unsigned i = 0; i < n; i++) {
-		put_body(lanes[i].origin, strcmp(lanes[i].realm, "exercise") ? REALM_PRODUCTION : REALM_EXERCISE, old, next, &bodies[i]);
+		put_body(lanes[i].origin, realm_find(lanes[i].realm), old, next, &bodies[i]);
 		told[i] = (struct told){ .next_key = next, .s = {
 			.lane = lanes[i].number, .kind = ENTRY_KEY, .time_ms = clock_ms(), .party = "local", .source = "",
 			.media = "json", .count = 1, .body = buf_span(&bodies[i]),

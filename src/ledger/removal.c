@@ -176,23 +176,12 @@ static bool not_through(struct scan *s, uint64_t index, const struct record *r)
 	return true;
 }
 
-static enum err lane_of(struct pool *p, uint8_t number, struct lane *ret_lane, struct fault *f)
-{
-	struct lane *lanes = mem_alloc(LANES_MAX * sizeof(*lanes));
-	unsigned n = 0;
-	enum err e = reader_lanes(p, (clearance)1 << number, lanes, &n, f);
-	if (e == OK && n == 1)
-		*ret_lane = lanes[0];
-	free(lanes);
-	return e || n == 1 ? e : fault_set(f, ERR_NOTFOUND, "there is no lane %u", number);
-}
-
 enum err removal_prune(struct pool *p, struct writer *w, uint8_t number, int64_t now_ms, uint64_t *ret_pruned, struct fault *f)
 {
 	struct lane lane = { .number = number };
 	struct buf reason = { 0 };
 	*ret_pruned = 0;
-	enum err e = number < LANES_MAX ? lane_of(p, number, &lane, f) : fault_set(f, ERR_NOTFOUND, "there is no lane %u", number);
+	enum err e = reader_lane(p, CLEARANCE_ALL, number, &lane, f);
 	if (e || !lane.retention_s)
 		return e;
 	struct scan s = { .from = lane.pruned, .before = lane.pruned, .limit_ms = now_ms - (int64_t)lane.retention_s * 1000 };

@@ -64,13 +64,6 @@ struct store {
 	unsigned nonces;             /* that are left */
 };
 
-static const char *const realm_names[REALMS] = { [REALM_PRODUCTION] = "production", [REALM_EXERCISE] = "exercise" };
-
-static enum realm realm_of(const char *name)
-{
-	return strcmp(name, realm_names[REALM_EXERCISE]) == 0 ? REALM_EXERCISE : REALM_PRODUCTION;
-}
-
 /* ---- making and opening ---- */
 
 static enum err put_node(struct db *db, const char *name, struct fault *f)
@@ -169,17 +162,12 @@ static enum err load_lanes(struct store *st, struct fault *f)
 			break;
 		}
 		struct lane_log *l = &st->lane[t->lanes];
-		l->realm = span_is(realm, realm_names[REALM_EXERCISE]) ? REALM_EXERCISE : REALM_PRODUCTION;
+		l->realm = span_is(realm, realm_name(REALM_EXERCISE)) ? REALM_EXERCISE : REALM_PRODUCTION;
 		memcpy(l->origin, origin.p, origin.n);
 		t->size[t->lanes++] = (uint64_t)query_int(q, 3);
 	}
 	query_free(q);
 	return e;
-}
-
-static int64_t tile_id(unsigned lane, unsigned level, uint64_t n)
-{
-	return (int64_t)((uint64_t)lane << 56 | (uint64_t)level << 48 | n);
 }
 
 static enum err load_tiles(struct store *st, unsigned lane, uint64_t size, struct fault *f)
@@ -195,7 +183,7 @@ static enum err load_tiles(struct store *st, unsigned lane, uint64_t size, struc
 		t->level[level].n = 0;
 		if (!(hashes % TILE_WIDTH))
 			continue;
-		query_set_int(q, 1, tile_id(lane, level, hashes / TILE_WIDTH));
+		query_set_int(q, 1, tile_row(lane, level, hashes / TILE_WIDTH));
 		if ((e = query_step(q, &row, f)) == OK && row)
 			buf_putspan(&t->level[level], query_octets(q, 0));
 		query_reset(q);
@@ -286,7 +274,7 @@ static enum err last_key(struct store *st, enum realm realm, unsigned *ret_numbe
 	enum err e = db_query(st->db, "SELECT number, public FROM keys WHERE realm = ?1 ORDER BY number DESC LIMIT 1", &q, f);
 	if (e)
 		return e;
-	query_set_text(q, 1, realm_names[realm]);
+	query_set_text(q, 1, realm_name(realm));
 	*ret_number = 0;
 	if ((e = query_step(q, &row, f)) == OK && row && query_octets(q, 1).n == KEY_OCTETS) {
 		*ret_number = (unsigned)query_int(q, 0);
@@ -306,7 +294,7 @@ static enum err put_key(struct store *st, const struct key *key, enum realm real
 	if (e || (e = db_query(st->db, "INSERT INTO keys VALUES(?1, ?2, ?3)", &q, f)) != OK)
 		return e;
 	query_set_int(q, 1, last + 1);
-	query_set_text(q, 2, realm_names[realm]);
+	query_set_text(q, 2, realm_name(realm));
 	query_set_octets(q, 3, span_of(key_public(key, realm), KEY_OCTETS));
 	e = query_run(q, f);
 	query_free(q);
@@ -435,7 +423,7 @@ static enum err put_lane(struct store *st, const struct lane *l, struct fault *f
 	query_set_int(q, 6, l->retention_s);
 	query_set_text(q, 7, l->origin);
 	struct lane_log *log = &st->lane[l->number];
-	log->realm = realm_of(l->realm);
+	log->realm = realm_find(l->realm);
 	log->tree.edge.size = 0; /* a lane that could not be founded before may have left leaves here */
 	for (unsigned i = 0; i < TILE_LEVELS; i++)
 		log->tree.level[i].n = 0;
@@ -495,7 +483,7 @@ struct keep_tile {
 static enum err keep_tile(void *ctx, uint8_t level, uint64_t n, struct span hashes, struct fault *f)
 {
 	struct keep_tile *k = ctx;
-	query_set_int(k->st->put_tile, 1, tile_id(k->lane, level, n));
+	query_set_int(k->st->put_tile, 1, tile_row(k->lane, level, n));
 	query_set_octets(k->st->put_tile, 2, hashes);
 	return query_run(k->st->put_tile, f);
 }

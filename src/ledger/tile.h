@@ -19,6 +19,12 @@ struct tile {
 	uint64_t n;
 };
 
+/** The row that holds tile `n` of a level of a lane in `tiles` (schema.h). */
+static inline int64_t tile_row(unsigned lane, unsigned level, uint64_t n)
+{
+	return (int64_t)((uint64_t)lane << 56 | (uint64_t)level << 48 | n);
+}
+
 /** How many hashes (entries) tile `n` of a level has in a tree of `size`: 0, it is not there, to TILE_WIDTH. */
 unsigned tile_width(uint8_t level, uint64_t n, uint64_t size);
 

@@ -2,10 +2,7 @@
 
 #include "sys/zstd.h"
 
-enum {
-	PLAIN_BELOW = 512,         /* octets: packing and unpacking a statement costs more time than it saves room */
-	OLD_BODY_MAX = 17 << 20,   /* of version 1, before bodies were split */
-};
+enum { PLAIN_BELOW = 512 }; /* octets: packing and unpacking a statement costs more time than it saves room */
 
 struct span vault_pack(struct packer *p, struct span body, struct buf *frame)
 {
@@ -19,7 +16,7 @@ struct span vault_pack(struct packer *p, struct span body, struct buf *frame)
 enum err vault_unpack(struct span kept, uint64_t octets, struct buf *out, struct fault *f)
 {
 	size_t before = out->n;
-	if (octets > OLD_BODY_MAX)
+	if (octets > VAULT_BODY_MAX)
 		return fault_set(f, ERR_CORRUPT, "its row is not one of a ledger");
 	if (kept.n == octets) {
 		buf_putspan(out, kept);

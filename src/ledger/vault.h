@@ -7,6 +7,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+enum { VAULT_BODY_MAX = 17 << 20 }; /* octets: of version 1, before bodies were split */
+
 struct packer;
 
 /** What to keep of a body: points into `body` or into `frame`, which is overwritten. */

@@ -185,11 +185,6 @@ static enum err check_removal(struct hand *h, const struct place *p, const struc
 	return e;
 }
 
-static enum realm realm_of(const struct lane *l)
-{
-	return strcmp(l->realm, "exercise") == 0 ? REALM_EXERCISE : REALM_PRODUCTION;
-}
-
 /* The signatures of the checkpoint that ends with this entry. */
 static void check_signatures(struct hand *h, const struct place *p, struct span root, struct span signatures)
 {
@@ -204,7 +199,7 @@ static void check_signatures(struct hand *h, const struct place *p, struct span 
 	checkpoint_put(&c, &h->text);
 	h->counts.checkpoints++;
 	for (; signatures.n; signatures = span_from(signatures, 1 + SIGNATURE_OCTETS))
-		if (!signature_holds(h->v->keys[realm_of(p->lane)][signatures.p[0]], buf_span(&h->text), signatures.p + 1))
+		if (!signature_holds(h->v->keys[realm_find(p->lane->realm)][signatures.p[0]], buf_span(&h->text), signatures.p + 1))
 			found(h->v, PLACE_FMT "the signature of its checkpoint does not hold", PLACE_ARG(p));
 }
 
@@ -250,7 +245,7 @@ static enum err stored_tile(struct hand *h, const struct lane *lane, unsigned le
 	struct query *q = pool_query(h->c, Q_TILE, CLEARANCE_ALL);
 	bool row;
 	query_set_int(q, 2, lane->number);
-	query_set_int(q, 3, (int64_t)((uint64_t)lane->number << 56 | (uint64_t)level << 48 | n));
+	query_set_int(q, 3, tile_row(lane->number, level, n));
 	enum err e = query_step(q, &row, f);
 	/* A lane that goes on growing may have a wider tile by now. */
 	if (e == OK && (!row || query_octets(q, 0).n < want.n || memcmp(query_octets(q, 0).p, want.p, want.n) != 0))
@@ -519,7 +514,7 @@ static enum err load(struct verifying *v, struct fault *f)
 	unsigned last;
 	enum err e = reader_lanes(v->pool, CLEARANCE_ALL, lanes, &v->lanes, f);
 	for (enum realm realm = 0; realm < REALMS && e == OK; realm++)
-		e = lanelog_keys(v->pool, realm == REALM_EXERCISE ? "exercise" : "production", v->keys[realm], &last, f);
+		e = lanelog_keys(v->pool, realm_name(realm), v->keys[realm], &last, f);
 	v->lane = mem_zalloc((v->lanes + 1) * sizeof(*v->lane));
 	for (unsigned i = 0; i < v->lanes && e == OK; i++) {
 		v->lane[i].lane = lanes[i];

@@ -45,6 +45,18 @@ void sys_key_init(void)
 	(void)setrlimit(RLIMIT_CORE, &none);
 }
 
+static const char *const realm_names[REALMS] = { [REALM_PRODUCTION] = "production", [REALM_EXERCISE] = "exercise" };
+
+const char *realm_name(enum realm realm)
+{
+	return realm_names[realm];
+}
+
+enum realm realm_find(const char *name)
+{
+	return strcmp(name, realm_names[REALM_EXERCISE]) == 0 ? REALM_EXERCISE : REALM_PRODUCTION;
+}
+
 void random_octets(void *p, size_t n)
 {
 	randombytes_buf(p, n);

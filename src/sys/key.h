@@ -21,6 +21,10 @@
 
 enum { KEY_OCTETS = 32, SIGNATURE_OCTETS = 64 };
 enum realm { REALM_PRODUCTION, REALM_EXERCISE, REALMS };
+/** "production", "exercise". */
+const char *realm_name(enum realm realm);
+/** The realm of a name; REALM_PRODUCTION for what is none. */
+enum realm realm_find(const char *name);
 
 /** Once per process, before anything else here.  Aborts when the system has no randomness.  The process writes no core files
  *  from here on. */
