@@ -212,9 +212,9 @@ def test_killed_on_a_full_disk(disk, full, serve):
 def test_no_room_for_a_directory(disk):
     """What init could not make whole is made when there is room."""
     disk.fill()
-    done = disk.node("node").run("init", code=None)
+    n = disk.node("node")
+    done = n.run("init", code=None)
     assert done.returncode == 2, done.err
     disk.free()
-    n = disk.node("other")
     n.run("init")
     verified(n)

@@ -9,6 +9,7 @@
 #include "cli/option.h"
 #include "cli/say.h"
 #include "cli/verbs.h"
+#include "sys/key.h"
 
 struct backup_options {
 	const char *dir;
@@ -72,7 +73,17 @@ static enum err copy_files(int from, int to, struct fault *f)
 	return fsync(to) ? trouble(".", "made durable", f) : OK;
 }
 
-/* A new directory, or one that is empty, below `cwd`. */
+/* What was copied, when the copy could not be made whole: neither is a half of one taken for a node, nor is it in the way. */
+static void remove_copies(int to)
+{
+	static const char *const database[] = { "ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db-journal" };
+	for (size_t i = 0; i < COUNT_OF(files); i++)
+		unlinkat(to, files[i].name, 0);
+	for (size_t i = 0; i < COUNT_OF(database); i++)
+		unlinkat(to, database[i], 0);
+}
+
+/* A new directory, or one that has no node, below `cwd`. */
 static enum err make_directory(int cwd, const char *path, int *ret_fd, struct fault *f)
 {
 	if (mkdirat(cwd, path, 0700) && errno != EEXIST)
@@ -80,7 +91,10 @@ static enum err make_directory(int cwd, const char *path, int *ret_fd, struct fa
 	int fd = openat(cwd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return trouble(path, "opened", f);
-	if (faccessat(fd, "ledger.db", F_OK, 0) == 0 || faccessat(fd, "node.key", F_OK, 0) == 0) {
+	bool there = faccessat(fd, "ledger.db", F_OK, 0) == 0;
+	for (size_t i = 0; i < COUNT_OF(files); i++)
+		there |= faccessat(fd, files[i].name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	if (there) {
 		close(fd);
 		return fault_set(f, ERR_EXISTS, "there is a node or a backup in \"%s\" already", path);
 	}
@@ -88,10 +102,23 @@ static enum err make_directory(int cwd, const char *path, int *ret_fd, struct fa
 	return OK;
 }
 
-/* The key behind the ledger: should it be rotated meanwhile, the ledger's is the older one, which is kept under another name. */
-static enum err backup(struct verb_env *env, const struct backup_options *o, const char *path, struct fault *f)
+/* The key and the ledger that it signs, of one moment: a rotation in between would give a copy that cannot be opened. */
+static enum err copy_node(struct node *n, int from, int to, struct fault *f)
 {
 	char database[64];
+	uint8_t before[KEY_OCTETS], after[KEY_OCTETS];
+	snprintf(database, sizeof(database), "/proc/self/fd/%d/ledger.db", to);
+	enum err e = key_read_public(node_dir(n), before, f);
+	if (e || (e = copy_files(from, to, f)) || (e = ledger_backup(node_ledger(n), database, f)) ||
+	    (e = key_read_public(node_dir(n), after, f)))
+		return e;
+	if (memcmp(before, after, sizeof(before)) != 0)
+		return fault_set(f, ERR_BUSY, "the key was replaced meanwhile: begin again");
+	return fsync(to) ? trouble(".", "made durable", f) : OK;
+}
+
+static enum err backup(struct verb_env *env, const struct backup_options *o, const char *path, struct fault *f)
+{
 	struct buf out = { 0 };
 	struct stat st = { 0 };
 	int to, from = open(node_dir(env->node), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -102,11 +129,11 @@ static enum err backup(struct verb_env *env, const struct backup_options *o, con
 		close(from);
 		return e;
 	}
-	snprintf(database, sizeof(database), "/proc/self/fd/%d/ledger.db", to);
-	if ((e = copy_files(from, to, f)) == OK && (e = ledger_backup(node_ledger(env->node), database, f)) == OK) {
-		if (fsync(to) || fstatat(to, "ledger.db", &st, 0))
-			e = trouble(path, "made durable", f);
-	}
+	e = copy_node(env->node, from, to, f);
+	if (e)
+		remove_copies(to);
+	else if (fstatat(to, "ledger.db", &st, 0))
+		e = trouble("ledger.db", "examined", f);
 	close(from);
 	close(to);
 	if (e)
@@ -181,6 +208,8 @@ static enum err restore(struct verb_env *env, const struct backup_options *o, co
 		fault_at(f, "restore of \"%s\"", path);
 	else
 		verb_out(env, &out);
+	if (e && to >= 0)
+		remove_copies(to);
 	close(from);
 	if (to >= 0)
 		close(to);

@@ -102,7 +102,8 @@ static void put_meter(struct http_meter *m, struct buf *out)
 	buf_printf(out, "\nsipar_http_request_duration_seconds_count %llu\n", (unsigned long long)sum);
 }
 
-static void put_process(const struct http_server *s, struct buf *out)
+/* Memory and time follow what is in all lanes. */
+static void put_use(struct buf *out)
 {
 	one(out, "process_resident_memory_bytes", "gauge", "Octets in main memory, mapped files included.",
 	    process_resident_octets());
@@ -110,6 +111,10 @@ static void put_process(const struct http_server *s, struct buf *out)
 	buf_puts(out, "process_cpu_seconds_total ");
 	put_seconds(out, process_cpu_us());
 	buf_putc(out, '\n');
+}
+
+static void put_process(const struct http_server *s, struct buf *out)
+{
 	one(out, "process_start_time_seconds", "gauge", "When the HTTP face was opened.", (uint64_t)s->since_ms / 1000);
 	head(out, "sipar_build_info", "gauge", "The version, as a label.");
 	buf_puts(out, "sipar_build_info{version=\"" SIPAR_VERSION "\"} 1\n");
@@ -120,6 +125,7 @@ void http_metrics(struct http_server *s, struct http_request *q, const struct ht
 	put_process(s, &a->body);
 	put_lanes(s, &a->body);
 	if (shows_all(s)) {
+		put_use(&a->body);
 		put_table(s, &a->body);
 		put_commits(s, &a->body);
 	}

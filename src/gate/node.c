@@ -34,17 +34,24 @@ static const struct {
 	{ NODE_LANE, TLP_RED },
 };
 
-enum err node_init(const char *dir, const struct node_options *o, struct fault *f)
+/* What init has made and could not make whole: the next one begins anew. */
+static void unmake(const char *dir, bool made)
+{
+	static const char *const files[] = { "ledger.db", "ledger.db-wal", "ledger.db-shm", "node.pub", "node.key" };
+	char path[4096];
+	for (size_t i = 0; i < COUNT_OF(files); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
+		unlink(path);
+	}
+	if (made)
+		rmdir(dir);
+}
+
+static enum err found_node(const char *dir, const char *name, struct fault *f)
 {
 	struct ledger *l;
-	char path[4096];
-	enum err e;
-	if (mkdir(dir, 0700) && errno != EEXIST)
-		return fault_set(f, ERR_IO, "directory \"%s\" cannot be made: %s", dir, strerror(errno));
-	snprintf(path, sizeof(path), "%s/ledger.db", dir);
-	if (access(path, F_OK) == 0)
-		return fault_set(f, ERR_EXISTS, "\"%s\" is there already", path);
-	if ((e = key_create(dir, o->passphrase, f)) || (e = ledger_create(dir, o->name, f)) || (e = ledger_open(dir, true, &l, f)))
+	enum err e = ledger_create(dir, name, f);
+	if (e || (e = ledger_open(dir, true, &l, f)))
 		return e;
 	for (size_t i = 0; i < COUNT_OF(default_lanes) && e == OK; i++) {
 		struct lane lane = { .tlp = default_lanes[i].tlp, .realm = "production" };
@@ -52,6 +59,23 @@ enum err node_init(const char *dir, const struct node_options *o, struct fault *
 		e = ledger_lane_create(l, &lane, NULL, f);
 	}
 	ledger_close(l);
+	return e;
+}
+
+enum err node_init(const char *dir, const struct node_options *o, struct fault *f)
+{
+	char path[4096];
+	bool made = mkdir(dir, 0700) == 0;
+	if (!made && errno != EEXIST)
+		return fault_set(f, ERR_IO, "directory \"%s\" cannot be made: %s", dir, strerror(errno));
+	snprintf(path, sizeof(path), "%s/ledger.db", dir);
+	if (access(path, F_OK) == 0)
+		return fault_set(f, ERR_EXISTS, "\"%s\" is there already", path);
+	enum err e = key_create(dir, o->passphrase, f);
+	if (e == OK && (e = found_node(dir, o->name, f)) != OK)
+		unmake(dir, made);
+	else if (e && made)
+		rmdir(dir);
 	return e;
 }
 
