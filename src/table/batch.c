@@ -1,5 +1,5 @@
-/* Claims lie in an arena as records of one claim each, in the order in which they came; beside it an array of (tag,
- * place) of eight octets is what gets sorted, by three passes of a radix sort.  Then the arena is read in that order,
+/* Claims lie in an arena as records of one claim each, in the order in which they came; beside it an array of (address or
+ * tag, where) of eight octets for each of the two orders is what gets sorted, by three passes of a radix sort.  Then the arena is read in that order,
  * prefetching ahead, equal keys stand side by side, and the image is written in one pass.
  *
  * When a batch holds more than its cap, that image goes to a scratch file without a name, and all of them merge at
@@ -24,17 +24,23 @@ enum {
 #define MEMORY_MAX ((size_t)8 << 30) /* so that every place has a number of 32 bits */
 
 struct place {
-	uint32_t tag, at; /* at: in the arena, in units of four octets */
+	uint32_t tag, at; /* the lower half of table_place(); in the arena, in units of four octets */
 };
+
+/* Keys of one order: by address, by hash. */
+struct places {
+	struct place *v;
+	size_t n, cap, stamped;
+};
+
+enum { BY_ADDRESS, BY_HASH, ORDERS };
 
 struct batch {
 	struct siphash_seed seed;
 	char *spill_dir;
 	size_t memory_octets;
 	struct buf arena;
-	struct place *place;
-	size_t n, cap, stamped;
-	uint64_t prefixes4;
+	struct places places[ORDERS];
 	struct image **run;
 	unsigned n_runs;
 	uint64_t count, dup;
@@ -52,11 +58,11 @@ struct batch *batch_new(struct siphash_seed seed, const char *spill_dir, size_t 
 static void drop_memory(struct batch *b)
 {
 	buf_release(&b->arena);
-	free(b->place);
 	b->arena = (struct buf){ 0 };
-	b->place = NULL;
-	b->n = b->cap = b->stamped = 0;
-	b->prefixes4 = 0;
+	for (unsigned o = 0; o < ORDERS; o++) {
+		free(b->places[o].v);
+		b->places[o] = (struct places){ 0 };
+	}
 }
 
 static void drop_runs(struct batch *b)
@@ -83,17 +89,22 @@ uint64_t batch_count(const struct batch *b)
 	return b->count;
 }
 
+static size_t in_memory(const struct batch *b)
+{
+	return b->places[BY_ADDRESS].n + b->places[BY_HASH].n;
+}
+
 /* What sorting and the places take counts too. */
 static size_t octets(const struct batch *b)
 {
-	return b->arena.n + b->n * 2 * sizeof(struct place);
+	return b->arena.n + in_memory(b) * 2 * sizeof(struct place);
 }
 
-static void grow(struct batch *b, size_t more)
+static void grow(struct batch *b, struct places *p, size_t more)
 {
-	if (b->n == b->cap) {
-		b->cap = b->cap ? b->cap * 2 : 64;
-		b->place = mem_realloc(b->place, b->cap * sizeof(*b->place));
+	if (p->n == p->cap) {
+		p->cap = p->cap ? p->cap * 2 : 64;
+		p->v = mem_realloc(p->v, p->cap * sizeof(*p->v));
 	}
 	if (b->arena.cap - b->arena.n < more) {
 		b->arena.cap = b->arena.cap * 2 + more + 1024;
@@ -108,16 +119,17 @@ enum err batch_add(struct batch *b, const struct table_key *k, const struct clai
 	if (UNLIKELY(octets(b) > b->memory_octets && octets(b) - b->memory_octets > UNSTAMPED_MAX))
 		return fault_set(f, ERR_FULL, "batch is full: %zu octets of claims have no ledger entry yet",
 				octets(b));
-	grow(b, size);
+	uint64_t place = table_place(b->seed, k);
+	struct places *order = &b->places[place >> 32];
+	grow(b, order, size);
 	uint8_t *p = b->arena.p + b->arena.n;
 	uint32_t header = table_key_header(k);
 	memset(p + padded, 0, 4); /* the last word of the octets, which has the padding; without octets the header */
 	memcpy(p, &header, 4);
 	memcpy(p + 4, k->p, k->n);
 	memcpy(p + 4 + padded, c, sizeof(*c));
-	b->place[b->n++] = (struct place){ image_tag(table_hash(b->seed, k)), (uint32_t)(b->arena.n / 4) };
+	order->v[order->n++] = (struct place){ (uint32_t)place, (uint32_t)(b->arena.n / 4) };
 	b->arena.n += size;
-	b->prefixes4 += k->kind == OBS_CIDR4;
 	b->count++;
 	return OK;
 }
@@ -178,16 +190,15 @@ static void sort(struct place **a, size_t n)
 static int by_key(const void *x, const void *y, void *batch)
 {
 	struct table_key a = key_at(batch, *(const struct place *)x), b = key_at(batch, *(const struct place *)y);
-	uint32_t ha = table_key_header(&a), hb = table_key_header(&b);
-	return ha != hb ? memcmp(&ha, &hb, 4) : memcmp(a.p, b.p, a.n);
+	return table_key_order(&a, &b);
 }
 
 /* The claims of the places [from, to), whose tag is one but whose keys need not be. */
-static enum err put_group(struct batch *b, struct place *from, struct place *to, struct writer *w, struct fault *f)
+static enum err put_group(struct batch *b, uint64_t order, struct place *from, struct place *to, struct writer *w, struct fault *f)
 {
 	size_t places = (size_t)(to - from);
 	struct claim few[16], *claims = places <= COUNT_OF(few) ? few : mem_alloc(places * sizeof(*claims));
-	uint32_t tag = from->tag;
+	uint64_t place = order << 32 | from->tag;
 	bool one_key = true;
 	for (struct place *p = from + 1; p < to && one_key; p++)
 		one_key = by_key(from, p, b) == 0;
@@ -202,38 +213,47 @@ static enum err put_group(struct batch *b, struct place *from, struct place *to,
 			claims[n++] = *claim_of(&same);
 		}
 		n = claims_settle(claims, n, &b->dup);
-		e = writer_add(w, tag, &k, claims, n, f);
+		e = writer_add(w, place, &k, claims, n, f);
 	}
 	if (claims != few)
 		free(claims);
 	return e;
 }
 
-/* What is in memory as one image; the memory is then empty. */
-static enum err put_memory(struct batch *b, const struct image_target *t, struct image **ret_image, struct fault *f)
+static enum err put_places(struct batch *b, uint64_t order, struct writer *w, struct fault *f)
 {
-	struct image_bounds bounds = { .keys = b->n, .prefixes4 = b->prefixes4, .record_octets = b->arena.n };
-	struct writer *w;
-	enum err e = writer_new(b->seed, &bounds, t, &w, f);
-	if (e)
-		return e;
-	sort(&b->place, b->n);
-	for (size_t i = 0; i < b->n && e == OK;) {
-		struct place *p = b->place + i, *end = b->place + b->n;
+	struct places *all = &b->places[order];
+	enum err e = OK;
+	sort(&all->v, all->n);
+	for (size_t i = 0; i < all->n && e == OK;) {
+		struct place *p = all->v + i, *end = all->v + all->n;
 		if (p + AHEAD < end)
 			__builtin_prefetch(b->arena.p + (size_t)p[AHEAD].at * 4);
 		if (LIKELY(p + 1 == end || p[1].tag != p->tag)) {
 			struct table_key k = key_at(b, *p);
-			e = writer_add(w, p->tag, &k, claim_of(&k), 1, f);
+			e = writer_add(w, order << 32 | p->tag, &k, claim_of(&k), 1, f);
 			i++;
 			continue;
 		}
 		struct place *stop = p + 1;
 		while (stop < end && stop->tag == p->tag)
 			stop++;
-		e = put_group(b, p, stop, w, f);
-		i = (size_t)(stop - b->place);
+		e = put_group(b, order, p, stop, w, f);
+		i = (size_t)(stop - all->v);
 	}
+	return e;
+}
+
+/* What is in memory as one image; the memory is then empty. */
+static enum err put_memory(struct batch *b, const struct image_target *t, struct image **ret_image, struct fault *f)
+{
+	struct image_bounds bounds = { .keys4 = b->places[BY_ADDRESS].n, .keys = b->places[BY_HASH].n, .record_octets = b->arena.n };
+	struct writer *w;
+	enum err e = writer_new(b->seed, &bounds, t, &w, f);
+	if (e)
+		return e;
+	if ((e = put_places(b, BY_ADDRESS, w, f)) == OK)
+		e = put_places(b, BY_HASH, w, f);
 	if (e == OK)
 		e = writer_finish(w, ret_image, f);
 	writer_free(w);
@@ -256,18 +276,19 @@ static enum err spill(struct batch *b, struct fault *f)
 
 enum err batch_stamp(struct batch *b, uint32_t entry, uint16_t back, struct fault *f)
 {
-	for (; b->stamped < b->n; b->stamped++) {
-		struct table_key k = key_at(b, b->place[b->stamped]);
-		struct claim *c = claim_of(&k);
-		c->entry = entry;
-		c->back = back;
-	}
+	for (struct places *p = b->places; p < b->places + ORDERS; p++)
+		for (; p->stamped < p->n; p->stamped++) {
+			struct table_key k = key_at(b, p->v[p->stamped]);
+			struct claim *c = claim_of(&k);
+			c->entry = entry;
+			c->back = back;
+		}
 	return octets(b) > b->memory_octets ? spill(b, f) : OK;
 }
 
 enum err batch_take(struct batch *b, struct batch *other, struct fault *f)
 {
-	enum err e = other->n ? spill(other, f) : OK;
+	enum err e = in_memory(other) ? spill(other, f) : OK;
 	if (e)
 		return e;
 	b->run = mem_realloc(b->run, (b->n_runs + other->n_runs + 1) * sizeof(struct image *));
@@ -285,7 +306,7 @@ enum err batch_finish(struct batch *b, const char *path, struct image **ret_imag
 	struct image_target t = { .kind = path ? IMAGE_AS_FILE : IMAGE_IN_MEMORY, .path = path, .sync = true };
 	uint64_t dup = 0;
 	enum err e = OK;
-	if (b->n == 0 && b->n_runs == 0 && !path) {
+	if (in_memory(b) == 0 && b->n_runs == 0 && !path) {
 		*ret_image = image_empty(b->seed);
 	} else if (b->n_runs == 0) {
 		e = put_memory(b, &t, ret_image, f);
@@ -294,7 +315,7 @@ enum err batch_finish(struct batch *b, const char *path, struct image **ret_imag
 		 * without a name. */
 		if (!path)
 			t = (struct image_target){ .kind = IMAGE_AS_SCRATCH, .path = b->spill_dir };
-		if (b->n)
+		if (in_memory(b))
 			e = spill(b, f);
 		if (e == OK)
 			e = merge_images(b->run, b->n_runs, NULL, NULL, &t, ret_image, &dup, f);

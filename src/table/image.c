@@ -28,24 +28,27 @@ static enum err check_header(const struct image_header *h, uint64_t octets, cons
 		return fault_set(f, ERR_CORRUPT,
 				"\"%s\" has %llu octets, its header says %llu: it was cut off or has grown", name,
 				 (unsigned long long)octets, (unsigned long long)h->octets);
-	if (h->keys >= UINT32_MAX || h->bits > IMAGE_BITS_MAX)
+	if (h->keys >= UINT32_MAX || h->keys4 > h->keys || h->bits > IMAGE_BITS_MAX || h->bits4 > IMAGE_BITS_MAX)
 		return fault_set(f, ERR_CORRUPT, "\"%s\": counts in the header are out of range", name);
 	for (unsigned i = 0; i < IMAGE_SECTIONS; i++) {
 		uint64_t at = h->section[i].at, n = h->section[i].octets;
 		if (at % IMAGE_ALIGN || at < sizeof(*h) || at > octets || n > octets - at)
 			return fault_set(f, ERR_CORRUPT, "\"%s\": section %u lies outside the file", name, i);
 	}
-	uint64_t records = h->section[IMAGE_RECORDS].octets, masks = h->section[IMAGE_LENGTHS].octets;
-	if (records % 4 || records / 4 > UINT32_MAX || (masks && masks != IMAGE_MASKS * sizeof(uint32_t)) ||
-	    h->section[IMAGE_INDEX].octets != (h->keys + 1) * sizeof(struct image_entry) ||
-	    h->section[IMAGE_DIRECTORY].octets != ((1ULL << h->bits) + 1) * sizeof(struct image_slot))
+	uint64_t records = h->section[IMAGE_RECORDS].octets, blocks = (h->keys4 + BLOCK_KEYS - 1) / BLOCK_KEYS;
+	if (records % 4 || records / 4 > UINT32_MAX ||
+	    h->section[IMAGE_INDEX].octets != (h->keys - h->keys4 + 1) * sizeof(struct image_entry) ||
+	    h->section[IMAGE_DIRECTORY].octets != ((1ULL << h->bits) + 1) * sizeof(struct image_slot) ||
+	    h->section[IMAGE_BLOCKS].octets != blocks * sizeof(struct block) ||
+	    h->section[IMAGE_SAMPLES].octets != blocks * sizeof(uint32_t) ||
+	    h->section[IMAGE_RANGES].octets != (blocks ? ((1ULL << h->bits4) + 1) * sizeof(uint32_t) : 0))
 		return fault_set(f, ERR_CORRUPT, "\"%s\": sizes of the sections do not fit the counts", name);
 	return OK;
 }
 
 static enum err check_sections(const struct image_header *h, const uint8_t *map, const char *name, struct fault *f)
 {
-	static const char *const names[] = { "records", "index", "directory", "masks" };
+	static const char *const names[] = { "records", "index", "directory", "blocks", "samples", "ranges" };
 	for (unsigned i = 0; i < IMAGE_SECTIONS; i++) {
 		uint64_t check = 0, left = h->section[i].octets;
 		for (const uint8_t *p = map + h->section[i].at; left;) {
@@ -67,7 +70,11 @@ static struct image *image_of_map(const struct image_header *h, uint8_t *map)
 	m->records = map + h->section[IMAGE_RECORDS].at;
 	m->index = (const void *)(map + h->section[IMAGE_INDEX].at);
 	m->directory = (const void *)(map + h->section[IMAGE_DIRECTORY].at);
-	m->masks = h->section[IMAGE_LENGTHS].octets ? (const void *)(map + h->section[IMAGE_LENGTHS].at) : NULL;
+	if (h->keys4) {
+		m->blocks = (const void *)(map + h->section[IMAGE_BLOCKS].at);
+		m->samples = (const void *)(map + h->section[IMAGE_SAMPLES].at);
+		m->ranges = (const void *)(map + h->section[IMAGE_RANGES].at);
+	}
 	image_ready(m);
 	return m;
 }
@@ -152,41 +159,42 @@ struct siphash_seed image_seed(const struct image *m)
 	return m->header.seed;
 }
 
-unsigned image_find(const struct image *m, uint64_t hash, const struct table_key *k, const struct claim **ret_claims)
+static unsigned find4(const struct image *m, const struct table_key *k, unsigned rank, const struct claim **ret_claims)
 {
-	uint32_t first, tag = image_tag(hash), run = image_run(m, tag, &first);
+	uint32_t addr = table_key_address(k), first, end = m->keys4 ? image_range(m, addr, &first) : 0, i;
 	struct table_key found;
+	unsigned n;
+	if (!end)
+		return 0;
+	i = first < end ? image_block_of(m, first, end, addr) * BLOCK_KEYS : first;
+	i += first < end ? block_search(&m->blocks[i / BLOCK_KEYS], addr) : 0;
+	for (i = i < end ? i : end; i-- > 0;) { /* those that begin there, longest first */
+		const struct block *b = &m->blocks[i / BLOCK_KEYS];
+		if (block_host_order(b->net[i % BLOCK_KEYS]) != addr || block_rank(b, i % BLOCK_KEYS) < rank)
+			return 0;
+		if (block_rank(b, i % BLOCK_KEYS) == rank)
+			return image_key4_at(m, i, &found, ret_claims, &n) ? n : 0;
+	}
+	return 0;
+}
+
+unsigned image_find(const struct image *m, const struct table_key *k, const struct claim **ret_claims)
+{
+	int rank = table_key_rank(k);
+	if (rank >= 0)
+		return find4(m, k, (unsigned)rank, ret_claims);
+	struct table_key found;
+	uint32_t first, tag = image_tag(table_hash(m->header.seed, k)), run = image_run(m, tag, &first);
 	return run ? image_match(m, first, run, tag, k, &found, ret_claims) : 0;
-}
-
-void image_prefetch(const struct image *m, uint64_t hash, int stage)
-{
-	uint32_t first, tag = image_tag(hash);
-	if (stage == 0)
-		__builtin_prefetch(image_slot_of(m, tag));
-	else if (image_run(m, tag, &first))
-		__builtin_prefetch(m->index + first);
-}
-
-uint64_t image_lengths4(const struct image *m, uint32_t addr)
-{
-	return image_find_lengths4(m, addr);
-}
-
-void image_lengths6(const struct image *m, uint64_t ret_lengths[3])
-{
-	memcpy(ret_lengths, m->header.lengths6, sizeof(m->header.lengths6));
 }
 
 void image_each(const struct image *m, image_visit *visit, void *ctx)
 {
-	for (uint32_t i = 0; i < m->keys; i++) {
+	for (uint32_t i = 0; i < m->header.keys; i++) {
 		struct table_key k;
 		const struct claim *claims;
-		const uint8_t *end;
-		if (image_key_at(m, i, &k, &end)) {
-			unsigned n = image_claims_at(&k, end, &claims);
+		unsigned n;
+		if (image_nth(m, i, &k, &claims, &n) && n)
 			visit(ctx, &k, claims, n);
-		}
 	}
 }

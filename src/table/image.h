@@ -1,11 +1,10 @@
 /* Image: an immutable set of keys with their claims, in a mapped file or in memory.  See docs/snapshot-format.md for
  * the octets.
  *
- * Keys are ordered by the upper half of their keyed hash, then by themselves, so that images merge by one sequential
- * pass and a lookup is one read of a small directory and one short run of the index.  The text of a key is kept and
- * compared: a hash collision gives no false answer.  Prefixes are keys too (kind, length, network); a 65,536-row
- * table of bit masks says which prefix lengths occur over and below each IPv4 /16, so that an address is probed for
- * those only.
+ * IPv4 addresses and prefixes stand in the order of addresses, and one search finds all that covers an address; other keys are
+ * ordered by the upper half of their keyed hash, then by themselves, and a lookup is one read of a small directory and one
+ * short run of the index.  Either way images merge by one sequential pass.  The text of a key is kept and compared: a hash
+ * collision gives no false answer.
  */
 #ifndef TABLE_IMAGE_H
 #define TABLE_IMAGE_H
@@ -31,18 +30,10 @@ uint64_t image_claims(const struct image *m);
 uint64_t image_octets(const struct image *m);
 struct siphash_seed image_seed(const struct image *m);
 
-/** Claims on exactly this key; `hash` is table_hash() of it.  @return how many; 0: none.
- *  Any thread; never allocates. */
-unsigned image_find(const struct image *m, uint64_t hash, const struct table_key *k, const struct claim **ret_claims);
-/** Start loading the cache lines that image_find() will read: first the directory, then (stage 1) the index. */
-void image_prefetch(const struct image *m, uint64_t hash, int stage);
+/** Claims on exactly this key.  @return how many; 0: none.  Any thread; never allocates. */
+unsigned image_find(const struct image *m, const struct table_key *k, const struct claim **ret_claims);
 
-/** Bit l set: a prefix of length l (0..32) in this image may cover `addr` (the number: 192.0.2.1 is 0xc0000201). */
-uint64_t image_lengths4(const struct image *m, uint32_t addr);
-/** Bit l of [l / 64] set: prefixes of that length (0..128) occur. */
-void image_lengths6(const struct image *m, uint64_t ret_lengths[3]);
-
-/** Each key in hash order with its claims. */
+/** Each key in the order of its place (table_place()) with its claims. */
 typedef void image_visit(void *ctx, const struct table_key *k, const struct claim *claims, unsigned n);
 void image_each(const struct image *m, image_visit *visit, void *ctx);
 
@@ -53,7 +44,7 @@ typedef bool claim_keep(void *ctx, const struct claim *c);
  *  @param path     where to write the file (made with a temporary name, synced, renamed); NULL: in memory.
  *  @param keep     NULL: all.
  *  @param ret_dup  when not NULL: how many claims with CLAIM_FIRST collapsed into another with CLAIM_FIRST.
- *  Memory: the directory and the prefix masks of the result only; files are read and written in order. */
+ *  Memory: the directory, ranges and samples of the result only; files are read and written in order. */
 enum err image_merge(struct image *const *in, unsigned n, claim_keep *keep, void *ctx, const char *path,
 		     struct image **ret_image, uint64_t *ret_dup, struct fault *f) MUST_USE;
 

@@ -21,22 +21,22 @@ struct walk {
 	struct model *model;
 	const struct image *image;
 	uint64_t keys, claims;
-	uint32_t tag;
+	uint64_t place;
 };
 
 static void walk_key(void *ctx, const struct table_key *k, const struct claim *claims, unsigned n)
 {
 	struct walk *w = ctx;
 	const struct claim *found;
-	uint64_t hash = table_hash(model_seed, k);
-	assert_true(image_tag(hash) >= w->tag);
-	w->tag = image_tag(hash);
+	uint64_t place = table_place(model_seed, k);
+	assert_true(place >= w->place);
+	w->place = place;
 	w->keys++;
 	w->claims += n;
 	assert_true(n > 0);
 	for (unsigned i = 0; i < n; i++)
 		assert_true(model_has(w->model, k, &claims[i]));
-	assert_int_equal(image_find(w->image, hash, k, &found), n);
+	assert_int_equal(image_find(w->image, k, &found), n);
 	assert_ptr_equal(found, claims);
 }
 
@@ -71,7 +71,7 @@ static void finds_what_was_put_in_and_nothing_else(void **state)
 			model_key_random(&r, &k);
 			for (size_t j = 0; j < model.n; j++)
 				in_model += same_key(model_key_of(&model.row[j].key), model_key_of(&k));
-			assert_int_equal(image_find(m, table_hash(model_seed, model_key_of(&k)), &k.key, &c), in_model);
+			assert_int_equal(image_find(m, model_key_of(&k), &c), in_model);
 		}
 		image_free(m);
 		image_free(file);
@@ -158,50 +158,11 @@ static void a_merge_keeps_what_it_is_told_to(void **state)
 	source = 99;
 	assert_int_equal(image_merge(&m, 1, keep_source, &source, NULL, &none, NULL, NULL), OK);
 	assert_int_equal(image_keys(none), 0);
-	assert_true(image_lengths4(none, 0xc6330000) == 0);
 	image_free(m);
 	image_free(less);
 	image_free(none);
 	model_release(&model);
 	model_release(&kept);
-}
-
-static void lengths_are_those_of_prefixes_that_occur(void **state)
-{
-	(void)state;
-	for (unsigned n = 10; n <= 2000; n *= 20) { /* without the masks and with them */
-		struct random r = { n };
-		struct batch *b = batch_new(model_seed, "/nonexistent", 1 << 30);
-		struct claim c = { .source = 1 };
-		struct { uint32_t net; unsigned l; } *p = mem_alloc(n * sizeof(*p));
-		struct image *m;
-		for (unsigned i = 0; i < n; i++) {
-			p[i].l = random_below(&r, 33);
-			p[i].net = (uint32_t)random_below(&r, 1u << 31) << 1 & (p[i].l ? ~0u << (32 - p[i].l) : 0);
-			uint8_t a[4] = { (uint8_t)(p[i].net >> 24), (uint8_t)(p[i].net >> 16), (uint8_t)(p[i].net >> 8),
-					 (uint8_t)p[i].net };
-			struct table_key k = { OBS_CIDR4, (uint8_t)p[i].l, 4, a };
-			assert_int_equal(batch_add(b, &k, &c, NULL), OK);
-		}
-		assert_int_equal(batch_finish(b, NULL, &m, NULL, NULL), OK);
-		uint64_t probes = 0;
-		for (unsigned i = 0; i < 2000; i++) {
-			uint32_t addr = random_below(&r, ~0u);
-			if (i % 2)
-				addr = p[random_below(&r, n)].net | random_below(&r, 256);
-			uint64_t cover = 0, got = image_lengths4(m, addr);
-			for (unsigned j = 0; j < n; j++)
-				if (((addr ^ p[j].net) & (p[j].l ? ~0u << (32 - p[j].l) : 0)) == 0)
-					cover |= 1ULL << p[j].l;
-			assert_true((got & cover) == cover);
-			probes += (unsigned)__builtin_popcountll(got);
-		}
-		if (n == 200)
-			assert_true(probes < 2000 * 20); /* of 33: the masks rule something out */
-		image_free(m);
-		batch_free(b);
-		free(p);
-	}
 }
 
 static void collapsing_counts_records_that_were_there(void **state)
@@ -252,10 +213,10 @@ static void odd_keys_are_kept(void **state)
 	assert_int_equal(image_keys(m), COUNT_OF(sizes));
 	for (unsigned i = 0; i < COUNT_OF(sizes); i++) {
 		struct table_key k = { OBS_URL, 0, sizes[i], octets };
-		assert_int_equal(image_find(m, table_hash(model_seed, &k), &k, &found), 1);
+		assert_int_equal(image_find(m, &k, &found), 1);
 		assert_int_equal(found->source, 4);
 		k.kind = OBS_EMAIL;
-		assert_int_equal(image_find(m, table_hash(model_seed, &k), &k, &found), 0);
+		assert_int_equal(image_find(m, &k, &found), 0);
 	}
 	image_free(m);
 	batch_free(b);
@@ -335,7 +296,6 @@ int main(void)
 		cmocka_unit_test(finds_what_was_put_in_and_nothing_else),
 		cmocka_unit_test(merging_is_the_same_in_any_order_and_grouping),
 		cmocka_unit_test(a_merge_keeps_what_it_is_told_to),
-		cmocka_unit_test(lengths_are_those_of_prefixes_that_occur),
 		cmocka_unit_test(collapsing_counts_records_that_were_there),
 		cmocka_unit_test(odd_keys_are_kept),
 		cmocka_unit_test(damage_is_refused),

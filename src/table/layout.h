@@ -3,59 +3,60 @@
  *
  *   offset  size  header (256 octets, native byte order: the mark tells which)
  *        0     8  magic "SIPARIMG"
- *        8     4  version, 1
+ *        8     4  version, 2
  *       12     4  mark, 0x01020304
  *       16    16  seed of the hash
  *       32     8  keys
  *       40     8  claims
- *       48     8  keys that are IPv4 prefixes
- *       56     8  lengths of IPv4 prefixes, a bit each
- *       64    24  lengths of IPv6 prefixes, a bit each
- *       88     8  bits of the directory
- *       96    96  4 sections: offset (a multiple of 64), octets, check (8 each)
- *      192     8  octets of the file
- *      200    48  0
+ *       48     8  keys that stand in the order of addresses
+ *       56    24  lengths of IPv6 prefixes, a bit each
+ *       80     8  bits of the directory
+ *       88     8  bits of the ranges
+ *       96   144  6 sections: offset (a multiple of 64), octets, check (8 each)
+ *      240     8  octets of the file
  *      248     8  check of the 248 octets before
  *
- *   records    in order of (tag, header, octets): kind 1, prefix 1, length 2, octets padded to 4, claims 20 each
- *   index      keys + 1 of: tag 4, start of the record in units of four octets 4; the last one is where the records end
+ *   records    of IPv4 addresses and prefixes, in order: their claims, 20 each.  Then of the other keys, in order of (tag,
+ *              header, octets): kind 1, prefix 1, length 2, octets padded to 4, claims
+ *   index      other keys + 1 of: tag 4, start of the record in units of four octets 4; the last one is where the records end
  *   directory  2^bits + 1 of: number of the first key of the bucket 4, filter 4
- *   masks      65,536 of: lengths of IPv4 prefixes over or in this /16, 4; none when there are fewer than 64
+ *   blocks     of sixteen IPv4 keys each: block.h
+ *   samples    the first network of each block, as a number, 4
+ *   ranges     2^bits + 1 of: how many IPv4 keys begin before this range of addresses, 4
  *
  * tag = hash >> 32; bucket = the top `bits` of the tag, two to four keys in each.  A key sets two bits of its
  * bucket's filter, so that 19 of 20 probes for a key that is not there cost one cache line; one for a key that is
- * there costs three.
+ * there costs three.  An address costs one line of the ranges, one of the samples, and two to three of a block; docs/table.md
+ * says why it is so.
  */
 #ifndef TABLE_LAYOUT_H
 #define TABLE_LAYOUT_H
 
 #include <stdbool.h>
 
+#include "table/block.h"
 #include "table/claim.h"
-#include "table/key.h"
 
 enum {
-	IMAGE_VERSION = 1,
+	IMAGE_VERSION = 2,
 	IMAGE_MARK = 0x01020304,
 	IMAGE_ALIGN = 64,
 	IMAGE_BUCKET_KEYS = 4,
 	IMAGE_BITS_MAX = 30,
-	IMAGE_MASKS = 65536,
-	IMAGE_MASKS_FROM = 64,     /* prefixes that make the masks worth their 256 KiB */
+	IMAGE_RANGE_KEYS = 16,
 	IMAGE_CHECK_CHUNK = 1 << 20,
 };
 
-enum image_section { IMAGE_RECORDS, IMAGE_INDEX, IMAGE_DIRECTORY, IMAGE_LENGTHS, IMAGE_SECTIONS };
+enum image_section { IMAGE_RECORDS, IMAGE_INDEX, IMAGE_DIRECTORY, IMAGE_BLOCKS, IMAGE_SAMPLES, IMAGE_RANGES, IMAGE_SECTIONS };
 
 struct image_header {
 	char magic[8];
 	uint32_t version, mark;
 	struct siphash_seed seed;
-	uint64_t keys, claims, prefixes4, lengths4, lengths6[3];
-	uint64_t bits;
+	uint64_t keys, claims, keys4, lengths6[3];
+	uint64_t bits, bits4;
 	struct { uint64_t at, octets, check; } section[IMAGE_SECTIONS];
 	uint64_t octets;
-	uint64_t zero[6];
 	uint64_t check;
 };
 
@@ -73,20 +74,33 @@ struct image {
 	const struct image_slot *directory;
 	const struct image_entry *index;
 	const uint8_t *records;
-	const uint32_t *masks;      /* NULL: none */
-	uint32_t keys, units;       /* units: octets of the records / 4 */
-	unsigned shift;             /* 32 - bits, up to 32 */
+	const struct block *blocks; /* NULL when keys4 is 0, as the two below */
+	const uint32_t *samples;
+	const uint32_t *ranges;
+	uint32_t keys, keys4, units; /* hashed; in the order of addresses; octets of the records / 4 */
+	unsigned shift, shift4;      /* 32 - bits, up to 32 */
 	struct image_header header;
-	void *map;                  /* the file, or NULL */
+	void *map;                   /* the file, or NULL */
 	void *owned[IMAGE_SECTIONS];
 };
 
 /* Derive what lookups use from the header, once the sections are in place. */
 static inline void image_ready(struct image *m)
 {
-	m->keys = (uint32_t)m->header.keys;
+	m->keys4 = (uint32_t)m->header.keys4;
+	m->keys = (uint32_t)(m->header.keys - m->header.keys4);
 	m->units = (uint32_t)(m->header.section[IMAGE_RECORDS].octets / 4);
 	m->shift = 32 - (unsigned)m->header.bits;
+	m->shift4 = 32 - (unsigned)m->header.bits4;
+}
+
+/* A count of things for so many in each of 2^b parts: the least b. */
+static inline unsigned image_bits(uint64_t n, unsigned each)
+{
+	unsigned b = 0;
+	while (((uint64_t)each << b) < n && b < IMAGE_BITS_MAX)
+		b++;
+	return b;
 }
 
 static inline uint32_t image_tag(uint64_t hash)
@@ -159,10 +173,60 @@ static inline unsigned image_match(const struct image *m, uint32_t first, uint32
 	return 0;
 }
 
-static inline uint64_t image_find_lengths4(const struct image *m, uint32_t addr)
+/* The keys of the range of `addr` are those from *ret_first up to the answer; every key before *ret_first begins before
+ * them. */
+static inline uint32_t image_range(const struct image *m, uint32_t addr, uint32_t *ret_first)
 {
-	uint64_t all = m->header.lengths4;
-	return m->masks ? all & (m->masks[addr >> 16] | 1ULL << 32) : all;
+	const uint32_t *r = m->ranges + (uint32_t)((uint64_t)addr >> m->shift4);
+	uint32_t end = r[1] < m->keys4 ? r[1] : m->keys4;
+	*ret_first = r[0] < end ? r[0] : end;
+	return end;
+}
+
+/* The block in which the last of the keys [first, end) that does not begin behind `addr` is, if one of them is. */
+static inline uint32_t image_block_of(const struct image *m, uint32_t first, uint32_t end, uint32_t addr)
+{
+	uint32_t low = first / BLOCK_KEYS, n = (end - 1) / BLOCK_KEYS - low; /* of the blocks behind `low` */
+	while (n) {
+		uint32_t half = n / 2 + n % 2;
+		low += m->samples[low + half] <= addr ? half : 0;
+		n -= half;
+	}
+	return low;
+}
+
+/* Number `i` < keys4.  @return false when the file lies about it. */
+static inline bool image_key4_at(const struct image *m, uint32_t i, struct table_key *ret_key, const struct claim **ret_claims,
+				 unsigned *ret_n)
+{
+	const struct block *b = m->blocks + i / BLOCK_KEYS;
+	unsigned slot = i % BLOCK_KEYS, rank = block_rank(b, slot);
+	uint64_t n = b->claims[slot], start = b->record[slot], claim = sizeof(struct claim) / 4;
+	if (UNLIKELY(n == UINT16_MAX)) {
+		uint64_t end = i + 1 < m->keys4 ? m->blocks[(i + 1) / BLOCK_KEYS].record[(i + 1) % BLOCK_KEYS] : m->index[0].record;
+		n = end > start ? (end - start) / claim : 0;
+	}
+	if (rank > TABLE_RANK_ADDRESS || n == 0 || start + n * claim > m->units)
+		return false;
+	bool address = rank == TABLE_RANK_ADDRESS;
+	*ret_key = (struct table_key){ .kind = address ? OBS_IPV4 : OBS_CIDR4, .prefix = (uint8_t)(address ? 0 : rank), .n = 4,
+				       .p = (const uint8_t *)&b->net[slot] };
+	*ret_claims = (const struct claim *)(const void *)(m->records + start * 4);
+	*ret_n = (unsigned)n;
+	return true;
+}
+
+/* Number `i` of all, the IPv4 ones first. */
+static inline bool image_nth(const struct image *m, uint32_t i, struct table_key *ret_key, const struct claim **ret_claims,
+			     unsigned *ret_n)
+{
+	const uint8_t *end;
+	if (i < m->keys4)
+		return image_key4_at(m, i, ret_key, ret_claims, ret_n);
+	if (!image_key_at(m, i - m->keys4, ret_key, &end))
+		return false;
+	*ret_n = image_claims_at(ret_key, end, ret_claims);
+	return true;
 }
 
 /* Check of `n` octets of a section as they are fed in chunks of IMAGE_CHECK_CHUNK (the last may be shorter). */

@@ -1,5 +1,5 @@
-/* A query becomes probes: keys that must be looked for exactly (itself, covering prefixes, parent domains).  Three
- * passes over the probes of a group of queries follow, each of which reads what the one before it has asked the
+/* What covers IPv4 addresses and prefixes is found by their order (nest.h).  Another query becomes probes: keys that must be
+ * looked for exactly (itself, covering prefixes, parent domains).  Three passes over the probes of a group of queries follow, each of which reads what the one before it has asked the
  * memory for:
  *
  *   directory   which buckets may have the probe: most that do not are ruled out here, by the filter
@@ -12,10 +12,11 @@
 
 #include "codec/observable.h"
 #include "table/layout.h"
+#include "table/nest.h"
 
 enum {
 	GROUP_PROBES = 48,  /* a group is closed when it has as many ... */
-	GROUP_QUERIES = 32, /* ... or so many queries */
+	GROUP_QUERIES = NEST_QUERIES, /* ... or so many queries */
 	EXPAND_MAX = 130,   /* probes of one query at most: an address and 129 lengths of prefixes */
 	NAME_MAX_OCTETS = 255, /* longer ones are no names; they would cost a hash of every suffix */
 	NAME_PARENTS_MAX = 125,
@@ -41,6 +42,7 @@ struct group {
 	unsigned n, queries, candidates;
 	struct probe probe[PROBES_MAX];
 	struct candidate candidate[PROBES_MAX * TABLE_LEVELS_MAX];
+	struct nest nest;
 };
 
 static void add(const struct table_view *v, struct group *g, const struct table_key *k, bool exact)
@@ -64,23 +66,6 @@ static void add_prefix(const struct table_view *v, struct group *g, const struct
 	if (l % 8)
 		p->net[whole] = (uint8_t)(k->p[whole] & 0xff << (8 - l % 8));
 	add(v, g, &(struct table_key){ .kind = kind, .prefix = (uint8_t)l, .n = k->n, .p = p->net }, false);
-}
-
-/* Prefixes that cover the IPv4 address in k->p, shorter than `below`. */
-static void expand4(const struct table_view *v, struct group *g, const struct table_key *k, unsigned below)
-{
-	uint32_t addr = (uint32_t)k->p[0] << 24 | (uint32_t)k->p[1] << 16 | (uint32_t)k->p[2] << 8 | k->p[3];
-	uint64_t lengths = 0;
-	for (unsigned i = 0; i < v->n; i++)
-		lengths |= image_find_lengths4(v->level[i], addr);
-	for (lengths &= (1ULL << below) - 1; lengths;) {
-		unsigned l = 63 - (unsigned)__builtin_clzll(lengths);
-		lengths ^= 1ULL << l;
-		uint32_t net = __builtin_bswap32(l ? addr & ~0u << (32 - l) : 0);
-		struct probe *p = &g->probe[g->n];
-		memcpy(p->net, &net, 4);
-		add(v, g, &(struct table_key){ .kind = OBS_CIDR4, .prefix = (uint8_t)l, .n = 4, .p = p->net }, false);
-	}
 }
 
 static void expand6(const struct table_view *v, struct group *g, const struct table_key *k, unsigned below)
@@ -114,32 +99,22 @@ static void expand_name(const struct table_view *v, struct group *g, const struc
 	}
 }
 
-/* Lengths below which prefixes cover the address or prefix: all for an address, its own excluded for a prefix (it is
+/* Lengths below which IPv6 prefixes cover the address or prefix: all for an address, its own excluded for a prefix (it is
  * exact). */
 static void expand(const struct table_view *v, struct group *g, const struct table_key *k)
 {
-	add(v, g, k, true);
-	switch (k->kind) {
-	case OBS_IPV4:
-		if (k->n == 4)
-			expand4(v, g, k, 33);
-		break;
-	case OBS_CIDR4:
-		if (k->n == 4 && k->prefix <= 32)
-			expand4(v, g, k, k->prefix);
-		break;
-	case OBS_IPV6:
-		if (k->n == 16)
-			expand6(v, g, k, 129);
-		break;
-	case OBS_CIDR6:
-		if (k->n == 16 && k->prefix <= 128)
-			expand6(v, g, k, k->prefix);
-		break;
-	case OBS_DOMAIN:
+	int rank = table_key_rank(k);
+	nest_query(&g->nest, g->queries);
+	if (rank >= 0)
+		nest_ask(&g->nest, v, g->queries, table_key_address(k), (unsigned)rank);
+	else
+		add(v, g, k, true);
+	if (k->kind == OBS_IPV6 && k->n == 16)
+		expand6(v, g, k, 129);
+	else if (k->kind == OBS_CIDR6 && k->n == 16 && k->prefix <= 128)
+		expand6(v, g, k, k->prefix);
+	else if (k->kind == OBS_DOMAIN)
 		expand_name(v, g, k);
-		break;
-	}
 	g->queries++;
 }
 
@@ -197,27 +172,30 @@ static void pass_records(const struct table_view *v, const struct group *g, unsi
 		else
 			ret_hits->truncated = true;
 	}
+	nest_put(&g->nest, v, query, ret_hits);
+}
+
+static void begin(struct group *g)
+{
+	g->n = g->queries = 0;
+	nest_begin(&g->nest);
+}
+
+static void run(const struct table_view *v, struct group *g)
+{
+	nest_run(&g->nest, v);
+	pass_directory(v, g);
+	pass_index(v, g);
 }
 
 void table_lookup(const struct table_view *v, const struct table_key *k, struct table_hits *ret_hits)
 {
 	struct group g;
 	unsigned next = 0;
-	g.n = g.queries = 0;
+	begin(&g);
 	expand(v, &g, k);
-	pass_directory(v, &g);
-	pass_index(v, &g);
+	run(v, &g);
 	pass_records(v, &g, &next, 0, ret_hits);
-}
-
-static void prefetch_masks(const struct table_view *v, const struct table_key *k, size_t n)
-{
-	for (unsigned level = 0; level < v->n; level++) {
-		const uint32_t *masks = v->level[level]->masks;
-		for (size_t i = 0; masks && i < n; i++)
-			if (k[i].kind == OBS_IPV4 && k[i].n == 4)
-				__builtin_prefetch(masks + ((uint32_t)k[i].p[0] << 8 | k[i].p[1]));
-	}
 }
 
 void table_lookup_batch(const struct table_view *v, const struct table_key *k, size_t n, table_visit *visit, void *ctx)
@@ -227,12 +205,10 @@ void table_lookup_batch(const struct table_view *v, const struct table_key *k, s
 	for (size_t i = 0; i < n;) {
 		size_t ahead = n - i < GROUP_QUERIES ? n - i : GROUP_QUERIES;
 		unsigned next = 0;
-		g.n = g.queries = 0;
-		prefetch_masks(v, k + i, ahead);
+		begin(&g);
 		while (g.queries < ahead && g.n < GROUP_PROBES)
 			expand(v, &g, &k[i + g.queries]);
-		pass_directory(v, &g);
-		pass_index(v, &g);
+		run(v, &g);
 		for (unsigned q = 0; q < g.queries; q++) {
 			pass_records(v, &g, &next, q, &hits);
 			visit(ctx, i + q, &hits);

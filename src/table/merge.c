@@ -1,4 +1,4 @@
-/* A heap of cursors, one for each image, ordered by tag and then key: every image is read once, in order.
+/* A heap of cursors, one for each image, ordered by place and then key: every image is read once, in order.
  *
  * Images may be in use by readers while they are merged, so a file is read through a second mapping of the same pages
  * (mremap of length 0), which alone is told that it is read in order and which gives back what it has passed:
@@ -20,17 +20,18 @@ enum {
 };
 
 struct place {
-	uint32_t tag;
+	uint64_t place;
 	struct table_key key;
 };
 
 struct cursor {
 	struct place at;
-	const uint8_t *end;  /* of the record of at.key */
-	uint32_t i;          /* its number */
+	const struct claim *claims;
+	unsigned n;          /* of them */
+	uint32_t i;          /* number of the key */
 	struct image m;      /* a copy, whose sections are those of the second mapping */
 	uint8_t *mapping;    /* the second mapping, or NULL */
-	size_t records_kept, index_kept; /* octets of it before these were given back */
+	size_t records_kept, index_kept, blocks_kept; /* octets of it before these were given back */
 	size_t keep;         /* octets that may be behind before they are given back */
 };
 
@@ -48,10 +49,7 @@ struct merge {
 
 static int order(const struct place *a, const struct place *b)
 {
-	if (a->tag != b->tag)
-		return a->tag < b->tag ? -1 : 1;
-	uint32_t x = table_key_header(&a->key), y = table_key_header(&b->key);
-	return x != y ? memcmp(&x, &y, 4) : memcmp(a->key.p, b->key.p, a->key.n);
+	return a->place != b->place ? (a->place < b->place ? -1 : 1) : table_key_order(&a->key, &b->key);
 }
 
 static void sift_down(struct merge *g, unsigned i)
@@ -85,6 +83,10 @@ static void cursor_init(struct cursor *c, const struct image *m, unsigned n_curs
 	c->m.index = (const void *)(map + ((const uint8_t *)m->index - (uint8_t *)m->map));
 	c->records_kept = (size_t)(c->m.records - map);
 	c->index_kept = (size_t)((const uint8_t *)c->m.index - map);
+	if (!m->blocks)
+		return;
+	c->m.blocks = (const void *)(map + ((const uint8_t *)m->blocks - (uint8_t *)m->map));
+	c->blocks_kept = (size_t)((const uint8_t *)c->m.blocks - map);
 }
 
 /* The cursor has read up to `now` what began at *kept: give the pages back when they have become many.  But not the
@@ -103,18 +105,23 @@ static void give_back(const struct cursor *c, size_t *kept, const void *now)
 /* Load key number c->i, if there is one. */
 static enum err cursor_load(struct cursor *c, bool *ret_more, struct fault *f)
 {
-	*ret_more = c->i < c->m.keys;
+	*ret_more = c->i < c->m.header.keys;
 	if (!*ret_more)
 		return OK;
-	uint32_t tag = c->m.index[c->i].tag;
-	if (tag < c->at.tag || !image_key_at(&c->m, c->i, &c->at.key, &c->end))
+	uint64_t last = c->at.place;
+	bool four = c->i < c->m.keys4, whole = image_nth(&c->m, c->i, &c->at.key, &c->claims, &c->n) && c->n;
+	if (whole)
+		c->at.place = four ? table_key_address(&c->at.key) : 1ULL << 32 | c->m.index[c->i - c->m.keys4].tag;
+	if (!whole || c->at.place < last || (table_key_rank(&c->at.key) >= 0) != four)
 		return fault_set(f, ERR_CORRUPT, "image is damaged: key number %u is out of order or out of bounds",
 				c->i);
-	c->at.tag = tag;
-	if (c->mapping) {
-		give_back(c, &c->records_kept, c->at.key.p);
-		give_back(c, &c->index_kept, c->m.index + c->i);
-	}
+	if (!c->mapping)
+		return OK;
+	give_back(c, &c->records_kept, four ? (const uint8_t *)c->claims : c->at.key.p);
+	if (four)
+		give_back(c, &c->blocks_kept, c->at.key.p);
+	else
+		give_back(c, &c->index_kept, c->m.index + (c->i - c->m.keys4));
 	return OK;
 }
 
@@ -135,15 +142,13 @@ static enum err advance(struct merge *g, struct fault *f)
 
 static void take(struct merge *g, const struct cursor *c)
 {
-	const struct claim *claims;
-	unsigned n = image_claims_at(&c->at.key, c->end, &claims);
-	if (g->claims_n + n > g->claims_cap) {
-		g->claims_cap = (g->claims_n + n) * 2;
+	if (g->claims_n + c->n > g->claims_cap) {
+		g->claims_cap = (g->claims_n + c->n) * 2;
 		g->claims = mem_realloc(g->claims, g->claims_cap * sizeof(*g->claims));
 	}
-	for (unsigned i = 0; i < n; i++)
-		if (!g->keep || g->keep(g->ctx, &claims[i]))
-			g->claims[g->claims_n++] = claims[i];
+	for (unsigned i = 0; i < c->n; i++)
+		if (!g->keep || g->keep(g->ctx, &c->claims[i]))
+			g->claims[g->claims_n++] = c->claims[i];
 }
 
 /* All claims on the least key, from every image that has it. */
@@ -169,7 +174,7 @@ static enum err run(struct merge *g, struct writer *w, struct fault *f)
 			break;
 		unsigned n = claims_settle(g->claims, (unsigned)g->claims_n, &g->dup);
 		if (n)
-			e = writer_add(w, at.tag, &at.key, g->claims, n, f);
+			e = writer_add(w, at.place, &at.key, g->claims, n, f);
 	}
 	return e;
 }
@@ -187,8 +192,8 @@ static enum err open_cursors(struct merge *g, struct image *const *in, unsigned 
 			return e;
 		if (more)
 			g->heap[g->heap_n++] = i;
-		bounds->keys += in[i]->header.keys;
-		bounds->prefixes4 += in[i]->header.prefixes4;
+		bounds->keys += in[i]->keys;
+		bounds->keys4 += in[i]->keys4;
 		bounds->record_octets += in[i]->header.section[IMAGE_RECORDS].octets;
 	}
 	for (unsigned i = g->heap_n / 2; i-- > 0;)

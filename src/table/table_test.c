@@ -258,6 +258,69 @@ static void deep_nests(void **state)
 	remove_dir(dir);
 }
 
+/* Addresses and prefixes of a few networks, many in one block and in many: what covers is found in whatever range, block and
+ * level it stands, at both ends of the addresses too. */
+static void random_network(struct random *r, unsigned spread, struct table_key *ret_key, uint8_t octets[4])
+{
+	uint32_t addr = (uint32_t)random_below(r, 4) << 30 | (uint32_t)random_below(r, spread) << (random_below(r, 3) * 8);
+	unsigned l = random_below(r, 3) ? 33 : random_below(r, 33);
+	addr = random_below(r, 50) ? addr : random_below(r, 2) ? ~0u : 0;
+	addr &= table_rank_mask(l);
+	octets[0] = (uint8_t)(addr >> 24), octets[1] = (uint8_t)(addr >> 16), octets[2] = (uint8_t)(addr >> 8), octets[3] = (uint8_t)addr;
+	*ret_key = (struct table_key){ l == 33 ? OBS_IPV4 : OBS_CIDR4, (uint8_t)(l == 33 ? 0 : l), 4, octets };
+}
+
+static void every_network_that_covers(void **state)
+{
+	(void)state;
+	for (unsigned round = 0; round < 12; round++) {
+		enum { KEYS_MAX = 4000, QUERIES = 400 };
+		static uint8_t octets[KEYS_MAX][4], asked[QUERIES][4];
+		static struct table_key keys[KEYS_MAX], queries[QUERIES];
+		struct random r = { round + 77 };
+		unsigned n = round < 4 ? 1 + round * 7 : 300u << round % 4, spread = round % 2 ? 300 : 1 << 16, next = 0;
+		char *dir = test_dir();
+		uint64_t folded;
+		struct table *t = open_table(dir, true, &folded);
+		struct table_hits hits;
+		for (unsigned pushed = 0, part = 3; pushed < n; part--) { /* levels of several sizes */
+			struct batch *b = batch_new(model_seed, dir, 1 << 20);
+			struct image *m;
+			unsigned upto = part > 1 ? n - (n - pushed) / 8 : n;
+			for (; pushed < upto; pushed++) {
+				struct claim c = { .source = 1 };
+				random_network(&r, spread, &keys[pushed], octets[pushed]);
+				assert_int_equal(batch_add(b, &keys[pushed], &c, NULL), OK);
+			}
+			assert_int_equal(batch_finish(b, NULL, &m, NULL, NULL), OK);
+			push(t, m, NULL, NULL);
+			batch_free(b);
+		}
+		const struct table_view *v = table_enter(t);
+		for (unsigned q = 0; q < QUERIES; q++) {
+			random_network(&r, spread, &queries[q], asked[q]);
+			if (q % 4 == 0)
+				queries[q] = keys[random_below(&r, n)];
+			unsigned want[34] = { 0 }, got[34] = { 0 };
+			table_lookup(v, &queries[q], &hits);
+			for (unsigned i = 0; i < n; i++) /* levels may repeat a key: whether, not how often */
+				if (concerns(&keys[i], &queries[q]))
+					want[table_key_rank(&keys[i])] = 1;
+			for (unsigned i = 0; i < hits.n; i++) {
+				assert_true(concerns(&hits.hit[i].key, &queries[q]));
+				assert_int_equal(hits.hit[i].exact, same_key(&hits.hit[i].key, &queries[q]));
+				got[table_key_rank(&hits.hit[i].key)] = 1;
+			}
+			assert_memory_equal(got, want, sizeof(want));
+			next += hits.n;
+		}
+		assert_true(next > 0);
+		table_leave(t);
+		table_close(t);
+		remove_dir(dir);
+	}
+}
+
 static unsigned dropped;
 
 static void drop(const void *p)
@@ -597,6 +660,7 @@ int main(void)
 		cmocka_unit_test(replaced_snapshots_go_when_levels_merge),
 		cmocka_unit_test(levels_stay_few),
 		cmocka_unit_test(deep_nests),
+		cmocka_unit_test(every_network_that_covers),
 		cmocka_unit_test(contexts_are_dropped_when_replaced),
 		cmocka_unit_test(replaced_in_one_statement),
 		cmocka_unit_test(a_crash_leaves_the_last_save),

@@ -1,7 +1,7 @@
-/* Records and index grow side by side, one pass over the keys; in a file the records stand first and the index waits
- * beside, in memory up to one chunk and then in a scratch file, until their end is known.  The directory is counted
- * at the finest size that the bound on the keys may ask for; at the end neighbouring buckets are joined until it has
- * the size that the keys that came deserve.  So an image is a function of its keys and claims alone, whatever it was
+/* Records, blocks and index grow side by side, one pass over the keys; in a file the records stand first and the others wait
+ * beside, in memory up to one chunk and then in a scratch file each, until their end is known.  Directory and ranges are
+ * counted at the finest size that the bound on the keys may ask for; at the end neighbours are joined until they have the
+ * size that the keys that came deserve.  So an image is a function of its keys and claims alone, whatever it was
  * made from. */
 #include "table/writer.h"
 
@@ -28,21 +28,14 @@ struct stream {
 struct writer {
 	struct image_target target;
 	struct image_header header;
-	struct stream records, index;
+	struct stream records, index, blocks;
 	struct image_slot *directory; /* while adding: .first is a count */
-	uint32_t *masks;
-	unsigned bits;
+	uint32_t *ranges, *samples;   /* likewise */
+	struct block_builder builder;
+	unsigned bits, bits4;
 	char *temporary;              /* name to remove, or NULL */
 	int fd;
 };
-
-static unsigned directory_bits(uint64_t keys)
-{
-	unsigned b = 0;
-	while (((uint64_t)IMAGE_BUCKET_KEYS << b) < keys && b < IMAGE_BITS_MAX)
-		b++;
-	return b;
-}
 
 void writer_huge(void *p, size_t n)
 {
@@ -94,7 +87,7 @@ static char *directory_of(const char *path)
 
 static enum err stream_flush(struct stream *s, const struct image_target *t, struct fault *f)
 {
-	if (s->fd < 0) { /* the index, when it is longer than one chunk */
+	if (s->fd < 0) { /* not the records, and longer than one chunk */
 		char *directory = t->kind == IMAGE_AS_SCRATCH ? mem_strdup(t->path) : directory_of(t->path);
 		s->fd = scratch_file(directory);
 		int reason = errno;
@@ -165,13 +158,17 @@ enum err writer_new(struct siphash_seed seed, const struct image_bounds *b, cons
 	struct writer *w = mem_zalloc(sizeof(*w));
 	bool to_file = t->kind != IMAGE_IN_MEMORY;
 	w->target = *t;
-	w->fd = -1;
+	w->fd = w->records.fd = w->index.fd = w->blocks.fd = -1;
 	w->header = (struct image_header){ .magic = "SIPARIMG", .version = IMAGE_VERSION, .mark = IMAGE_MARK,
 			.seed = seed };
-	w->bits = directory_bits(b->keys);
+	w->bits = image_bits(b->keys, IMAGE_BUCKET_KEYS);
+	w->bits4 = image_bits(b->keys4, IMAGE_RANGE_KEYS);
 	w->directory = mem_zalloc(((1ULL << w->bits) + 1) * sizeof(*w->directory));
-	if (b->prefixes4 >= IMAGE_MASKS_FROM)
-		w->masks = mem_zalloc(IMAGE_MASKS * sizeof(*w->masks));
+	if (b->keys4) {
+		w->ranges = mem_zalloc(((1ULL << w->bits4) + 1) * sizeof(*w->ranges));
+		w->samples = mem_alloc((b->keys4 / BLOCK_KEYS + 1) * sizeof(*w->samples));
+		stream_init(&w->blocks, (b->keys4 / BLOCK_KEYS + 1) * sizeof(struct block), to_file);
+	}
 	stream_init(&w->records, b->record_octets, to_file);
 	stream_init(&w->index, (b->keys + 1) * sizeof(struct image_entry), to_file);
 	enum err e = to_file ? open_target(w, f) : OK;
@@ -182,32 +179,28 @@ enum err writer_new(struct siphash_seed seed, const struct image_bounds *b, cons
 	return e;
 }
 
-/* What the header and the masks say of a key. */
-static void note_key(struct writer *w, const struct table_key *k)
+static enum err put_block(struct writer *w, struct fault *f)
 {
-	if (k->kind == OBS_CIDR6 && k->n == 16 && k->prefix <= 128)
-		w->header.lengths6[k->prefix / 64] |= 1ULL << (k->prefix % 64);
-	if (k->kind != OBS_CIDR4 || k->n != 4 || k->prefix > 32)
-		return;
-	w->header.prefixes4++;
-	w->header.lengths4 |= 1ULL << k->prefix;
-	if (!w->masks || k->prefix == 32)
-		return;
-	uint32_t slash16 = (uint32_t)k->p[0] << 8 | k->p[1], over = k->prefix < 16 ? 1u << (16 - k->prefix) : 1;
-	for (uint32_t i = 0; i < over && slash16 + i < IMAGE_MASKS; i++)
-		w->masks[slash16 + i] |= 1u << k->prefix;
+	w->samples[(w->builder.keys - 1) / BLOCK_KEYS] = block_host_order(w->builder.block.net[0]);
+	return stream_put(&w->blocks, &w->builder.block, sizeof(struct block), &w->target, f);
 }
 
-enum err writer_add(struct writer *w, uint32_t tag, const struct table_key *k, const struct claim *c, unsigned n,
-		    struct fault *f)
+static enum err add4(struct writer *w, uint32_t addr, unsigned rank, const struct claim *c, unsigned n, struct fault *f)
+{
+	uint64_t at = w->records.written + w->records.n;
+	enum err e = stream_put(&w->records, c, n * sizeof(*c), &w->target, f);
+	if (e == OK && block_add(&w->builder, addr, rank, (uint32_t)(at / 4), n))
+		e = put_block(w, f);
+	w->ranges[(uint32_t)((uint64_t)addr >> (32 - w->bits4))]++;
+	w->header.keys4++;
+	return e;
+}
+
+static enum err add_hashed(struct writer *w, uint32_t tag, const struct table_key *k, const struct claim *c, unsigned n, struct fault *f)
 {
 	static const uint8_t zero[4];
 	uint32_t header = table_key_header(k);
-	uint64_t at = w->records.written + w->records.n, size = 4 + image_pad(k->n) + (uint64_t)n * sizeof(*c);
-	if (at + size > 4ULL * UINT32_MAX || w->header.keys >= UINT32_MAX - 1)
-		return fault_set(f, ERR_FULL, "image is full: it has %llu keys and %llu octets of records",
-				 (unsigned long long)w->header.keys, (unsigned long long)at);
-	struct image_entry entry = { tag, (uint32_t)(at / 4) };
+	struct image_entry entry = { tag, (uint32_t)((w->records.written + w->records.n) / 4) };
 	enum err e = stream_put(&w->records, &header, 4, &w->target, f);
 	if (e == OK)
 		e = stream_put(&w->records, k->p, k->n, &w->target, f);
@@ -220,16 +213,28 @@ enum err writer_add(struct writer *w, uint32_t tag, const struct table_key *k, c
 	struct image_slot *slot = w->directory + (uint32_t)((uint64_t)tag >> (32 - w->bits));
 	slot->first++;
 	slot->filter |= image_filter(tag);
+	if (k->kind == OBS_CIDR6 && k->n == 16 && k->prefix <= 128)
+		w->header.lengths6[k->prefix / 64] |= 1ULL << (k->prefix % 64);
+	return e;
+}
+
+enum err writer_add(struct writer *w, uint64_t place, const struct table_key *k, const struct claim *c, unsigned n,
+		    struct fault *f)
+{
+	uint64_t at = w->records.written + w->records.n, size = 4 + image_pad(k->n) + (uint64_t)n * sizeof(*c);
+	if (at + size > 4ULL * UINT32_MAX || w->header.keys >= UINT32_MAX - 1)
+		return fault_set(f, ERR_FULL, "image is full: it has %llu keys and %llu octets of records",
+				 (unsigned long long)w->header.keys, (unsigned long long)at);
 	w->header.keys++;
 	w->header.claims += n;
-	note_key(w, k);
-	return e;
+	return place >> 32 ? add_hashed(w, (uint32_t)place, k, c, n, f) :
+			     add4(w, (uint32_t)place, (unsigned)table_key_rank(k), c, n, f);
 }
 
 /* Join buckets to the size that the keys deserve, and turn counts into beginnings. */
 static void settle_directory(struct writer *w)
 {
-	unsigned bits = directory_bits(w->header.keys), join = w->bits - bits;
+	unsigned bits = image_bits(w->header.keys - w->header.keys4, IMAGE_BUCKET_KEYS), join = w->bits - bits;
 	uint32_t first = 0;
 	for (uint64_t i = 0; i < 1ULL << bits; i++) {
 		struct image_slot slot = { first, 0 };
@@ -241,10 +246,22 @@ static void settle_directory(struct writer *w)
 	}
 	w->directory[1ULL << bits] = (struct image_slot){ first, 0 };
 	w->header.bits = w->bits = bits;
-	if (w->header.prefixes4 < IMAGE_MASKS_FROM) {
-		free(w->masks);
-		w->masks = NULL;
+}
+
+/* The same for the ranges. */
+static void settle_ranges(struct writer *w)
+{
+	unsigned bits = image_bits(w->header.keys4, IMAGE_RANGE_KEYS), join = w->bits4 - bits;
+	uint32_t first = 0;
+	for (uint64_t i = 0; w->header.keys4 && i < 1ULL << bits; i++) {
+		uint32_t begin = first;
+		for (uint64_t j = i << join; j < (i + 1) << join; j++)
+			first += w->ranges[j];
+		w->ranges[i] = begin;
 	}
+	if (w->header.keys4)
+		w->ranges[1ULL << bits] = first;
+	w->header.bits4 = w->bits4 = bits;
 }
 
 /* Offsets and sizes of the sections: known once everything was added. */
@@ -254,7 +271,9 @@ static void settle_header(struct writer *w)
 		[IMAGE_RECORDS] = w->records.written + w->records.n,
 		[IMAGE_INDEX] = w->index.written + w->index.n,
 		[IMAGE_DIRECTORY] = ((1ULL << w->bits) + 1) * sizeof(struct image_slot),
-		[IMAGE_LENGTHS] = w->masks ? IMAGE_MASKS * sizeof(*w->masks) : 0,
+		[IMAGE_BLOCKS] = w->blocks.written + w->blocks.n,
+		[IMAGE_SAMPLES] = (w->blocks.written + w->blocks.n) / sizeof(struct block) * sizeof(*w->samples),
+		[IMAGE_RANGES] = w->header.keys4 ? ((1ULL << w->bits4) + 1) * sizeof(*w->ranges) : 0,
 	};
 	uint64_t at = sizeof(struct image_header);
 	for (unsigned i = 0; i < IMAGE_SECTIONS; i++) {
@@ -266,11 +285,10 @@ static void settle_header(struct writer *w)
 	w->header.octets = at; /* whole lines: behind the last section come zeros, not the end */
 }
 
-/* The index from where it waited to its place. */
-static enum err copy_index(struct writer *w, struct fault *f)
+/* A stream from where it waited to its place. */
+static enum err copy_stream(struct writer *w, struct stream *s, enum image_section section, struct fault *f)
 {
-	struct stream *s = &w->index;
-	uint64_t to = w->header.section[IMAGE_INDEX].at, done = s->written;
+	uint64_t to = w->header.section[section].at, done = s->written;
 	enum err e = write_at(w->fd, s->p, s->n, to + done, f);
 	s->check = s->n ? image_check(s->check, s->p, s->n) : s->check;
 	for (uint64_t at = 0; e == OK && at < done;) {
@@ -280,7 +298,7 @@ static enum err copy_index(struct writer *w, struct fault *f)
 		e = write_at(w->fd, s->p, (size_t)r, to + at, f);
 		at += (uint64_t)r;
 	}
-	w->header.section[IMAGE_INDEX].check = s->check;
+	w->header.section[section].check = s->check;
 	return e;
 }
 
@@ -315,11 +333,12 @@ static enum err finish_file(struct writer *w, struct image **ret_image, struct f
 	enum err e = w->records.n ? stream_flush(&w->records, &w->target, f) : OK;
 	w->header.section[IMAGE_RECORDS].check = w->records.check;
 	if (e == OK)
-		e = copy_index(w, f);
+		e = copy_stream(w, &w->index, IMAGE_INDEX, f);
 	if (e == OK)
 		e = write_array(w, IMAGE_DIRECTORY, w->directory, f);
-	if (e == OK && w->masks)
-		e = write_array(w, IMAGE_LENGTHS, w->masks, f);
+	if (e == OK && w->header.keys4 && (e = copy_stream(w, &w->blocks, IMAGE_BLOCKS, f)) == OK &&
+	    (e = write_array(w, IMAGE_SAMPLES, w->samples, f)) == OK)
+		e = write_array(w, IMAGE_RANGES, w->ranges, f);
 	w->header.check = image_check(0, &w->header, offsetof(struct image_header, check));
 	if (e == OK)
 		e = write_at(w->fd, &w->header, sizeof(w->header), 0, f);
@@ -351,9 +370,13 @@ static struct image *finish_memory(struct writer *w)
 	m->index = m->owned[IMAGE_INDEX] = give(&w->index);
 	m->directory = m->owned[IMAGE_DIRECTORY] =
 		mem_realloc(w->directory, (size_t)w->header.section[IMAGE_DIRECTORY].octets);
-	m->masks = m->owned[IMAGE_LENGTHS] = w->masks;
 	w->directory = NULL;
-	w->masks = NULL;
+	if (w->header.keys4) {
+		m->blocks = m->owned[IMAGE_BLOCKS] = give(&w->blocks);
+		m->samples = m->owned[IMAGE_SAMPLES] = mem_realloc(w->samples, (size_t)w->header.section[IMAGE_SAMPLES].octets);
+		m->ranges = m->owned[IMAGE_RANGES] = mem_realloc(w->ranges, (size_t)w->header.section[IMAGE_RANGES].octets);
+		w->samples = w->ranges = NULL;
+	}
 	image_ready(m);
 	return m;
 }
@@ -363,9 +386,14 @@ enum err writer_finish(struct writer *w, struct image **ret_image, struct fault 
 	uint64_t octets = w->records.written + w->records.n;
 	struct image_entry end = { UINT32_MAX, (uint32_t)(octets / 4) };
 	enum err e = stream_put(&w->index, &end, sizeof(end), &w->target, f);
+	if (e == OK && w->builder.keys % BLOCK_KEYS) {
+		block_pad(&w->builder);
+		e = put_block(w, f);
+	}
 	if (e)
 		return e;
 	settle_directory(w);
+	settle_ranges(w);
 	settle_header(w);
 	if (w->target.kind != IMAGE_IN_MEMORY)
 		return finish_file(w, ret_image, f);
@@ -381,12 +409,16 @@ void writer_free(struct writer *w)
 		unlink(w->temporary);
 	if (w->index.fd >= 0)
 		close(w->index.fd);
+	if (w->blocks.fd >= 0)
+		close(w->blocks.fd);
 	if (w->fd >= 0)
 		close(w->fd);
 	free(w->temporary);
 	free(w->records.p);
 	free(w->index.p);
+	free(w->blocks.p);
 	free(w->directory);
-	free(w->masks);
+	free(w->samples);
+	free(w->ranges);
 	free(w);
 }

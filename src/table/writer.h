@@ -14,7 +14,7 @@ struct image_target {
 
 /** What there can be at most: the writer's memory is sized by it. */
 struct image_bounds {
-	uint64_t keys, prefixes4, record_octets;
+	uint64_t keys4, keys, record_octets; /**< keys: those that are not among keys4 (table_key_rank()) */
 };
 
 struct writer;
@@ -22,10 +22,10 @@ struct writer;
 /** @param t  copied but for the path, which must outlive the writer. */
 enum err writer_new(struct siphash_seed seed, const struct image_bounds *b, const struct image_target *t,
 		    struct writer **ret_writer, struct fault *f) MUST_USE;
-/** The next key: of a higher tag than the last one, or of the same and after it (header, octets).  Claims are
- *  settled, n > 0.
+/** The next key: of a higher place (table_place()) than the last one, or of the same and after it (table_key_order()).
+ *  Claims are settled, n > 0.
  *  @return OK; ERR_IO; ERR_FULL: the image would have more than 2^32 keys or 16 GiB of records. */
-enum err writer_add(struct writer *w, uint32_t tag, const struct table_key *k, const struct claim *c, unsigned n,
+enum err writer_add(struct writer *w, uint64_t place, const struct table_key *k, const struct claim *c, unsigned n,
 		    struct fault *f) MUST_USE;
 enum err writer_finish(struct writer *w, struct image **ret_image, struct fault *f) MUST_USE;
 /** Also after finish.  What was not finished leaves no file. */

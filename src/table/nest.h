@@ -1,0 +1,44 @@
+/* Nest: what covers IPv4 addresses and prefixes in a view, for a group of queries at once.  Private to table/.
+ *
+ * Steps that all walkers of the group take together, each asking the memory for what the next one reads: the range, the
+ * samples, the block; then from the key that was found to its parents, one after the other, and at last the claims. */
+#ifndef TABLE_NEST_H
+#define TABLE_NEST_H
+
+#include "table/table.h"
+
+enum { NEST_QUERIES = 32 };
+
+/* One query in one level. */
+struct nest_walker {
+	uint32_t addr, at, end; /* at: first of the range, then block, then key */
+	uint8_t rank, level, query;
+};
+
+struct nest {
+	unsigned n;
+	uint8_t hits[NEST_QUERIES];
+	bool truncated[NEST_QUERIES];
+	struct nest_walker walker[NEST_QUERIES * TABLE_LEVELS_MAX];
+	struct { uint32_t key; uint8_t level, exact; } hit[NEST_QUERIES][TABLE_HITS_MAX];
+};
+
+static inline void nest_begin(struct nest *n)
+{
+	n->n = 0;
+}
+
+/** No hits yet for query number `query`, which may or may not be asked. */
+static inline void nest_query(struct nest *n, unsigned query)
+{
+	n->hits[query] = 0;
+	n->truncated[query] = false;
+}
+
+/** What covers `addr` and is not longer than `rank`: its own, TABLE_RANK_ADDRESS or the length of a prefix. */
+void nest_ask(struct nest *n, const struct table_view *v, unsigned query, uint32_t addr, unsigned rank);
+void nest_run(struct nest *n, const struct table_view *v);
+/** Append what was found for a query. */
+void nest_put(const struct nest *n, const struct table_view *v, unsigned query, struct table_hits *hits);
+
+#endif
