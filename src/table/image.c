@@ -170,10 +170,11 @@ static unsigned find4(const struct image *m, const struct table_key *k, unsigned
 	i += first < end ? block_search(&m->blocks[i / BLOCK_KEYS], addr) : 0;
 	for (i = i < end ? i : end; i-- > 0;) { /* those that begin there, longest first */
 		const struct block *b = &m->blocks[i / BLOCK_KEYS];
-		if (block_host_order(b->net[i % BLOCK_KEYS]) != addr || block_rank(b, i % BLOCK_KEYS) < rank)
+		unsigned slot = i % BLOCK_KEYS, own = b->rank[slot] & (BLOCK_NESTED - 1);
+		if (b->net[slot] != addr || own < rank)
 			return 0;
-		if (block_rank(b, i % BLOCK_KEYS) == rank)
-			return image_key4_at(m, i, &found, ret_claims, &n) ? n : 0;
+		if (own == rank)
+			return image_record4(m, b->record[slot], &found, ret_claims, &n) ? n : 0;
 	}
 	return 0;
 }

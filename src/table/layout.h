@@ -16,18 +16,18 @@
  *      240     8  octets of the file
  *      248     8  check of the 248 octets before
  *
- *   records    of IPv4 addresses and prefixes, in order: their claims, 20 each.  Then of the other keys, in order of (tag,
- *              header, octets): kind 1, prefix 1, length 2, octets padded to 4, claims
+ *   records    of IPv4 addresses and prefixes, in order: block.h.  Then of the other keys, in order of (tag, header,
+ *              octets): kind 1, prefix 1, length 2, octets padded to 4, claims 20 each
  *   index      other keys + 1 of: tag 4, start of the record in units of four octets 4; the last one is where the records end
  *   directory  2^bits + 1 of: number of the first key of the bucket 4, filter 4
- *   blocks     of sixteen IPv4 keys each: block.h
+ *   blocks     of seven IPv4 keys each: block.h
  *   samples    the first network of each block, as a number, 4
  *   ranges     2^bits + 1 of: how many IPv4 keys begin before this range of addresses, 4
  *
  * tag = hash >> 32; bucket = the top `bits` of the tag, two to four keys in each.  A key sets two bits of its
  * bucket's filter, so that 19 of 20 probes for a key that is not there cost one cache line; one for a key that is
- * there costs three.  An address costs one line of the ranges, one of the samples, and two to three of a block; docs/table.md
- * says why it is so.
+ * there costs three.  An address costs one line of the ranges, one of the samples, one of a block, and one or two for each record
+ * that covers it; docs/table.md says why it is so.
  */
 #ifndef TABLE_LAYOUT_H
 #define TABLE_LAYOUT_H
@@ -195,24 +195,42 @@ static inline uint32_t image_block_of(const struct image *m, uint32_t first, uin
 	return low;
 }
 
-/* Number `i` < keys4.  @return false when the file lies about it. */
-static inline bool image_key4_at(const struct image *m, uint32_t i, struct table_key *ret_key, const struct claim **ret_claims,
-				 unsigned *ret_n)
+/* What stands before the claims of an IPv4 key. */
+struct image_head4 {
+	uint32_t net, parent, claims; /* as a number; UINT32_MAX: none; where they begin, as the record */
+	unsigned n, rank;
+	const uint8_t *octets;        /* of the network */
+};
+
+/* The head of the record at `at`.  @return false: there is none. */
+static inline bool image_head4(const struct image *m, uint32_t at, struct image_head4 *ret_head)
 {
-	const struct block *b = m->blocks + i / BLOCK_KEYS;
-	unsigned slot = i % BLOCK_KEYS, rank = block_rank(b, slot);
-	uint64_t n = b->claims[slot], start = b->record[slot], claim = sizeof(struct claim) / 4;
-	if (UNLIKELY(n == UINT16_MAX)) {
-		uint64_t end = i + 1 < m->keys4 ? m->blocks[(i + 1) / BLOCK_KEYS].record[(i + 1) % BLOCK_KEYS] : m->index[0].record;
-		n = end > start ? (end - start) / claim : 0;
-	}
-	if (rank > TABLE_RANK_ADDRESS || n == 0 || start + n * claim > m->units)
+	if ((uint64_t)at + 3 > m->units)
 		return false;
-	bool address = rank == TABLE_RANK_ADDRESS;
-	*ret_key = (struct table_key){ .kind = address ? OBS_IPV4 : OBS_CIDR4, .prefix = (uint8_t)(address ? 0 : rank), .n = 4,
-				       .p = (const uint8_t *)&b->net[slot] };
-	*ret_claims = (const struct claim *)(const void *)(m->records + start * 4);
-	*ret_n = (unsigned)n;
+	const uint8_t *r = m->records + (size_t)at * 4;
+	bool nested = r[0] & BLOCK_NESTED;
+	*ret_head = (struct image_head4){ .parent = UINT32_MAX, .claims = at + 2 + nested, .n = r[1] | (unsigned)r[2] << 8 | (unsigned)r[3] << 16,
+					  .rank = r[0] & (BLOCK_NESTED - 1), .octets = r + 4 };
+	memcpy(&ret_head->net, r + 4, 4);
+#if __BYTE_ORDER__ != __ORDER_BIG_ENDIAN__
+	ret_head->net = __builtin_bswap32(ret_head->net);
+#endif
+	if (nested)
+		memcpy(&ret_head->parent, r + 8, 4);
+	return true;
+}
+
+/* The key and claims of such a record.  @return false when the file lies about it. */
+static inline bool image_record4(const struct image *m, uint32_t at, struct table_key *ret_key, const struct claim **ret_claims, unsigned *ret_n)
+{
+	struct image_head4 h;
+	if (!image_head4(m, at, &h) || h.rank > TABLE_RANK_ADDRESS || h.n == 0 ||
+	    (uint64_t)h.claims + (uint64_t)h.n * (sizeof(struct claim) / 4) > m->units)
+		return false;
+	bool address = h.rank == TABLE_RANK_ADDRESS;
+	*ret_key = (struct table_key){ .kind = address ? OBS_IPV4 : OBS_CIDR4, .prefix = (uint8_t)(address ? 0 : h.rank), .n = 4, .p = h.octets };
+	*ret_claims = (const struct claim *)(const void *)(m->records + (size_t)h.claims * 4);
+	*ret_n = h.n;
 	return true;
 }
 
@@ -222,7 +240,7 @@ static inline bool image_nth(const struct image *m, uint32_t i, struct table_key
 {
 	const uint8_t *end;
 	if (i < m->keys4)
-		return image_key4_at(m, i, ret_key, ret_claims, ret_n);
+		return image_record4(m, m->blocks[i / BLOCK_KEYS].record[i % BLOCK_KEYS], ret_key, ret_claims, ret_n);
 	if (!image_key_at(m, i - m->keys4, ret_key, &end))
 		return false;
 	*ret_n = image_claims_at(ret_key, end, ret_claims);

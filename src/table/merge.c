@@ -117,9 +117,9 @@ static enum err cursor_load(struct cursor *c, bool *ret_more, struct fault *f)
 				c->i);
 	if (!c->mapping)
 		return OK;
-	give_back(c, &c->records_kept, four ? (const uint8_t *)c->claims : c->at.key.p);
+	give_back(c, &c->records_kept, c->at.key.p);
 	if (four)
-		give_back(c, &c->blocks_kept, c->at.key.p);
+		give_back(c, &c->blocks_kept, c->m.blocks + c->i / BLOCK_KEYS);
 	else
 		give_back(c, &c->index_kept, c->m.index + (c->i - c->m.keys4));
 	return OK;

@@ -1,7 +1,7 @@
 /* Nest: what covers IPv4 addresses and prefixes in a view, for a group of queries at once.  Private to table/.
  *
  * Steps that all walkers of the group take together, each asking the memory for what the next one reads: the range, the
- * samples, the block; then from the key that was found to its parents, one after the other, and at last the claims. */
+ * samples, the block; then from the record that was found to those of its parents, one after the other. */
 #ifndef TABLE_NEST_H
 #define TABLE_NEST_H
 
@@ -9,10 +9,11 @@
 
 enum { NEST_QUERIES = 32 };
 
-/* One query in one level. */
+/* One query in one level, and how far it has come. */
 struct nest_walker {
-	uint32_t addr, at, end; /* at: first of the range, then block, then key */
+	uint32_t addr, at, end; /* at: first of the range, then of the block, then a record */
 	uint8_t rank, level, query;
+	bool inside; /* what covers `at` covers the address */
 };
 
 struct nest {
@@ -20,7 +21,7 @@ struct nest {
 	uint8_t hits[NEST_QUERIES];
 	bool truncated[NEST_QUERIES];
 	struct nest_walker walker[NEST_QUERIES * TABLE_LEVELS_MAX];
-	struct { uint32_t key; uint8_t level, exact; } hit[NEST_QUERIES][TABLE_HITS_MAX];
+	struct { uint32_t record; uint8_t level, exact; } hit[NEST_QUERIES][TABLE_HITS_MAX];
 };
 
 static inline void nest_begin(struct nest *n)

@@ -46,9 +46,12 @@ void writer_huge(void *p, size_t n)
 		madvise((void *)start, end - start, MADV_HUGEPAGE);
 }
 
-static void *alloc_huge(size_t n)
+/* Blocks and other things of one cache line must not lie in two. */
+static void *alloc_aligned(size_t n)
 {
-	void *p = mem_alloc(n);
+	void *p = aligned_alloc(IMAGE_ALIGN, (n + IMAGE_ALIGN) & ~(size_t)(IMAGE_ALIGN - 1));
+	if (!p)
+		abort(); /* as mem_alloc() */
 	writer_huge(p, n);
 	return p;
 }
@@ -131,7 +134,7 @@ static void stream_init(struct stream *s, uint64_t bound, bool to_file)
 {
 	*s = (struct stream){ .to_file = to_file, .fd = -1 };
 	s->cap = to_file ? IMAGE_CHECK_CHUNK : (size_t)bound + 64;
-	s->p = alloc_huge(s->cap);
+	s->p = alloc_aligned(s->cap);
 }
 
 static enum err open_target(struct writer *w, struct fault *f)
@@ -169,7 +172,7 @@ enum err writer_new(struct siphash_seed seed, const struct image_bounds *b, cons
 		w->samples = mem_alloc((b->keys4 / BLOCK_KEYS + 1) * sizeof(*w->samples));
 		stream_init(&w->blocks, (b->keys4 / BLOCK_KEYS + 1) * sizeof(struct block), to_file);
 	}
-	stream_init(&w->records, b->record_octets, to_file);
+	stream_init(&w->records, b->record_octets + 4 * b->keys4, to_file); /* each may get a parent */
 	stream_init(&w->index, (b->keys + 1) * sizeof(struct image_entry), to_file);
 	enum err e = to_file ? open_target(w, f) : OK;
 	if (e)
@@ -181,15 +184,20 @@ enum err writer_new(struct siphash_seed seed, const struct image_bounds *b, cons
 
 static enum err put_block(struct writer *w, struct fault *f)
 {
-	w->samples[(w->builder.keys - 1) / BLOCK_KEYS] = block_host_order(w->builder.block.net[0]);
+	w->samples[(w->builder.keys - 1) / BLOCK_KEYS] = w->builder.block.net[0];
 	return stream_put(&w->blocks, &w->builder.block, sizeof(struct block), &w->target, f);
 }
 
 static enum err add4(struct writer *w, uint32_t addr, unsigned rank, const struct claim *c, unsigned n, struct fault *f)
 {
-	uint64_t at = w->records.written + w->records.n;
-	enum err e = stream_put(&w->records, c, n * sizeof(*c), &w->target, f);
-	if (e == OK && block_add(&w->builder, addr, rank, (uint32_t)(at / 4), n))
+	uint8_t head[12];
+	if (n > RECORD4_CLAIMS_MAX)
+		return fault_set(f, ERR_FULL, "image is full: one address has %u claims", n);
+	unsigned octets = block_add(&w->builder, addr, rank, (uint32_t)((w->records.written + w->records.n) / 4), n, head);
+	enum err e = stream_put(&w->records, head, octets, &w->target, f);
+	if (e == OK)
+		e = stream_put(&w->records, c, n * sizeof(*c), &w->target, f);
+	if (e == OK && block_full(&w->builder))
 		e = put_block(w, f);
 	w->ranges[(uint32_t)((uint64_t)addr >> (32 - w->bits4))]++;
 	w->header.keys4++;
@@ -221,7 +229,7 @@ static enum err add_hashed(struct writer *w, uint32_t tag, const struct table_ke
 enum err writer_add(struct writer *w, uint64_t place, const struct table_key *k, const struct claim *c, unsigned n,
 		    struct fault *f)
 {
-	uint64_t at = w->records.written + w->records.n, size = 4 + image_pad(k->n) + (uint64_t)n * sizeof(*c);
+	uint64_t at = w->records.written + w->records.n, size = 12 + image_pad(k->n) + (uint64_t)n * sizeof(*c);
 	if (at + size > 4ULL * UINT32_MAX || w->header.keys >= UINT32_MAX - 1)
 		return fault_set(f, ERR_FULL, "image is full: it has %llu keys and %llu octets of records",
 				 (unsigned long long)w->header.keys, (unsigned long long)at);
@@ -355,9 +363,15 @@ static enum err finish_file(struct writer *w, struct image **ret_image, struct f
 	return e ? e : image_open_fd(w->fd, name, false, ret_image, f);
 }
 
+/* The octets of a stream, which keeps none; not many more than they need. */
 static void *give(struct stream *s)
 {
-	void *p = mem_realloc(s->p, s->n ? s->n : 4);
+	uint8_t *p = s->p;
+	if (s->n < s->cap / 4 * 3) {
+		p = alloc_aligned(s->n);
+		memcpy(p, s->p, s->n);
+		free(s->p);
+	}
 	s->p = NULL;
 	return p;
 }
@@ -386,7 +400,7 @@ enum err writer_finish(struct writer *w, struct image **ret_image, struct fault 
 	uint64_t octets = w->records.written + w->records.n;
 	struct image_entry end = { UINT32_MAX, (uint32_t)(octets / 4) };
 	enum err e = stream_put(&w->index, &end, sizeof(end), &w->target, f);
-	if (e == OK && w->builder.keys % BLOCK_KEYS) {
+	if (e == OK && !block_full(&w->builder)) {
 		block_pad(&w->builder);
 		e = put_block(w, f);
 	}
