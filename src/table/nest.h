@@ -7,7 +7,7 @@
 
 #include "table/table.h"
 
-enum { NEST_QUERIES = 32 };
+enum { NEST_QUERIES = 64 };
 
 /* One query in one level, and how far it has come. */
 struct nest_walker {
