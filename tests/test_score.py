@@ -21,3 +21,18 @@ def test_the_evaluator_agrees_on_the_samples(samples):
     assert any('"listed":true' in line for line in text.splitlines())
     wrong = text.replace('"weight_db":20', '"weight_db":21', 1)
     assert wrong != text and evaluate(wrong).returncode == 1
+
+
+def test_what_is_said_of_a_public_suffix_is_not_said_of_its_names(node):
+    node.counts("list", "--format", "lines", "-", stdin=b"com.pk\ngithub.io\nevil.example\n*.gov.pk\n")
+    assert node.listed("com.pk") and node.listed("github.io") and node.listed("www.evil.example")
+    assert not any(node.listed(v) for v in ("bank.com.pk", "x.github.io", "cert.gov.pk", "https://bank.com.pk/", "a@bank.com.pk"))
+
+
+def test_a_folder_covers_what_lies_in_it(node):
+    node.counts("list", "--format", "lines", "-", stdin=b"http://shared.example/kit/\nhttp://other.example/\nhttp://php.example/login.php\n")
+    assert all(node.listed(v) for v in ("http://shared.example/kit/", "https://shared.example/kit/a/b.php?c=d", "http://php.example/login.php?id=7",
+                                        "http://other.example/"))
+    assert not any(node.listed(v) for v in ("http://shared.example/", "http://shared.example/kits/", "http://other.example/a", "shared.example",
+                                            "http://php.example/login.phpx"))
+    assert node.why("http://shared.example/kit/a")["lines"][0]["match"] == "prefix"

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "sys/suffix.h"
 
 /* "<stance>:<octets of column>:<column><parser token>" */
 void intake_token(const struct feed_options *o, const struct feed_parser *p, struct buf *out)
@@ -47,6 +48,8 @@ void intake_release(struct intake *t)
 static bool add_claim(struct intake *t, const struct feed_claim *fc, bool first)
 {
 	bool guards = fc->stance == STANCE_PROTECTED || fc->stance == STANCE_KNOWN;
+	/* A list that has "com.pk" on it does not mean every company there; one that protects it may. */
+	bool alone = fc->exact_only || (fc->obs.kind == OBS_DOMAIN && !guards && suffix_is_public(span_of(fc->obs.key, fc->obs.n)));
 	struct claim c = {
 		.seen = fc->seen ? fc->seen : t->time_s,
 		.until = fc->until,
@@ -55,7 +58,7 @@ static bool add_claim(struct intake *t, const struct feed_claim *fc, bool first)
 		.confidence = guards ? fc->kinds : fc->confidence,
 		.stance = fc->stance,
 		.flags = (uint8_t)((fc->part ? CLAIM_PART : 0) | (fc->obs.wildcard ? CLAIM_WILDCARD : 0) |
-				   (fc->exact_only ? CLAIM_EXACT : 0) | (first ? CLAIM_FIRST : 0)) & 15,
+				   (alone ? CLAIM_EXACT : 0) | (first ? CLAIM_FIRST : 0)) & 15,
 		.lane = t->lane,
 	};
 	struct table_key key = { .kind = fc->obs.kind, .prefix = fc->obs.prefix, .n = fc->obs.n, .p = fc->obs.key };

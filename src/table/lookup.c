@@ -20,6 +20,7 @@ enum {
 	EXPAND_MAX = 130,   /* probes of one query at most: an address and 129 lengths of prefixes */
 	NAME_MAX_OCTETS = 255, /* longer ones are no names; they would cost a hash of every suffix */
 	NAME_PARENTS_MAX = 125,
+	URL_FOLDERS_MAX = 8, /* innermost first */
 	PROBES_MAX = GROUP_PROBES + EXPAND_MAX,
 };
 
@@ -99,6 +100,29 @@ static void expand_name(const struct table_view *v, struct group *g, const struc
 	}
 }
 
+/* A URL is covered by itself without its query, and by its folders, which end in "/": "http://a.example/b/" covers
+ * "http://a.example/b/c?d".  Its host alone ("http://a.example/") covers nothing: who means all of a host lists the host. */
+static void expand_url(const struct table_view *v, struct group *g, const struct table_key *k)
+{
+	const uint8_t *end = k->p + k->n, *host = memmem(k->p, k->n, "://", 3);
+	const uint8_t *path = host ? memchr(host + 3, '/', (size_t)(end - host - 3)) : NULL, *query = path ? memchr(path, '?', (size_t)(end - path)) : NULL;
+	if (!path)
+		return;
+	if (query)
+		add(v, g, &(struct table_key){ .kind = OBS_URL, .n = (uint16_t)(query - k->p), .p = k->p }, false);
+	else
+		query = end;
+	if (query > path && query[-1] == '/')
+		query--; /* the URL itself, or itself without the query */
+	for (unsigned i = 0; i < URL_FOLDERS_MAX; i++) {
+		const uint8_t *slash = memrchr(path, '/', (size_t)(query - path));
+		if (!slash || slash == path)
+			return;
+		add(v, g, &(struct table_key){ .kind = OBS_URL, .n = (uint16_t)(slash + 1 - k->p), .p = k->p }, false);
+		query = slash;
+	}
+}
+
 /* Lengths below which IPv6 prefixes cover the address or prefix: all for an address, its own excluded for a prefix (it is
  * exact). */
 static void expand(const struct table_view *v, struct group *g, const struct table_key *k)
@@ -115,6 +139,8 @@ static void expand(const struct table_view *v, struct group *g, const struct tab
 		expand6(v, g, k, k->prefix);
 	else if (k->kind == OBS_DOMAIN)
 		expand_name(v, g, k);
+	else if (k->kind == OBS_URL)
+		expand_url(v, g, k);
 	g->queries++;
 }
 

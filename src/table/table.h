@@ -91,7 +91,8 @@ struct table_hits {
 };
 
 /** Every key that concerns `k`: itself; for an address or prefix all covering prefixes, longest first; for a domain
- *  its parents of two labels or more, longest first.  Several levels may each give a hit on the same key.  Never
+ *  its parents of two labels or more, longest first; for a URL itself without its query, and its eight innermost
+ *  folders.  Several levels may each give a hit on the same key.  Never
  *  allocates.  Reader, between enter and leave. */
 void table_lookup(const struct table_view *v, const struct table_key *k, struct table_hits *ret_hits);
 

@@ -321,6 +321,43 @@ static void every_network_that_covers(void **state)
 	}
 }
 
+static void folders_cover_urls(void **state)
+{
+	(void)state;
+	static const char *const listed[] = { "http://a.example/", "http://a.example/b/", "http://a.example/b/c", "http://a.example/b/c/d/", "ftp:nothing" };
+	static const struct { const char *url; unsigned hits; bool exact; } asked[] = {
+		{ "http://a.example/", 1, true }, { "http://a.example/x", 0, false }, { "http://a.example/?q=/b/", 1, false },
+		{ "http://a.example/b", 0, false }, { "http://a.example/b/", 1, true }, { "http://a.example/b/?q", 1, false },
+		{ "http://a.example/b/x", 1, false }, { "http://a.example/b/c", 2, true }, { "http://a.example/b/c?d=e/f/", 2, false },
+		{ "http://a.example/b/c/d/e/f/g", 2, false }, { "http://a.example/b/c/d/", 2, true }, { "http://a.example.b/b/", 0, false },
+		{ "https://a.example/b/", 0, false }, { "ftp:nothing", 1, true }, { "ftp:nothing/b", 0, false }, { "http://", 0, false }, { "", 0, false },
+	};
+	char *dir = test_dir();
+	uint64_t folded;
+	struct table *t = open_table(dir, true, &folded);
+	struct batch *b = batch_new(model_seed, dir, 1 << 20);
+	struct image *m;
+	struct claim c = { .source = 1 };
+	for (size_t i = 0; i < COUNT_OF(listed); i++) {
+		struct table_key k = { OBS_URL, 0, (uint16_t)strlen(listed[i]), (const uint8_t *)listed[i] };
+		assert_int_equal(batch_add(b, &k, &c, NULL), OK);
+	}
+	assert_int_equal(batch_finish(b, NULL, &m, NULL, NULL), OK);
+	push(t, m, NULL, NULL);
+	const struct table_view *v = table_enter(t);
+	for (size_t i = 0; i < COUNT_OF(asked); i++) {
+		struct table_key k = { OBS_URL, 0, (uint16_t)strlen(asked[i].url), (const uint8_t *)asked[i].url };
+		struct table_hits hits;
+		table_lookup(v, &k, &hits);
+		if (hits.n != asked[i].hits || (hits.n && hits.hit[0].exact != asked[i].exact))
+			fail_msg("%s: %u hits", asked[i].url, hits.n);
+	}
+	table_leave(t);
+	batch_free(b);
+	table_close(t);
+	remove_dir(dir);
+}
+
 static unsigned dropped;
 
 static void drop(const void *p)
@@ -661,6 +698,7 @@ int main(void)
 		cmocka_unit_test(levels_stay_few),
 		cmocka_unit_test(deep_nests),
 		cmocka_unit_test(every_network_that_covers),
+		cmocka_unit_test(folders_cover_urls),
 		cmocka_unit_test(contexts_are_dropped_when_replaced),
 		cmocka_unit_test(replaced_in_one_statement),
 		cmocka_unit_test(a_crash_leaves_the_last_save),

@@ -117,7 +117,7 @@ const char *score_line_match(const struct score_line *l, uint8_t asked_kind)
 		return "host";
 	if (l->exact)
 		return "exact";
-	return l->key.kind == OBS_DOMAIN ? "parent" : "prefix";
+	return l->key.kind == OBS_DOMAIN ? "parent" : "prefix"; /* of a URL too */
 }
 
 struct observable score_line_key(const struct score_line *l)
