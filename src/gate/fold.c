@@ -119,10 +119,11 @@ enum err fold_save(struct fold *f, struct fault *fault)
 	return OK;
 }
 
-/* The state is derived: a save that fails loses nothing, and the next one tries again. */
-static void save_in_time(struct fold *f)
+/* The state is derived: a save that fails loses nothing, and the next one tries again.  While large merges are due it
+ * waits for them: those who are importing would wait for it. */
+void fold_save_in_time(struct fold *f)
 {
-	if (f->unsaved >= SAVE_AFTER_CLAIMS || f->seen - f->saved >= SAVE_AFTER_ENTRIES)
+	if ((f->unsaved >= SAVE_AFTER_CLAIMS || f->seen - f->saved >= SAVE_AFTER_ENTRIES) && table_save_is_quick(f->table))
 		(void)!fold_save(f, NULL);
 }
 
@@ -143,7 +144,7 @@ enum err fold_source_change(struct fold *f, const struct source_change *c, uint6
 		return e;
 	f->seen = number;
 	e = publish(f, NULL, NULL, fault);
-	save_in_time(f);
+	fold_save_in_time(f);
 	return e;
 }
 
@@ -158,7 +159,7 @@ enum err fold_import(struct fold *f, const struct ended_import *e, struct intake
 	}
 	f->seen = e->last;
 	enum err err = publish(f, e->image, rules, fault);
-	save_in_time(f);
+	fold_save_in_time(f);
 	return err ? err : full;
 }
 
@@ -231,7 +232,7 @@ static enum err fold_tail(struct fold *f, struct ledger *l, bool *ret_anew, stru
 	f->sources = r.sources;
 	f->seen = r.last;
 	e = publish(f, r.image, r.rules, fault);
-	save_in_time(f);
+	fold_save_in_time(f);
 	return e;
 }
 

@@ -64,6 +64,8 @@ void fold_snapshot_over(struct fold *f, uint16_t source);
 /** Make views and table durable.  Changes do it by themselves from time to time, so that an opening after a crash has few
  *  entries and claims to read again. */
 enum err fold_save(struct fold *f, struct fault *fault) MUST_USE;
+/** The same, if it is time for it and no large merge is due. */
+void fold_save_in_time(struct fold *f);
 
 /** Digest of all that answers depend on: two folds of the same entries have the same one, however they came to it.
  *

@@ -22,8 +22,8 @@ struct node {
 	struct fold *fold;
 	bool opened;             /* views and table are folded */
 	pthread_mutex_t writing; /* held while views and table change */
-	void (*on_lanes)(void *ctx);
-	void *on_lanes_ctx;
+	void (*on_lanes)(void *ctx), (*on_change)(void *ctx);
+	void *on_lanes_ctx, *on_change_ctx;
 };
 
 static const struct {
@@ -198,6 +198,14 @@ struct fold *node_write_begin(struct node *n)
 void node_write_end(struct node *n)
 {
 	pthread_mutex_unlock(&n->writing);
+	if (n->on_change)
+		n->on_change(n->on_change_ctx);
+}
+
+void node_on_change(struct node *n, void (*call)(void *ctx), void *ctx)
+{
+	n->on_change = call;
+	n->on_change_ctx = ctx;
 }
 
 static enum err tell_source_change(struct node *n, const struct source_change *c, struct buf *body, struct fault *f)

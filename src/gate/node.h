@@ -45,6 +45,9 @@ enum err node_source_change(struct node *n, const struct source_change *c, struc
 enum err node_lane_create(struct node *n, const struct lane *wanted, struct lane *ret_lane, struct fault *f) MUST_USE;
 /** Who wants to know that there is a new lane; called by the thread that made it.  Once, before others use the node. */
 void node_on_lanes(struct node *n, void (*call)(void *ctx), void *ctx);
+/** Who wants to know that views or table have changed; called by the thread that has changed them, after node_write_end().
+ *  Once, before others use the node. */
+void node_on_change(struct node *n, void (*call)(void *ctx), void *ctx);
 /** Erase the body of an entry; see ledger_erase().  When it returns, what was claimed with it counts no more: everything is
  *  folded again for that, while readers go on with the table of before and writers wait. */
 enum err node_erase(struct node *n, uint64_t number, const char *reason, uint64_t *ret_number, struct fault *f) MUST_USE;

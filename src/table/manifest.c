@@ -269,7 +269,7 @@ static bool listed(const struct manifest *m, const char *name)
 	return m && m->views.number && is_file(name, m->views.number, "views");
 }
 
-enum err manifest_sweep(const char *dir, const struct manifest *m, struct fault *f)
+enum err manifest_sweep(const char *dir, const struct manifest *m, uint64_t spare, struct fault *f)
 {
 	DIR *d = opendir(dir);
 	if (!d)
@@ -280,6 +280,8 @@ enum err manifest_sweep(const char *dir, const struct manifest *m, struct fault 
 		e = fault_set(f, ERR_IO, "manifest in \"%s\" cannot be removed: %s", dir, strerror(errno));
 	for (struct dirent *entry; e == OK && (entry = readdir(d));) {
 		const char *name = entry->d_name;
+		if (spare && (is_file(name, spare, "image") || is_file(name, spare, "image.tmp")))
+			continue;
 		bool stray = ends(name, ".tmp") || strncmp(name, "scratch-", 8) == 0 ||
 			     ((ends(name, ".image") || ends(name, ".views")) && !listed(m, name));
 		if (stray && unlinkat(dirfd(d), name, 0) && errno != ENOENT)

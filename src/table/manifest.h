@@ -38,7 +38,8 @@ enum err manifest_write_views(const char *dir, uint64_t number, struct span view
 /** The views that `m` lists, appended; nothing when it lists none.
  *  @return ERR_CORRUPT: they are not there, or not those. */
 enum err manifest_read_views(const char *dir, const struct manifest *m, struct buf *out, struct fault *f) MUST_USE;
-/** Remove images and views that `m` (NULL: none, and the manifest itself) does not list, and unfinished files. */
-enum err manifest_sweep(const char *dir, const struct manifest *m, struct fault *f) MUST_USE;
+/** Remove images and views that `m` (NULL: none, and the manifest itself) does not list, and unfinished files.
+ *  @param spare  number of an image that another thread is making, finished or not; 0: none. */
+enum err manifest_sweep(const char *dir, const struct manifest *m, uint64_t spare, struct fault *f) MUST_USE;
 
 #endif

@@ -164,11 +164,13 @@ static enum err next_key(struct merge *g, struct place *ret_at, struct fault *f)
 	return e;
 }
 
-static enum err run(struct merge *g, struct writer *w, struct fault *f)
+static enum err run(struct merge *g, struct writer *w, const atomic_bool *stop, struct fault *f)
 {
 	enum err e = OK;
 	while (e == OK && g->heap_n) {
 		struct place at;
+		if (stop && atomic_load_explicit(stop, memory_order_relaxed))
+			return fault_set(f, ERR_CANCELLED, "the merge was told to stop");
 		e = next_key(g, &at, f);
 		if (e)
 			break;
@@ -246,7 +248,7 @@ enum err merge_images(struct image *const *in, unsigned n, claim_keep *keep, voi
 	if (e == OK)
 		e = writer_new(seed, &bounds, t, &w, f);
 	if (e == OK)
-		e = run(&g, w, f);
+		e = run(&g, w, t->stop, f);
 	if (e == OK)
 		e = writer_finish(w, ret_image, f);
 	if (e == OK && ret_dup)

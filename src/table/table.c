@@ -38,6 +38,17 @@ struct level {
 	bool synced;
 };
 
+/* A merge that another thread does: of neighbours, which stay as they are until it ends, unless the writer has replaced
+ * them meanwhile: then what it makes is of no use, and they are freed with it. */
+struct table_merge {
+	struct image *in[TABLE_LEVELS_MAX];
+	bool replaced[TABLE_LEVELS_MAX];
+	unsigned n;
+	uint64_t file;
+	char *path;
+	struct image *made;
+};
+
 struct table {
 	char *dir;
 	bool writable, saved; /* saved: the manifest lists these levels */
@@ -47,6 +58,8 @@ struct table {
 	struct level level[TABLE_LEVELS_MAX];
 	unsigned n;
 	struct table_view *view;
+	bool deferred;
+	struct table_merge *merge; /* under way, or NULL */
 };
 
 /* ThreadSanitizer does not see the order that a grace period makes: what a reader did before leaving comes before
@@ -100,22 +113,39 @@ static void publish(struct table *t, const void *context)
 	free(old);
 }
 
-/* Let the levels from `from` on be one, `by`, or none when it has no keys; publish; free the ones before. */
-static void replace(struct table *t, unsigned from, struct level by, const void *context)
+/* No reader can see it any more. */
+static void drop_image(struct table *t, struct image *m)
+{
+	for (unsigned i = 0; t->merge && i < t->merge->n; i++)
+		if (t->merge->in[i] == m) {
+			t->merge->replaced[i] = true;
+			return;
+		}
+	image_free(m);
+}
+
+/* Let the levels from `from` up to before `to` be one, `by`, or none when it has no keys; publish; free the ones before. */
+static void replace_some(struct table *t, unsigned from, unsigned to, struct level by, const void *context)
 {
 	struct level old[TABLE_LEVELS_MAX];
-	unsigned n_old = t->n - from;
-	memcpy(old, t->level + from, n_old * sizeof(*old));
-	t->n = from;
+	unsigned n_old = to - from, n_above = t->n - to;
 	bool empty = image_keys(by.image) == 0;
+	memcpy(old, t->level + from, n_old * sizeof(*old));
+	memmove(t->level + from + !empty, t->level + to, n_above * sizeof(*old));
 	if (!empty)
-		t->level[t->n++] = by;
+		t->level[from] = by;
+	t->n = from + !empty + n_above;
 	t->saved = false;
 	publish(t, context);
 	for (unsigned i = 0; i < n_old; i++)
-		image_free(old[i].image);
+		drop_image(t, old[i].image);
 	if (empty)
 		image_free(by.image);
+}
+
+static void replace(struct table *t, unsigned from, struct level by, const void *context)
+{
+	replace_some(t, from, t->n, by, context);
 }
 
 static void manifest_of(const struct table *t, uint64_t folded, struct manifest *ret_manifest)
@@ -165,7 +195,7 @@ static enum err open_or_make(struct table *t, struct siphash_seed new_seed, stru
 	t->next = m.next;
 	t->folded = m.folded;
 	if (t->writable)
-		e = manifest_sweep(t->dir, &m, f);
+		e = manifest_sweep(t->dir, &m, 0, f);
 	if (e == OK)
 		e = manifest_read_views(t->dir, &m, &t->views, f);
 	return e ? e : open_levels(t, &m, f);
@@ -207,7 +237,7 @@ enum err table_drop(const char *dir, struct fault *f)
 {
 	struct buf path = { 0 };
 	buf_printf(&path, "%s/table", dir);
-	enum err e = manifest_sweep(buf_cstr(&path), NULL, f);
+	enum err e = manifest_sweep(buf_cstr(&path), NULL, 0, f);
 	buf_release(&path);
 	return e;
 }
@@ -250,14 +280,17 @@ static enum err merge(struct table *t, struct image *const *in, unsigned n, bool
 	return e;
 }
 
-/* The first of the levels that merge with a new image: as long as the one below is not LEVEL_RATIO times as large. */
-static unsigned merge_from(const struct table *t, const struct image *m)
+/* The first of the levels below `from` that merge with what is above them: as long as the one below is not LEVEL_RATIO times
+ * as large, and all of it not more than `most`. */
+static unsigned merge_from(const struct table *t, unsigned from, uint64_t above, uint64_t most)
 {
-	uint64_t above = image_octets(m);
-	unsigned from = t->n;
-	while (from > 0 && image_octets(t->level[from - 1].image) < LEVEL_RATIO * above)
-		above += image_octets(t->level[--from].image);
-	return from == TABLE_LEVELS_MAX ? from - 1 : from;
+	for (; from > 0; from--) {
+		uint64_t octets = image_octets(t->level[from - 1].image);
+		if (octets >= LEVEL_RATIO * above || above + octets > most)
+			break;
+		above += octets;
+	}
+	return from;
 }
 
 static enum err push_image(struct table *t, struct image *m, const void *context, claim_keep *keep, void *keep_ctx,
@@ -266,7 +299,9 @@ static enum err push_image(struct table *t, struct image *m, const void *context
 	struct siphash_seed seed = image_seed(m);
 	if (memcmp(&seed, &t->seed, sizeof(seed)) != 0)
 		return fault_set(f, ERR_CORRUPT, "image is of another seed than the table");
-	unsigned from = merge_from(t, m), n = 0;
+	unsigned from = merge_from(t, t->n, image_octets(m), t->deferred ? IN_MEMORY_MAX : UINT64_MAX), n = 0;
+	if (from == TABLE_LEVELS_MAX)
+		from--;
 	if (from == t->n) {
 		replace(t, from, (struct level){ .image = m }, context);
 		return OK;
@@ -355,7 +390,8 @@ static enum err save_levels(struct table *t, struct fault *f)
 	if (replaced)
 		publish(t, t->view->context);
 	for (unsigned i = 0; i < TABLE_LEVELS_MAX; i++)
-		image_free(old[i]);
+		if (old[i])
+			drop_image(t, old[i]);
 	return e;
 }
 
@@ -385,7 +421,7 @@ enum err table_save(struct table *t, uint64_t folded, struct span views, struct 
 	t->folded = folded;
 	t->saved = true;
 	buf_release(&t->views);
-	return manifest_sweep(t->dir, &m, f);
+	return manifest_sweep(t->dir, &m, t->merge ? t->merge->file : 0, f);
 }
 
 enum err table_each(struct table *t, claim_keep *keep, void *keep_ctx, image_visit *visit, void *ctx, struct fault *f)
@@ -408,6 +444,77 @@ enum err table_compact(struct table *t, claim_keep *keep, void *ctx, struct faul
 	if (e == OK)
 		replace(t, 0, made, t->view->context);
 	return e;
+}
+
+/* ---- merges of another thread ---- */
+
+void table_defer(struct table *t)
+{
+	t->deferred = t->writable;
+}
+
+static bool is_large(const struct level *l)
+{
+	return !l->synced && image_octets(l->image) > IN_MEMORY_MAX;
+}
+
+bool table_save_is_quick(const struct table *t)
+{
+	bool large = false;
+	for (unsigned i = 0; i < t->n; i++)
+		large |= is_large(&t->level[i]);
+	return !t->deferred || (!t->merge && !large);
+}
+
+struct table_merge *table_merge_begin(struct table *t)
+{
+	if (!t->deferred || t->merge || t->n == 0)
+		return NULL;
+	unsigned from = 0, n = 1;
+	for (unsigned top = t->n; top-- > 0 && n == 1;) { /* neighbours that are too much alike */
+		from = merge_from(t, top, image_octets(t->level[top].image), UINT64_MAX);
+		n = top + 1 - from;
+	}
+	if (n == 1) { /* none; but one may have to become a file */
+		for (from = 0; from < t->n && !is_large(&t->level[from]); from++)
+			;
+		if (from == t->n)
+			return NULL;
+	}
+	struct table_merge *g = t->merge = mem_zalloc(sizeof(*g));
+	for (; g->n < n; g->n++)
+		g->in[g->n] = t->level[from + g->n].image;
+	g->file = t->next++;
+	g->path = manifest_image_path(t->dir, g->file);
+	return g;
+}
+
+enum err table_merge_run(struct table_merge *g, claim_keep *keep, void *ctx, const atomic_bool *stop, struct fault *f)
+{
+	struct image_target target = { .kind = IMAGE_AS_FILE, .path = g->path, .sync = true, .stop = stop };
+	return merge_images(g->in, g->n, keep, ctx, &target, &g->made, NULL, f);
+}
+
+void table_merge_end(struct table *t, struct table_merge *g)
+{
+	unsigned at = 0;
+	while (at < t->n && t->level[at].image != g->in[0])
+		at++;
+	bool there = g->made && at + g->n <= t->n;
+	for (unsigned i = 0; there && i < g->n; i++)
+		there = t->level[at + i].image == g->in[i];
+	for (unsigned i = 0; i < g->n; i++)
+		if (g->replaced[i])
+			image_free(g->in[i]);
+	t->merge = NULL;
+	if (there) {
+		replace_some(t, at, at + g->n, (struct level){ g->made, g->file, true }, t->view->context);
+	} else if (g->made) {
+		image_free(g->made);
+		unlink(g->path); /* if it stays, the next save removes it */
+	}
+	free(g->path);
+	free(g);
 }
 
 void table_stats(const struct table_view *v, struct table_stats *ret_stats)

@@ -6,11 +6,13 @@
  * What else was folded from those entries (view/: sources and rules) is saved beside them, as octets that mean nothing
  * here.  Everything here can be made anew from the lanes.
  *
- * Threads: one writer (table_push, table_replace, table_save); readers between table_enter() and table_leave(), registered with
+ * Threads: one writer (table_push, table_replace, table_save, ...), and one that merges for it when it is told to defer that; readers between table_enter() and table_leave(), registered with
  * table_reader_init(); readers never wait.  The only RCU user of the program.
  */
 #ifndef TABLE_TABLE_H
 #define TABLE_TABLE_H
+
+#include <stdatomic.h>
 
 #include "base/span.h"
 #include "table/batch.h"
@@ -61,6 +63,21 @@ enum err table_replace(struct table *t, struct image *m, const void *context, vo
 enum err table_save(struct table *t, uint64_t folded, struct span views, struct fault *f) MUST_USE;
 /** Has anything changed that table_save() with this number would write? */
 bool table_is_saved(const struct table *t, uint64_t folded);
+/** Writer: from here on table_push() merges only what takes moments, so that what is pushed is seen at once; the large merges
+ *  are for another thread, which asks for them. */
+void table_defer(struct table *t);
+/** Writer: would table_save() take moments only?  Not while a merge is under way, which it would make useless, or due for a large
+ *  level that is no file yet. */
+bool table_save_is_quick(const struct table *t);
+struct table_merge;
+/** Writer: a merge that is due, NULL: none is, or one is under way.  Its end must come, and before table_close(). */
+struct table_merge *table_merge_begin(struct table *t);
+/** Any thread, while the writer goes on: makes the file, durable.
+ *  @param ctx   of `keep`: as it was at the beginning, or later.  What does not count then must not count again.
+ *  @param stop  NULL, or makes it ERR_CANCELLED when it becomes true. */
+enum err table_merge_run(struct table_merge *g, claim_keep *keep, void *ctx, const atomic_bool *stop, struct fault *f) MUST_USE;
+/** Writer: publish what was made in the place of what it was made of, if that is still there. */
+void table_merge_end(struct table *t, struct table_merge *g);
 /** Writer: each key once, in no order that means anything, with its claims as a merge of all levels would leave them. */
 enum err table_each(struct table *t, claim_keep *keep, void *keep_ctx, image_visit *visit, void *ctx, struct fault *f)
 	MUST_USE;

@@ -360,6 +360,97 @@ static void folders_cover_urls(void **state)
 
 static unsigned dropped;
 
+/* Addresses `first` to before `end`. */
+static struct image *addresses(uint32_t first, uint32_t end)
+{
+	struct batch *b = batch_new(model_seed, "/nonexistent", 1 << 30);
+	struct claim c = { .source = 1 };
+	struct image *m;
+	for (uint32_t i = first; i < end; i++) {
+		uint8_t octets[4] = { 10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i };
+		assert_int_equal(batch_add(b, &(struct table_key){ OBS_IPV4, 0, 4, octets }, &c, NULL), OK);
+	}
+	assert_int_equal(batch_finish(b, NULL, &m, NULL, NULL), OK);
+	batch_free(b);
+	return m;
+}
+
+static void has_addresses(struct table *t, uint32_t first, uint32_t end)
+{
+	const struct table_view *v = table_enter(t);
+	for (uint32_t i = first; i <= end; i += i + 97 < end ? 97 : 1) {
+		uint8_t octets[4] = { 10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i };
+		struct table_hits hits;
+		table_lookup(v, &(struct table_key){ OBS_IPV4, 0, 4, octets }, &hits);
+		assert_int_equal(hits.n, i < end);
+	}
+	table_leave(t);
+}
+
+static void merges_of_another_thread(void **state)
+{
+	(void)state;
+	enum { MANY = 70000 }; /* two are more than is merged at once */
+	static const atomic_bool yes = true;
+	char *dir = test_dir();
+	uint64_t folded;
+	struct table *t = open_table(dir, true, &folded);
+	struct table_stats stats;
+	struct fault f;
+	table_defer(t);
+	assert_null(table_merge_begin(t));
+	for (unsigned i = 0; i < 3; i++)
+		push(t, addresses(i * MANY, (i + 1) * MANY), NULL, NULL);
+	struct table_merge *g = table_merge_begin(t);
+	assert_non_null(g);
+	assert_null(table_merge_begin(t));
+	assert_false(table_save_is_quick(t));
+	assert_int_equal(table_merge_run(g, NULL, NULL, &yes, &f), ERR_CANCELLED);
+	table_merge_end(t, g);
+	has_addresses(t, 0, 3 * MANY);
+
+	/* Pushed while it goes on: above; saved meanwhile: not its file. */
+	g = table_merge_begin(t);
+	for (unsigned i = 0; i < 5; i++)
+		push(t, addresses(3 * MANY + i, 3 * MANY + i + 1), NULL, NULL);
+	assert_int_equal(table_merge_run(g, NULL, NULL, NULL, &f), OK);
+	has_addresses(t, 0, 3 * MANY + 5);
+	assert_int_equal(table_save(t, 1, span_of(NULL, 0), &f), OK);
+	table_merge_end(t, g);
+	has_addresses(t, 0, 3 * MANY + 5);
+	while ((g = table_merge_begin(t))) {
+		assert_int_equal(table_merge_run(g, NULL, NULL, NULL, &f), OK);
+		table_merge_end(t, g);
+	}
+	assert_true(table_save_is_quick(t));
+	table_stats(table_enter(t), &stats);
+	table_leave(t);
+	assert_int_equal(stats.keys, 3 * MANY + 5);
+	assert_int_equal(stats.levels, 2);
+	assert_int_equal(table_save(t, 2, span_of(NULL, 0), &f), OK);
+
+	/* All is replaced while it goes on: what it makes is of no use, and leaves no file. */
+	push(t, addresses(4 * MANY, 6 * MANY), NULL, NULL);
+	assert_false(table_save_is_quick(t)); /* large, and no file */
+	g = table_merge_begin(t);
+	assert_non_null(g);
+	assert_int_equal(table_replace(t, addresses(7 * MANY, 8 * MANY), NULL, NULL, &f), OK);
+	assert_int_equal(table_merge_run(g, NULL, NULL, NULL, &f), OK);
+	table_merge_end(t, g);
+	has_addresses(t, 7 * MANY, 8 * MANY);
+	has_addresses(t, 5 * MANY, 5 * MANY);
+	assert_int_equal(table_save(t, 3, span_of(NULL, 0), &f), OK);
+	char *sub = path_in(dir, "table");
+	assert_int_equal(count_files(sub), 2); /* manifest, image */
+	free(sub);
+	table_close(t);
+	t = open_table(dir, true, &folded);
+	assert_int_equal(folded, 3);
+	has_addresses(t, 7 * MANY, 8 * MANY);
+	table_close(t);
+	remove_dir(dir);
+}
+
 static void drop(const void *p)
 {
 	dropped += *(const unsigned *)p;
@@ -699,6 +790,7 @@ int main(void)
 		cmocka_unit_test(deep_nests),
 		cmocka_unit_test(every_network_that_covers),
 		cmocka_unit_test(folders_cover_urls),
+		cmocka_unit_test(merges_of_another_thread),
 		cmocka_unit_test(contexts_are_dropped_when_replaced),
 		cmocka_unit_test(replaced_in_one_statement),
 		cmocka_unit_test(a_crash_leaves_the_last_save),

@@ -2,6 +2,8 @@
 #ifndef TABLE_WRITER_H
 #define TABLE_WRITER_H
 
+#include <stdatomic.h>
+
 #include "base/err.h"
 #include "table/image.h"
 
@@ -10,6 +12,7 @@ struct image_target {
 	enum { IMAGE_IN_MEMORY, IMAGE_AS_FILE, IMAGE_AS_SCRATCH } kind;
 	const char *path; /**< of the file; of the directory where a scratch file, which has no name, takes its room */
 	bool sync;        /**< the file and its name are durable when finished */
+	const atomic_bool *stop; /**< NULL, or what ends a merge early when it becomes true: ERR_CANCELLED */
 };
 
 /** What there can be at most: the writer's memory is sized by it. */
