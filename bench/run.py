@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Measures what bench/RESULTS.md reports.  Each figure is a median of several runs and stands beside a limit or a peer measured in the
-same run.  bench/run.py [NAME...]: import, memory, stix, check, start, data, lookup, table, ledger, merkle, replay, dns."""
+same run.  bench/run.py [NAME...]: import, memory, stix, check, start, data, lookup, table, address, incremental, ledger,
+merkle, replay, dns."""
 import json
 import os
 import pathlib
@@ -229,6 +230,23 @@ def bench_merkle(base):
 
 def bench_replay(base):
     program("replay_bench", "500000", str(base))
+
+
+def made_lines(seed, n):
+    r = random.Random(seed)
+    return [f"{r.randrange(1, 224)}.{r.randrange(256)}.{r.randrange(256)}.{r.randrange(1, 255)}" if i % 2 else f"{r.randrange(1 << 40):x}.example"
+            for i in range(n)]
+
+
+def bench_incremental(base):
+    node = fresh(base)
+    for i in range(5):
+        sipar(node, "import", "-q", "--source", f"base{i}", "--format", "lines", write_list(base, made_lines(i, 1000000), "base.txt"))
+    program("incremental_bench", str(node), str(write_list(base, made_lines(99, 1000000), "large.txt")))
+
+
+def bench_address(base):
+    program("address_bench")
 
 
 def bench_dns(base):
