@@ -11,11 +11,12 @@ enum { FILE_MAX = 1 << 16 };
 
 struct row {
 	const char *name, *value, *help;
-	size_t offset, size; /* size 0: a number, at most `max`; KEYS: a list of keys, of the type `max` */
+	size_t offset, size; /* size 0: a number, at most `max`; KEYS: a list of keys, of the type `max`; FEEDS */
 	uint64_t max;
 };
 
 #define KEYS SIZE_MAX
+#define FEEDS (SIZE_MAX - 1)
 
 #define TEXT(field) offsetof(struct config, field), sizeof(((struct config *)0)->field), 0
 #define NUMBER(field, max) offsetof(struct config, field), 0, max
@@ -39,6 +40,8 @@ static const struct row rows[] = {
 			     "# name+id+base64, with commas, or on several such lines.", LIST(witnesses, NOTE_COSIGNATURE) },
 	{ "log", "none", "Keys of logs that this node cosigns when they ask for it (POST /add-checkpoint): likewise.",
 	  LIST(logs, NOTE_ED25519) },
+	{ "feed", "none", "Named selection for \"sipar snapshot --feed NAME\", one a line: NAME and any of lanes=, audience=, kinds=,\n"
+			  "# categories=, min_score=, as the options of that verb.", offsetof(struct config, feeds), FEEDS, 0 },
 };
 
 /* Both sorts of keys may be given by the key of a log: what cosigns under its name is that key, too. */
@@ -60,6 +63,8 @@ static enum err set(struct config *c, const struct row *r, struct span value)
 	char *target = (char *)c + r->offset;
 	if (r->size == KEYS)
 		return span_is(value, "none") ? OK : add_keys((struct config_keys *)(void *)target, value, (uint8_t)r->max);
+	if (r->size == FEEDS)
+		return span_is(value, "none") ? OK : feeds_add((struct config_feeds *)(void *)target, value, NULL);
 	if (r->size == 0)
 		return num_parse_u64(value, r->max, (uint64_t *)(void *)target);
 	if (value.n == 0 || value.n >= r->size || span_find(value, 0) < value.n)

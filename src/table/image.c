@@ -59,11 +59,10 @@ static enum err check_sections(const struct image_header *h, const uint8_t *map,
 	return OK;
 }
 
-static struct image *image_of_map(const struct image_header *h, uint8_t *map)
+static struct image *image_at(const struct image_header *h, const uint8_t *map)
 {
 	struct image *m = mem_zalloc(sizeof(*m));
 	m->header = *h;
-	m->map = map;
 	m->records = map + h->section[IMAGE_RECORDS].at;
 	m->index = (const void *)(map + h->section[IMAGE_INDEX].at);
 	m->directory = (const void *)(map + h->section[IMAGE_DIRECTORY].at);
@@ -88,11 +87,28 @@ enum err image_open_fd(int fd, const char *name, bool verify, struct image **ret
 	enum err e = check_header(&h, (uint64_t)st.st_size, name, f);
 	if (e == OK && verify)
 		e = check_sections(&h, map, name, f);
-	if (e == OK)
-		*ret_image = image_of_map(&h, map);
-	else
+	if (e) {
 		munmap(map, (size_t)st.st_size);
-	return e;
+		return e;
+	}
+	*ret_image = image_at(&h, map);
+	(*ret_image)->map = map;
+	return OK;
+}
+
+enum err image_over(const void *p, size_t octets, const char *name, struct image_guard *guard, struct image **ret_image,
+		    struct fault *f)
+{
+	struct image_header h;
+	if (octets < sizeof(h))
+		return fault_set(f, ERR_CORRUPT, "\"%s\" has %zu octets: too short for an image", name, octets);
+	memcpy(&h, p, sizeof(h));
+	enum err e = check_header(&h, octets, name, f);
+	if (e)
+		return e;
+	*ret_image = image_at(&h, p);
+	(*ret_image)->guard = guard;
+	return OK;
 }
 
 enum err image_open(const char *path, bool verify, struct image **ret_image, struct fault *f)
@@ -104,6 +120,11 @@ enum err image_open(const char *path, bool verify, struct image **ret_image, str
 	enum err e = image_open_fd(fd, path, verify, ret_image, f);
 	close(fd);
 	return e;
+}
+
+void image_unguard(struct image *m)
+{
+	m->guard = NULL;
 }
 
 struct image *image_empty(struct siphash_seed seed)
@@ -145,6 +166,11 @@ uint64_t image_claims(const struct image *m)
 uint64_t image_octets(const struct image *m)
 {
 	return m->header.octets;
+}
+
+const void *image_mapped(const struct image *m)
+{
+	return m->map;
 }
 
 struct siphash_seed image_seed(const struct image *m)

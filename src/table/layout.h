@@ -29,10 +29,11 @@
 #ifndef TABLE_LAYOUT_H
 #define TABLE_LAYOUT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
-#include "table/claim.h"
-#include "table/key.h"
+#include "base/attr.h"
+#include "table/image.h"
 
 enum {
 	IMAGE_VERSION = 1,
@@ -43,6 +44,7 @@ enum {
 	IMAGE_MASKS = 65536,
 	IMAGE_MASKS_FROM = 64,     /* prefixes that make the masks worth their 256 KiB */
 	IMAGE_CHECK_CHUNK = 1 << 20,
+	IMAGE_RUN_MAX = UINT16_MAX, /* keys of one bucket that a lookup looks at */
 };
 
 enum image_section { IMAGE_RECORDS, IMAGE_INDEX, IMAGE_DIRECTORY, IMAGE_LENGTHS, IMAGE_SECTIONS };
@@ -79,7 +81,21 @@ struct image {
 	struct image_header header;
 	void *map;                  /* the file, or NULL */
 	void *owned[IMAGE_SECTIONS];
+	struct image_guard *guard;  /* or NULL */
 };
+
+/* Before the `n` > 0 octets at `p` are read: has their guard looked at them?  Every read of an image by a lookup goes through
+ * this; merges read images that have no guard. */
+static inline void image_touch(const struct image *m, const void *p, size_t n)
+{
+	struct image_guard *g = m->guard;
+	if (LIKELY(!g))
+		return;
+	size_t at = (size_t)((const uint8_t *)p - g->from), last = (at + n - 1) >> g->shift;
+	for (size_t piece = at >> g->shift; piece <= last; piece++)
+		if (UNLIKELY(!atomic_load_explicit(&g->asked[piece], memory_order_acquire)))
+			g->ask(g, piece);
+}
 
 /* Derive what lookups use from the header, once the sections are in place. */
 static inline void image_ready(struct image *m)
@@ -110,11 +126,14 @@ static inline const struct image_slot *image_slot_of(const struct image *m, uint
 static inline uint32_t image_run(const struct image *m, uint32_t tag, uint32_t *ret_first)
 {
 	const struct image_slot *s = image_slot_of(m, tag);
+	image_touch(m, s, 2 * sizeof(*s));
 	uint32_t bits = image_filter(tag), first = s->first, end = s[1].first;
 	if ((s->filter & bits) != bits || end > m->keys || first >= end)
 		return 0;
+	uint32_t run = end - first < IMAGE_RUN_MAX ? end - first : IMAGE_RUN_MAX;
+	image_touch(m, m->index + first, (run + (size_t)1) * sizeof(*m->index));
 	*ret_first = first;
-	return end - first;
+	return run;
 }
 
 static inline size_t image_pad(size_t n)
@@ -129,6 +148,7 @@ static inline bool image_key_at(const struct image *m, uint32_t i, struct table_
 	if (end > m->units || start >= end)
 		return false;
 	const uint8_t *r = m->records + start * 4;
+	image_touch(m, r, (size_t)(end - start) * 4);
 	uint16_t n = (uint16_t)(r[2] | r[3] << 8);
 	if (4 + image_pad(n) > (end - start) * 4)
 		return false;
@@ -162,7 +182,10 @@ static inline unsigned image_match(const struct image *m, uint32_t first, uint32
 static inline uint64_t image_find_lengths4(const struct image *m, uint32_t addr)
 {
 	uint64_t all = m->header.lengths4;
-	return m->masks ? all & (m->masks[addr >> 16] | 1ULL << 32) : all;
+	if (!m->masks)
+		return all;
+	image_touch(m, m->masks + (addr >> 16), sizeof(*m->masks));
+	return all & (m->masks[addr >> 16] | 1ULL << 32);
 }
 
 /* Check of `n` octets of a section as they are fed in chunks of IMAGE_CHECK_CHUNK (the last may be shorter). */

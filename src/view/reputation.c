@@ -234,17 +234,3 @@ uint8_t reputation_audience(const struct reputation *r, const struct meaning *m)
 	}
 	return strictest;
 }
-
-void reputation_put_entry(const struct score_line *line, const struct meaning *m, struct ledger *l, struct buf *out)
-{
-	uint8_t lane = line->claim.lane & 63;
-	struct entry e;
-	if (!l || !m->audiences || ledger_entry(l, (clearance)1 << lane, line->claim.entry, &e)) {
-		buf_putu(out, line->claim.entry);
-		return;
-	}
-	buf_puts(out, m->audiences->lane[lane].name);
-	buf_putc(out, '/');
-	buf_putu(out, e.index);
-	entry_release(&e);
-}
