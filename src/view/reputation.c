@@ -12,7 +12,7 @@
 
 #include "codec/tlp.h"
 
-enum { PARTS_MAX = 3, BATCH = 64 };
+enum { PARTS_MAX = 3, BATCH = 64, TEXT_MAX = 256 };
 
 /* One question: its observable, and what the table said to its parts. */
 struct question {
@@ -41,10 +41,9 @@ static bool meets_rule(const struct question *q, const struct observable *o, str
 {
 	if (LIKELY(!q->meaning || !(rules_kinds(q->meaning->rules) & protect_kinds(o->kind))))
 		return false;
-	struct buf scratch = { 0 };
-	bool hit = rules_match(q->meaning->rules, q->meaning->sources, q->clear, o->kind, text_of(o, &scratch), ret_hit);
-	buf_release(&scratch);
-	return hit;
+	uint8_t store[TEXT_MAX]; /* addresses and hashes are never longer, so it is not let go for another */
+	struct buf scratch = { .p = store, .cap = sizeof(store) };
+	return rules_match(q->meaning->rules, q->meaning->sources, q->clear, o->kind, text_of(o, &scratch), ret_hit);
 }
 
 /* "*.name" asks about the names below: what is said of the name itself covers them, as from a parent. */

@@ -21,6 +21,7 @@ enum { CHUNK_MIN = 4096, CHUNK_MAX = 1 << 26, IMAGE_HEAD = 4096 };
 
 struct snapshot {
 	char *name;
+	uint64_t device, inode;
 	const uint8_t *map;
 	struct snapshot_header header;
 	struct image_guard guard;
@@ -73,6 +74,11 @@ static enum err prove(struct snapshot *s, uint64_t at, uint64_t n, struct fault 
 		if (!atomic_load_explicit(&s->guard.asked[c], memory_order_acquire))
 			ask(&s->guard, (size_t)c);
 	return snapshot_sound(s, f);
+}
+
+enum err snapshot_verify(struct snapshot *s, struct fault *f)
+{
+	return prove(s, s->header.chunks_at, s->header.octets - s->header.chunks_at, f);
 }
 
 /* ---- header ---- */
@@ -232,6 +238,8 @@ static enum err map_file(struct snapshot *s, int fd, struct fault *f)
 	if (map == MAP_FAILED)
 		return fault_set(f, ERR_IO, "\"%s\" cannot be mapped: %s", s->name, strerror(errno));
 	s->map = map;
+	s->device = st.st_dev;
+	s->inode = st.st_ino;
 	memcpy(&s->header, map, sizeof(s->header));
 	enum err e = check_header(&s->header, (uint64_t)st.st_size, s->name, f);
 	s->header.octets = (uint64_t)st.st_size; /* what is mapped, whatever it says: for munmap() */
@@ -245,7 +253,7 @@ static enum err open_all(struct snapshot *s, const uint8_t *key, bool verify, st
 		return e;
 	if (!bounds_hold(&s->header))
 		return fault_set(f, ERR_CORRUPT, "\"%s\": a number in the header is out of its bounds", s->name);
-	if ((e = open_digests(s, f)) == OK && (!verify || (e = prove(s, s->header.chunks_at, s->header.octets - s->header.chunks_at, f)) == OK))
+	if ((e = open_digests(s, f)) == OK && (!verify || (e = snapshot_verify(s, f)) == OK))
 		e = open_sections(s, f);
 	if (e == OK && verify)
 		image_unguard(s->image);
@@ -297,6 +305,7 @@ struct snapshot_about snapshot_about(const struct snapshot *s)
 		.node = h->node, .feed = h->feed, .made_ms = h->made_ms, .keys = h->keys, .claims = h->claims, .octets = h->octets,
 		.kinds = (uint8_t)h->kinds, .min_score = (uint8_t)h->min_score, .categories = h->categories,
 		.sources = source_count(s->sources), .rules = rules_count(s->rules), .lanes = s->lanes, .key = h->key,
+		.device = s->device, .inode = s->inode,
 	};
 }
 

@@ -27,6 +27,7 @@ struct snapshot_about {
 	uint32_t categories;           /**< bit for each enum category; 0: all */
 	unsigned sources, rules, lanes;
 	const uint8_t *key;            /**< 32 octets: who has signed */
+	uint64_t device, inode;        /**< of the file that is mapped */
 };
 
 /** @param path    is opened under the directory `cwd` (or AT_FDCWD).
@@ -45,6 +46,8 @@ const struct table_view *snapshot_view(const struct snapshot *s);
 /** Was everything that lookups have read by now what was signed?  Once it was not, it never is again.
  *  @return OK; ERR_CORRUPT with the place.  Any thread: what this thread's lookups have read is seen for certain. */
 enum err snapshot_sound(const struct snapshot *s, struct fault *f) MUST_USE;
+/** Every chunk, also while others look up.  @return as snapshot_sound(). */
+enum err snapshot_verify(struct snapshot *s, struct fault *f) MUST_USE;
 struct snapshot_about snapshot_about(const struct snapshot *s);
 /** Lane number `i` < lanes: its name, and its signed checkpoint when the snapshot was made. */
 const char *snapshot_lane(const struct snapshot *s, unsigned i, uint8_t *ret_tlp, struct span *ret_checkpoint);
