@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "table/claim.h"
+#include "table/guard.h"
 #include "table/key.h"
 
 struct image;
@@ -22,15 +23,6 @@ struct image;
 enum err image_open(const char *path, bool verify, struct image **ret_image, struct fault *f) MUST_USE;
 /** The same of an open file, which stays the caller's; `name` is for the fault. */
 enum err image_open_fd(int fd, const char *name, bool verify, struct image **ret_image, struct fault *f) MUST_USE;
-/** Someone who vouches for the octets that an image lies in, piece by piece: asked before a piece is read for the first
- *  time.  It says no by remembering it: lookups go on, within bounds whatever the octets say, and whoever uses their
- *  answers asks it afterwards. */
-struct image_guard {
-	const uint8_t *from;    /**< where the pieces begin */
-	unsigned shift;         /**< they have 2^shift octets */
-	_Atomic uint8_t *asked; /**< one for each: not 0 from when `ask` has returned */
-	void (*ask)(struct image_guard *g, size_t piece);
-};
 /** An image in `octets` octets of memory at `p` (a multiple of 64), which stay the caller's; `name` is for the fault.  Only
  *  the header is read here, and its piece is the caller's to vouch for.
  *  @param guard  NULL, or asked by every lookup; outlives the image.  @return as image_open(). */

@@ -29,11 +29,11 @@
 #ifndef TABLE_LAYOUT_H
 #define TABLE_LAYOUT_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 
-#include "base/attr.h"
-#include "table/image.h"
+#include "table/claim.h"
+#include "table/guard.h"
+#include "table/key.h"
 
 enum {
 	IMAGE_VERSION = 1,
@@ -88,13 +88,8 @@ struct image {
  * this; merges read images that have no guard. */
 static inline void image_touch(const struct image *m, const void *p, size_t n)
 {
-	struct image_guard *g = m->guard;
-	if (LIKELY(!g))
-		return;
-	size_t at = (size_t)((const uint8_t *)p - g->from), last = (at + n - 1) >> g->shift;
-	for (size_t piece = at >> g->shift; piece <= last; piece++)
-		if (UNLIKELY(!atomic_load_explicit(&g->asked[piece], memory_order_acquire)))
-			g->ask(g, piece);
+	if (UNLIKELY(m->guard != NULL))
+		guard_touch(m->guard, p, n);
 }
 
 /* Derive what lookups use from the header, once the sections are in place. */
