@@ -110,21 +110,20 @@ static void match(const struct observable *o, const struct verdict *v, struct si
 {
 	uint8_t store[OBS_KEY_MAX];
 	struct observable host = *o;
-	const struct table_key *k = &v->key;
 	bool parts = o->kind == OBS_URL || o->kind == OBS_EMAIL;
-	r->matched_kind = k->kind;
-	r->prefix_length = k->kind == OBS_IPV4 ? 32 : k->kind == OBS_IPV6 ? 128 : k->prefix;
-	if (parts && k->kind != o->kind) {
+	r->matched_kind = v->key_kind;
+	r->prefix_length = v->key_kind == OBS_IPV4 ? 32 : v->key_kind == OBS_IPV6 ? 128 : v->key_prefix;
+	if (parts && v->key_kind != o->kind) {
 		r->match = SIPAR_MATCH_HOST;
 		if (obs_host(o, store, &host))
 			return;
 	} else if (v->exact) {
 		r->match = SIPAR_MATCH_EXACT;
 	} else {
-		r->match = k->kind == OBS_DOMAIN ? SIPAR_MATCH_PARENT : SIPAR_MATCH_PREFIX;
+		r->match = v->key_kind == OBS_DOMAIN ? SIPAR_MATCH_PARENT : SIPAR_MATCH_PREFIX;
 	}
-	if (k->kind == OBS_DOMAIN && host.kind == OBS_DOMAIN && k->n < host.n)
-		r->parent_labels = (uint8_t)labels(host.key, (size_t)(host.n - k->n - 1));
+	if (v->key_kind == OBS_DOMAIN && host.kind == OBS_DOMAIN && v->key_octets < host.n)
+		r->parent_labels = (uint8_t)labels(host.key, (size_t)(host.n - v->key_octets - 1));
 }
 
 static void fill(const struct observable *o, const struct reputation *a, struct sipar_result *r)
@@ -138,7 +137,7 @@ static void fill(const struct observable *o, const struct reputation *a, struct 
 	r->sources = v->n_sources;
 	r->seen = v->seen;
 	r->protected_by = a->protected_by;
-	if (v->key.kind)
+	if (v->key_kind)
 		match(o, v, r);
 }
 

@@ -79,7 +79,9 @@ struct sum {
 		int32_t mdb;
 		uint32_t seen, entry;
 		uint8_t category;
-		const struct table_hit *hit;
+		bool exact;
+		uint8_t kind, prefix;
+		uint16_t octets;
 	} best;
 };
 
@@ -205,7 +207,13 @@ static inline bool better(const struct best *a, const struct best *b)
 		return a->mdb > b->mdb;
 	if (a->seen != b->seen)
 		return a->seen > b->seen;
-	return a->category != b->category ? a->category > b->category : a->entry > b->entry;
+	if (a->category != b->category)
+		return a->category > b->category;
+	if (a->entry != b->entry)
+		return a->entry > b->entry;
+	if (a->exact != b->exact)
+		return a->exact;
+	return a->prefix != b->prefix ? a->prefix > b->prefix : a->octets > b->octets;
 }
 
 static inline void add_evidence(struct sum *sum, struct slot *slot, const struct table_hit *h, const struct claim *c,
@@ -222,7 +230,7 @@ static inline void add_evidence(struct sum *sum, struct slot *slot, const struct
 	uint32_t seen = c->seen < now_s ? c->seen : now_s;
 	if (seen > sum->seen)
 		sum->seen = seen;
-	struct best b = { w->mdb, c->seen, c->entry, w->category, h };
+	struct best b = { w->mdb, c->seen, c->entry, w->category, h->exact, h->key.kind, h->key.prefix, h->key.n };
 	if (better(&b, &sum->best))
 		sum->best = b;
 }
@@ -392,10 +400,10 @@ void score_hits(const struct table_hits *hits, unsigned n_hits, const struct sou
 	v->n_claims = sum.n_claims;
 	v->seen = sum.seen;
 	v->entry = sum.best.entry;
-	if (sum.best.hit) {
-		v->key = sum.best.hit->key;
-		v->exact = sum.best.hit->exact;
-	}
+	v->key_kind = sum.best.kind;
+	v->key_prefix = sum.best.prefix;
+	v->key_octets = sum.best.octets;
+	v->exact = sum.best.exact;
 	if (lines) {
 		score_lines_sort(&l);
 		*ret_n_lines = l.n;
