@@ -86,7 +86,7 @@ def test_show(samples, tmp_path):
     assert "signed by " + shown["key"] in sipar("snapshot", "--show", pk).out
 
 
-def test_hidden_lanes_do_not_exist(node, tmp_path):
+def test_hidden_lanes_do_not_exist(node, tmp_path, serve):
     """Neither names, nor numbers, nor how many there are."""
     files = []
     for n in range(2):
@@ -112,6 +112,14 @@ def test_hidden_lanes_do_not_exist(node, tmp_path):
     assert shown["sources"] == 3 and shown["rules"] == 0 and shown["keys"] == 4 and shown["claims"] == 4
     assert [a["listed"] for a in (json.loads(line) for line in sipar("check", "--snapshot", files[1], "--json", "192.0.2.2", "192.0.2.4",
                                                                      "192.0.2.5").out.splitlines())] == [False, False, True]
+    # What anonymous askers get over HTTP is the same.
+    daemon = serve(node)
+    values = ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5", "evil.example", "www.evil.example", "hushed-key.example",
+              "x.visible-but.example"]
+    for value in values:
+        before, answer = daemon.lookup(value), json.loads(sipar("check", "--snapshot", files[1], "--json", value).out)
+        assert answer in (before, daemon.lookup(value)), value
+    assert daemon.stop() == 0
     # The entry's name in its lane, not its number over all lanes.
     lines = json.loads(sipar("why", "--snapshot", files[1], "--json", "192.0.2.5").out)["lines"]
     assert [line["entry"] for line in lines] == [line["entry"] for line in node.why("192.0.2.5")["lines"]]
