@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -87,6 +88,16 @@ def test_it_needs_nothing_but_libc(prefix):
     assert seen == {name + "@@SIPAR_1" for name in declared} | {"SIPAR_1"} and len(declared) == 14
     archive = run("nm", "--defined-only", "--extern-only", next(destination.rglob("libsipar.a")))
     assert {line.split()[2] for line in archive.splitlines() if len(line.split()) == 3} == declared
+
+
+def test_the_header_is_for_others_too(prefix, tmp_path):
+    """Of C99 and, where there is a compiler, of C++."""
+    destination, env = prefix
+    flags = run("pkg-config", "--cflags", "libsipar", env=env).split()
+    (tmp_path / "a.c").write_text("#include <sipar.h>\nint f(void) { struct sipar_result r = { 0 }; return (int)r.size + SIPAR_C2; }\n")
+    run("cc", "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", *flags, "-c", tmp_path / "a.c", "-o", tmp_path / "a.o")
+    if shutil.which("c++"):
+        run("c++", "-x", "c++", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", *flags, "-c", tmp_path / "a.c", "-o", tmp_path / "a.o")
 
 
 @pytest.mark.parametrize("form", ["shared", "static"])

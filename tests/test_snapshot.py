@@ -174,7 +174,8 @@ def test_selections(samples, tmp_path):
     assert samples.run("snapshot", code=64).err
     with open(samples.path / "sipar.conf", "a") as conf:
         conf.write("feed = edge kinds=ip\n")
-    assert "sipar.conf:" in samples.run("snapshot", "-o", pk, "--feed", "edge", code=64).err
+    said = samples.run("snapshot", "-o", pk, "--feed", "edge", code=64).err
+    assert "sipar.conf:" in said and 'feed "edge" is there twice' in said
 
 
 def test_through_the_daemon(samples, tmp_path, serve):
@@ -191,6 +192,27 @@ def test_through_the_daemon(samples, tmp_path, serve):
     samples.run("import", "--source", "more", "-", stdin=b"192.0.2.77\n")
     made(samples, tmp_path / "pk.sipar")
     assert sipar("check", "--snapshot", tmp_path / "pk.sipar", "-q", "192.0.2.77").returncode == 1
+
+
+def test_killed_at_any_moment(node, tmp_path):
+    """The old file or the new one is there, whole."""
+    pk = tmp_path / "pk.sipar"
+    node.run("import", "-q", "--source", "many", "-", stdin="\n".join(f"{i}.many.example" for i in range(20000)).encode())
+    made(node, pk)
+    written = 0
+    for moment in range(12):
+        before = pk.stat().st_ino
+        process = subprocess.Popen([SIPAR, "snapshot", "-d", str(node.path), "-o", str(pk)], stdout=subprocess.DEVNULL)
+        try:
+            process.wait(moment * 0.015)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        written += pk.stat().st_ino != before
+        assert sipar("snapshot", "--show", pk, "--verify", "--key", node.path / "node.pub").returncode == 0, moment
+    left = [p for p in tmp_path.iterdir() if p.name.endswith(".tmp")]
+    assert len(left) <= 12 - written and all(p.name.startswith(".pk.sipar.") for p in left)
+    assert not [p for p in (node.path / "table").iterdir() if p.name.startswith("scratch")]
 
 
 def test_what_is_wrong_is_refused(samples, tmp_path):
