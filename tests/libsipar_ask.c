@@ -92,9 +92,14 @@ int main(int argc, char **argv)
 			return 3;
 	}
 	pthread_t thread[64];
+	pthread_attr_t attributes;
+	pthread_attr_init(&attributes);
+#ifndef __SANITIZE_THREAD__ /* what the manual says is enough */
+	pthread_attr_setstacksize(&attributes, 256 << 10);
+#endif
 	int disagreements[64] = { 0 }, sum = 0;
 	for (unsigned i = 0; i < threads; i++)
-		pthread_create(&thread[i], NULL, ask_all, &disagreements[i]);
+		pthread_create(&thread[i], &attributes, ask_all, &disagreements[i]);
 	for (unsigned i = 0; i < threads; i++)
 		pthread_join(thread[i], NULL);
 	if (!threads)

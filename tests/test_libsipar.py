@@ -124,6 +124,7 @@ def test_what_matched(node, tmp_path, programs):
     for form in programs.values():
         for value, answer in zip(asked, ask(form, pk, asked)):
             assert (answer["match"], answer["matched_kind"], answer["prefix"], answer["labels"]) == asked[value], (value, answer)
+        assert len(ask(form, pk, asked, "2", key=key_of(node))) == len(asked)  # on small stacks
 
 
 def test_regular_expressions_of_keys(node, tmp_path, programs):
