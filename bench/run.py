@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Measures what bench/RESULTS.md reports.  Each figure is a median of several runs and stands beside a limit or a peer measured in the
 same run.  bench/run.py [NAME...]: import, memory, stix, check, start, data, lookup, table, address, incremental, ledger,
-merkle, replay, dns."""
+merkle, replay, dns, snapshot, lib."""
 import json
 import os
 import pathlib
@@ -251,6 +251,26 @@ def bench_address(base):
 
 def bench_dns(base):
     program("dns_bench")
+
+
+def bench_snapshot(base):
+    """Writing one, and a whole process that answers from it; beside a copy of the same file that is synced."""
+    values, _ = real_lines()
+    node = fresh(base)
+    sipar(node, "import", "-q", "--source", "bench", write_list(base, values))
+    pk = pathlib.Path(base) / "pk.sipar"
+    write, copy, check = [], [], []
+    for _ in range(RUNS):
+        seconds, peak, _ = sipar(node, "snapshot", "-o", pk)
+        write.append(seconds)
+        copy.append(timed(["dd", f"if={pk}", f"of={pk}.copy", "bs=1M", "conv=fsync", "status=none"])[0])
+        check.append(timed([SIPAR, "check", "--snapshot", str(pk), "-q", values[0]])[0])
+    say(f"snapshot: {len(values)} keys, {pk.stat().st_size / 1e6:.1f} MB: {median(write):.2f} s, {peak >> 10} MiB, "
+        f"{median(write) / median(copy):.1f} times a copy with fsync; check --snapshot of one value, whole process: {1000 * median(check):.1f} ms")
+
+
+def bench_lib(base):
+    program("lib_bench")
 
 
 if __name__ == "__main__":

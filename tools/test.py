@@ -72,7 +72,7 @@ def scenarios(build, long):
 long = "--long" in sys.argv[1:]
 check("includes", "tools/includes.py")
 check("headers", "tools/headers.sh")
-check("manual", "sh", "-c", "mandoc -T lint -W error docs/sipar.1 && echo docs/sipar.1 is well-formed")
+check("manual", "sh", "-c", "mandoc -T lint -W error docs/sipar.1 docs/sipar.3 && echo docs/sipar.1 and docs/sipar.3 are well-formed")
 meson("build-sanitized")
 scenarios("build", long)
 scenarios("build-sanitized", long)

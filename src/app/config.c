@@ -11,11 +11,12 @@ enum { FILE_MAX = 1 << 16 };
 
 struct row {
 	const char *name, *value, *help;
-	size_t offset, size; /* size 0: a number, at most `max`; KEYS: a list of keys, of the type `max` */
+	size_t offset, size; /* size 0: a number, at most `max`; KEYS: a list of keys, of the type `max`; FEEDS */
 	uint64_t max;
 };
 
 #define KEYS SIZE_MAX
+#define FEEDS (SIZE_MAX - 1)
 
 #define TEXT(field) offsetof(struct config, field), sizeof(((struct config *)0)->field), 0
 #define NUMBER(field, max) offsetof(struct config, field), 0, max
@@ -39,6 +40,8 @@ static const struct row rows[] = {
 			     "# name+id+base64, with commas, or on several such lines.", LIST(witnesses, NOTE_COSIGNATURE) },
 	{ "log", "none", "Keys of logs that this node cosigns when they ask for it (POST /add-checkpoint): likewise.",
 	  LIST(logs, NOTE_ED25519) },
+	{ "feed", "none", "Named selection for \"sipar snapshot --feed NAME\", one a line: NAME and any of lanes=, audience=, kinds=,\n"
+			  "# categories=, min_score=, as the options of that verb.", offsetof(struct config, feeds), FEEDS, 0 },
 };
 
 /* Both sorts of keys may be given by the key of a log: what cosigns under its name is that key, too. */
@@ -55,11 +58,14 @@ static enum err add_keys(struct config_keys *keys, struct span value, uint8_t ty
 	return OK;
 }
 
-static enum err set(struct config *c, const struct row *r, struct span value)
+/* @param f  gets a sentence where there is more to say than that the value is not taken. */
+static enum err set(struct config *c, const struct row *r, struct span value, struct fault *f)
 {
 	char *target = (char *)c + r->offset;
 	if (r->size == KEYS)
 		return span_is(value, "none") ? OK : add_keys((struct config_keys *)(void *)target, value, (uint8_t)r->max);
+	if (r->size == FEEDS)
+		return span_is(value, "none") ? OK : feeds_add((struct config_feeds *)(void *)target, value, f);
 	if (r->size == 0)
 		return num_parse_u64(value, r->max, (uint64_t *)(void *)target);
 	if (value.n == 0 || value.n >= r->size || span_find(value, 0) < value.n)
@@ -73,10 +79,10 @@ void config_defaults(struct config *c)
 {
 	*c = (struct config){ 0 };
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
-		(void)!set(c, &rows[i], span_str(rows[i].value));
+		(void)!set(c, &rows[i], span_str(rows[i].value), NULL);
 }
 
-static enum err take_line(struct config *c, struct span line, const char **ret_why)
+static enum err take_line(struct config *c, struct span line, const char **ret_why, struct fault *f)
 {
 	size_t eq = span_find(line, '=');
 	struct span name = span_trim(span_head(line, eq)), value = span_trim(span_from(line, eq + 1));
@@ -89,7 +95,7 @@ static enum err take_line(struct config *c, struct span line, const char **ret_w
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
 		if (span_is(name, rows[i].name)) {
 			*ret_why = "has a value that this setting does not take";
-			return set(c, &rows[i], value) ? ERR_USAGE : OK;
+			return set(c, &rows[i], value, f) ? ERR_USAGE : OK;
 		}
 	return ERR_USAGE;
 }
@@ -119,8 +125,10 @@ enum err config_read(const char *dir, struct config *c, struct fault *f)
 		struct span line = span_head(rest, span_find(rest, '\n'));
 		rest = span_from(rest, line.n + 1);
 		line = span_trim(span_head(line, span_find(line, '#')));
-		if (take_line(c, line, &why))
-			e = fault_set(f, ERR_USAGE, "%s:%u: \"" SPAN_FMT "\" %s", path, n, SPAN_ARG(span_head(line, 200)), why);
+		struct fault more = { .text = "" };
+		if (take_line(c, line, &why, &more))
+			e = fault_set(f, ERR_USAGE, "%s:%u: \"" SPAN_FMT "\" %s%s%s", path, n, SPAN_ARG(span_head(line, 120)), why,
+				      more.text[0] ? ": " : "", more.text);
 	}
 	buf_release(&text);
 	return e;

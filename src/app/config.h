@@ -3,6 +3,7 @@
 #ifndef APP_CONFIG_H
 #define APP_CONFIG_H
 
+#include "app/feeds.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "ledger/note.h"
@@ -24,6 +25,7 @@ struct config {
 	uint64_t ttl, negative_ttl; /**< seconds, DNS */
 	uint64_t body_max_mib;     /**< of an HTTP request */
 	struct config_keys witnesses; /**< whose cosignatures are taken, NOTE_COSIGNATURE */
+	struct config_feeds feeds;    /**< named selections for snapshots */
 	struct config_keys logs;      /**< that are cosigned when they ask for it, NOTE_ED25519 */
 };
 

@@ -69,6 +69,8 @@ static int run_with_node(const struct verb *v, struct verb_env *env, int argc, c
 	int code = look_at_usage(v, env, argc, argv);
 	if (code)
 		return code;
+	if (env->without_node)
+		return verb_run(v, env, argc, argv);
 	enum err e = control_call(env->dir, argc, argv, &code, &f);
 	if (e == OK)
 		return code;

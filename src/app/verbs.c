@@ -1,6 +1,6 @@
 #include "app/verbs.h"
 
-static const struct verb *const own[] = { &verb_init, &verb_serve };
+static const struct verb *const own[] = { &verb_init, &verb_serve, &verb_snapshot };
 
 const struct verb *verb_at(size_t i)
 {

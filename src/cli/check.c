@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cli/edge.h"
 #include "cli/lines.h"
 #include "cli/option.h"
 #include "cli/verbs.h"
@@ -14,11 +15,13 @@ enum { GROUP = 512, FLUSH_AT = 1 << 16 };
 struct check_options {
 	const char *dir;
 	bool json, quiet, listed_only;
+	struct edge_options edge;
 };
 
 struct check {
 	struct verb_env *env;
 	struct check_options o;
+	struct snapshot *snapshot; /* or NULL: the node's table answers */
 	const struct meaning *meaning;
 	uint32_t now_s;
 	struct buf out;
@@ -34,7 +37,8 @@ struct check {
 	{                                                                                                                  \
 		OPTION_DIR(&(o)->dir), OPTION_JSON(&(o)->json),                                                                \
 		{ 'q', "quiet", NULL, "print nothing, only the exit status", OPTION_FLAG, &(o)->quiet, 0 },                    \
-		{ 'l', "listed", NULL, "print only what is listed", OPTION_FLAG, &(o)->listed_only, 0 }, OPTION_END            \
+		{ 'l', "listed", NULL, "print only what is listed", OPTION_FLAG, &(o)->listed_only, 0 },                       \
+		EDGE_ROWS(&(o)->edge), OPTION_END                                                                              \
 	}
 
 static void put_text(struct check *c, const struct observable *o, const struct reputation *r)
@@ -82,13 +86,37 @@ static void answer(void *ctx, size_t i, const struct reputation *r)
 		put_text(c, &c->obs[i], r);
 }
 
-static void end_group(struct check *c)
+static void answer_group(struct check *c, const struct table_view *v)
 {
-	struct table *t = node_table(c->env->node);
-	const struct table_view *v = table_enter(t);
 	c->meaning = v->context;
 	reputation_batch(v, c->obs, c->n, CLEARANCE_ALL, c->now_s, answer, c);
-	table_leave(t);
+}
+
+/* Answers for which something damaged was read are not given. */
+static void answer_from_snapshot(struct check *c)
+{
+	struct fault f;
+	bool listed = c->listed;
+	size_t before = c->out.n;
+	answer_group(c, snapshot_view(c->snapshot));
+	if (snapshot_sound(c->snapshot, &f) == OK)
+		return;
+	c->out.n = before;
+	c->listed = listed;
+	c->trouble = c->closed = true;
+	(void)verb_out(c->env, &c->out);
+	verb_complain(c->env, "%s", f.text);
+}
+
+static void end_group(struct check *c)
+{
+	struct table *t = c->snapshot ? NULL : node_table(c->env->node);
+	if (c->snapshot) {
+		answer_from_snapshot(c);
+	} else {
+		answer_group(c, table_enter(t));
+		table_leave(t);
+	}
 	c->n = c->store_used = 0;
 	if (c->out.n >= FLUSH_AT)
 		c->closed |= !verb_out(c->env, &c->out);
@@ -148,13 +176,19 @@ static int run(struct verb_env *env, int argc, char **argv)
 	const struct option rows[] = OPTION_ROWS(&o);
 	struct fault f;
 	int n;
-	if (options_parse(rows, argc, argv, &n, &f)) {
+	bool looking = !env->node && !env->without_node;
+	if (options_parse(rows, argc, argv, &n, &f) || edge_look(env, &o.edge, &f)) {
 		verb_complain(env, "check: %s", f.text);
 		return EXIT_USAGE;
 	}
-	if (!env->node)
+	if (looking)
 		return EXIT_FINE;
 	struct check *c = mem_zalloc(sizeof(*c));
+	if (o.edge.snapshot && edge_open(env, &o.edge, &c->snapshot, &f)) {
+		free(c);
+		verb_complain(env, "check: %s", f.text);
+		return EXIT_TROUBLE;
+	}
 	c->env = env;
 	c->o = o;
 	c->now_s = (uint32_t)(clock_ms() / 1000);
@@ -172,6 +206,7 @@ static int run(struct verb_env *env, int argc, char **argv)
 	c->closed |= !verb_out(env, &c->out);
 	int code = c->trouble ? EXIT_TROUBLE : c->listed ? EXIT_FOUND : EXIT_FINE;
 	buf_release(&c->out);
+	snapshot_close(c->snapshot);
 	free(c);
 	return code;
 }
@@ -189,6 +224,8 @@ const struct verb verb_check = {
 	.usage = "[OPTION...] [VALUE...]",
 	.details = "Without a VALUE, values are read from standard input, one a line; blank lines and lines that begin with\n"
 		   "'#' are passed over.  Any usual spelling is understood, defanged ones (hxxp://evil[.]example) too.\n\n"
+		   "With --snapshot the answers are those of the node that wrote the file (sipar snapshot) at the present time, for\n"
+		   "what it put there.  Its signature is always checked: with --key, that it is by that key.\n\n"
 		   "Exit status: 0 nothing is listed, 1 something is listed, 2 a value could not be understood or another error.\n",
 	.flags = VERB_NODE,
 	.run = run,

@@ -20,6 +20,7 @@ struct verb_env {
 	int in, out, err;    /**< descriptors; not closed by the verb */
 	int cwd;             /**< directory for relative paths, or AT_FDCWD */
 	int caller;          /**< socket of the caller when run by the daemon, else -1 */
+	bool without_node;   /**< set by a verb with VERB_NODE that looks at its command line and finds that it needs none */
 	int write_error;     /**< errno of the first write to `out` that failed; verb_run() tells it */
 };
 
@@ -30,7 +31,8 @@ struct verb {
 	const char *details;   /**< paragraphs for --help */
 	unsigned flags;
 	/** argv[0] is the verb's name.  Returns the exit code.  With VERB_NODE and env->node NULL: only look whether the command
-	 *  line is right (EXIT_FINE or EXIT_USAGE); argv may be changed. */
+	 *  line is right (EXIT_FINE or EXIT_USAGE); argv may be changed.  One that sets env->without_node then is called once more
+	 *  with that set and no node, to do its work. */
 	int (*run)(struct verb_env *env, int argc, char **argv);
 	void (*options)(struct buf *out); /**< appends its option lines for --help and the man page */
 };

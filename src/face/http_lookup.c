@@ -1,5 +1,8 @@
 /* Questions about one observable. */
+#include <stdio.h>
+
 #include "base/clock.h"
+#include "base/num.h"
 #include "face/http_parts.h"
 #include "view/reputation.h"
 
@@ -26,6 +29,36 @@ void http_lookup_one(struct http_server *s, struct http_request *q, const struct
 	buf_putc(&a->body, '\n');
 	a->status = 200;
 	a->type = "application/json";
+}
+
+/* For servers that ask whether to serve somebody (nginx: auth_request): the status is the answer. */
+void http_allow(struct http_server *s, struct http_request *q, const struct http_words *w, struct http_answer *a)
+{
+	uint8_t store[OBS_KEY_MAX];
+	struct observable o;
+	struct reputation r;
+	struct fault f;
+	uint64_t least;
+	char score[8], detail[100];
+	if (num_parse_u64(w->word[0], 100, &least) || least == 0) {
+		http_problem(a, 400, q->target, "the score is not a number from 1 to 100");
+		return;
+	}
+	if (obs_parse(w->word[1], store, &o, &f)) {
+		http_problem(a, 400, q->target, f.text);
+		return;
+	}
+	const struct table_view *v = http_table_enter(s);
+	reputation_of(v, &o, http_clear(s), now_s(), &r, NULL, NULL);
+	http_table_leave(s);
+	snprintf(score, sizeof(score), "%u", r.verdict.score);
+	http_answer_header(a, "Sipar-Score", score);
+	if (r.verdict.score < least) {
+		a->status = 204;
+		return;
+	}
+	snprintf(detail, sizeof(detail), "listed, score %u, %s", r.verdict.score, category_row(r.verdict.category)->name);
+	http_problem(a, 403, q->target, detail);
 }
 
 /* An Accept field prefers text when it names text/plain before any JSON; quality values are not weighed. */

@@ -39,6 +39,7 @@ static void put_request_body(struct buf *out, const struct http_route *r)
 
 static const struct { const char *name, *text, *example; } parameters[] = {
 	{ "value", "Percent-encoded observable.", "192.0.2.1" },
+	{ "score", "1 to 100.", "50" },
 	{ "lane", "Name of a lane.", "public" },
 	{ "tile", "Level or \"entries\", number, and width of a partial one.", "0/000.p/5" },
 	{ "digest", "64 hexadecimal digits.", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
@@ -80,13 +81,15 @@ static void put_operation(struct buf *out, const struct http_route *r)
 	put_parameters(out, r->path);
 	if (r->takes)
 		put_request_body(out, r);
-	buf_puts(out, "\"responses\":{\"200\":{\"description\":\"The answer.\",\"content\":{");
+	buf_puts(out, r->gives[0].media ? "\"responses\":{\"200\":{\"description\":\"The answer.\",\"content\":{" :
+					  "\"responses\":{\"204\":{\"description\":\"Yes.\"");
 	for (size_t i = 0; i < COUNT_OF(r->gives) && r->gives[i].media; i++) {
 		if (i)
 			buf_putc(out, ',');
 		schema_of(out, r->gives[i].media, r->gives[i].schema);
 	}
-	buf_puts(out, "}},\"default\":{\"$ref\":\"#/components/responses/Problem\"}}}");
+	buf_puts(out, r->gives[0].media ? "}}" : "}");
+	buf_puts(out, ",\"default\":{\"$ref\":\"#/components/responses/Problem\"}}}");
 }
 
 /* Rows of one path are one path item, at the place of the first of them. */

@@ -35,7 +35,7 @@ struct http_route {
 	struct {
 		const char *media;
 		const char *schema;   /**< name in components/schemas; NULL: plain text */
-	} gives[2];               /**< of the answer 200 */
+	} gives[2];               /**< of the answer 200; none: it is 204 */
 };
 
 /** All rows, ended by one without a method. */
@@ -85,7 +85,7 @@ static inline clearance http_clear(const struct http_server *s)
 const struct table_view *http_table_enter(struct http_server *s);
 void http_table_leave(struct http_server *s);
 
-http_handler http_lookup_one, http_why, http_bulk, http_healthz, http_metrics, http_openapi_get;
+http_handler http_lookup_one, http_allow, http_why, http_bulk, http_healthz, http_metrics, http_openapi_get;
 http_handler http_lanes, http_lane_checkpoint, http_lane_tile, http_lane_body, http_lane_receipt, http_lane_cosignature;
 http_handler http_add_checkpoint;
 

@@ -17,6 +17,10 @@ const struct http_route http_routes[] = {
 	  "With Content-Type application/json the body is one JSON array of such strings and objects instead. The answer has one "
 	  "line per value in the same order; a value that is not an observable gives a line with an error.",
 	  BULK_MEDIA, { { "application/x-ndjson", "LookupLine" } } },
+	{ "GET", "/v1/allow/{score}/{value}", http_allow, "allow", "May this one come in?",
+	  "For servers that ask about a client before they serve it: 204 when the value scores less than that, and 403 when it scores as much "
+	  "or more. The field Sipar-Score has the score. The value is taken as by lookup.",
+	  NULL, { { NULL } } },
 	{ "GET", "/v1/why/{value}", http_why, "why", "The score of one observable, line by line",
 	  "All that is needed to compute the score again: each claim with its source, age, decay and weight. The value is taken as "
 	  "by lookup. With Accept: text/plain the sum is laid out for people.",

@@ -36,6 +36,8 @@ static void finds_rows(void **state)
 	check_route("GET", "/v1/lookup/http://evil.example/a?b=c&d//", "lookup", "http://evil.example/a?b=c&d//", NULL);
 	check_route("GET", "/v1/lookup/", "lookup", "", NULL);
 	check_route("GET", "/v1/why/%2e", "why", "%2e", NULL);
+	check_route("GET", "/v1/allow/50/192.0.2.1", "allow", "50 192.0.2.1", NULL);
+	check_route("GET", "/v1/allow/192.0.2.1", NULL, NULL, "");
 	check_route("POST", "/v1/lookup", "lookupMany", "", NULL);
 	check_route("POST", "/v1/lookup?x", "lookupMany", "", NULL);
 	check_route("GET", "/healthz?", "health", "", NULL);

@@ -277,6 +277,20 @@ static void head(void **state)
 	}
 }
 
+static void allows(void **state)
+{
+	const struct node *n = *state;
+	EXPECT(n, "GET", "/v1/allow/50/192.0.2.1", "", 403, "Sipar-Score: 99\r\n", "\"detail\":\"listed, score 99, c2-server\"");
+	EXPECT(n, "GET", "/v1/allow/99/192.0.2.1", "", 403, "Sipar-Score: 99\r\n");
+	EXPECT(n, "GET", "/v1/allow/100/192.0.2.1", "", 204, "Sipar-Score: 99\r\n");
+	EXPECT(n, "GET", "/v1/allow/1/192.0.2.77", "", 204, "Sipar-Score: 0\r\n");
+	EXPECT(n, "GET", "/v1/allow/1/10.0.0.1", "", 204, "Sipar-Score: 0\r\n");
+	EXPECT(n, "GET", "/v1/allow/0/192.0.2.1", "", 400, "from 1 to 100");
+	EXPECT(n, "GET", "/v1/allow/101/192.0.2.1", "", 400, "from 1 to 100");
+	EXPECT(n, "GET", "/v1/allow/50/nothing%20at%20all", "", 400, "\"status\":400");
+	EXPECT(n, "GET", "/v1/allow/50/300.1.1.1", "", 400, "above 255");
+}
+
 static void why(void **state)
 {
 	const struct node *n = *state;
@@ -485,7 +499,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(looks_up), cmocka_unit_test(urls), cmocka_unit_test(clearance_holds), cmocka_unit_test(not_observables),
-		cmocka_unit_test(refusals), cmocka_unit_test(head), cmocka_unit_test(why), cmocka_unit_test(many),
+		cmocka_unit_test(refusals), cmocka_unit_test(head), cmocka_unit_test(allows), cmocka_unit_test(why), cmocka_unit_test(many),
 		cmocka_unit_test(very_many), cmocka_unit_test(one_long_line), cmocka_unit_test(tells_of_itself),
 		cmocka_unit_test(counts_for_whom), cmocka_unit_test(lanes), cmocka_unit_test(hidden_lane),
 		cmocka_unit_test(while_it_changes), cmocka_unit_test(cannot_listen),

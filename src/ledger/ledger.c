@@ -600,6 +600,18 @@ enum err ledger_cosignature(struct ledger *l, struct span text, uint64_t time_s,
 	return OK;
 }
 
+enum err ledger_sign(struct ledger *l, const uint8_t public[32], struct span message, uint8_t ret_signature[64], struct fault *f)
+{
+	if (!l->writer)
+		return read_only(f);
+	pthread_mutex_lock(&l->founding);
+	bool same = memcmp(public, key_public(signing_key(l), REALM_PRODUCTION), KEY_OCTETS) == 0;
+	if (same)
+		key_sign(signing_key(l), REALM_PRODUCTION, message, ret_signature);
+	pthread_mutex_unlock(&l->founding);
+	return same ? OK : fault_set(f, ERR_BUSY, "the node's key was replaced meanwhile");
+}
+
 /* ---- whole ---- */
 
 enum err ledger_backup(struct ledger *l, const char *path, struct fault *f)

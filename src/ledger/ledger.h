@@ -169,6 +169,12 @@ enum err ledger_cosigner(struct ledger *l, struct verifier *ret_verifier, struct
 /** Sign the text of a checkpoint with it, and append the line for its note.  witness.h has the rules. */
 enum err ledger_cosignature(struct ledger *l, struct span text, uint64_t time_s, struct buf *out, struct fault *f) MUST_USE;
 
+/** Sign a message that is neither checkpoint nor cosignature with the node's production key.  It begins with a line that says
+ *  what it is for, so that no signature can be taken for another.
+ *  @param public  the key that is to sign.  @return ERR_BUSY: it was replaced meanwhile; ERR_FORBIDDEN: opened to be read. */
+enum err ledger_sign(struct ledger *l, const uint8_t public[32], struct span message, uint8_t ret_signature[64], struct fault *f)
+	MUST_USE;
+
 /* ---- whole ---- */
 
 /** A consistent copy of the database, `path`, while others go on writing.  @return ERR_EXISTS. */

@@ -328,3 +328,18 @@ enum err batch_finish(struct batch *b, const char *path, struct image **ret_imag
 	b->count = b->dup = 0;
 	return OK;
 }
+
+enum err batch_finish_mapped(struct batch *b, struct image **ret_image, struct fault *f)
+{
+	struct image_target t = { .kind = IMAGE_AS_SCRATCH, .path = b->spill_dir };
+	enum err e = in_memory(b) || !b->n_runs ? spill(b, f) : OK;
+	if (e == OK && b->n_runs == 1)
+		*ret_image = b->run[--b->n_runs];
+	else if (e == OK)
+		e = merge_images(b->run, b->n_runs, NULL, NULL, &t, ret_image, NULL, f);
+	if (e)
+		return e;
+	drop_runs(b);
+	b->count = b->dup = 0;
+	return OK;
+}

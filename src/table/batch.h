@@ -24,5 +24,7 @@ uint64_t batch_count(const struct batch *b);
  *  @param ret_dup  records whose first claim was there already (see image_merge). */
 enum err batch_finish(struct batch *b, const char *path, struct image **ret_image, uint64_t *ret_dup,
 		      struct fault *f) MUST_USE;
+/** The same as a file without a name, however little it is: see image_mapped(). */
+enum err batch_finish_mapped(struct batch *b, struct image **ret_image, struct fault *f) MUST_USE;
 
 #endif

@@ -62,11 +62,10 @@ static enum err check_sections(const struct image_header *h, const uint8_t *map,
 	return OK;
 }
 
-static struct image *image_of_map(const struct image_header *h, uint8_t *map)
+static struct image *image_at(const struct image_header *h, const uint8_t *map)
 {
 	struct image *m = mem_zalloc(sizeof(*m));
 	m->header = *h;
-	m->map = map;
 	m->records = map + h->section[IMAGE_RECORDS].at;
 	m->index = (const void *)(map + h->section[IMAGE_INDEX].at);
 	m->directory = (const void *)(map + h->section[IMAGE_DIRECTORY].at);
@@ -95,11 +94,28 @@ enum err image_open_fd(int fd, const char *name, bool verify, struct image **ret
 	enum err e = check_header(&h, (uint64_t)st.st_size, name, f);
 	if (e == OK && verify)
 		e = check_sections(&h, map, name, f);
-	if (e == OK)
-		*ret_image = image_of_map(&h, map);
-	else
+	if (e) {
 		munmap(map, (size_t)st.st_size);
-	return e;
+		return e;
+	}
+	*ret_image = image_at(&h, map);
+	(*ret_image)->map = map;
+	return OK;
+}
+
+enum err image_over(const void *p, size_t octets, const char *name, struct image_guard *guard, struct image **ret_image,
+		    struct fault *f)
+{
+	struct image_header h;
+	if (octets < sizeof(h))
+		return fault_set(f, ERR_CORRUPT, "\"%s\" has %zu octets: too short for an image", name, octets);
+	memcpy(&h, p, sizeof(h));
+	enum err e = check_header(&h, octets, name, f);
+	if (e)
+		return e;
+	*ret_image = image_at(&h, p);
+	(*ret_image)->guard = guard;
+	return OK;
 }
 
 enum err image_open(const char *path, bool verify, struct image **ret_image, struct fault *f)
@@ -111,6 +127,11 @@ enum err image_open(const char *path, bool verify, struct image **ret_image, str
 	enum err e = image_open_fd(fd, path, verify, ret_image, f);
 	close(fd);
 	return e;
+}
+
+void image_unguard(struct image *m)
+{
+	m->guard = NULL;
 }
 
 struct image *image_empty(struct siphash_seed seed)
@@ -154,6 +175,11 @@ uint64_t image_octets(const struct image *m)
 	return m->header.octets;
 }
 
+const void *image_mapped(const struct image *m)
+{
+	return m->map;
+}
+
 struct siphash_seed image_seed(const struct image *m)
 {
 	return m->header.seed;
@@ -167,9 +193,9 @@ static unsigned find4(const struct image *m, const struct table_key *k, unsigned
 	if (!end)
 		return 0;
 	i = first < end ? image_block_of(m, first, end, addr) * BLOCK_KEYS : first;
-	i += first < end ? block_search(&m->blocks[i / BLOCK_KEYS], addr) : 0;
+	i += first < end ? block_search(image_block(m, i), addr) : 0;
 	for (i = i < end ? i : end; i-- > 0;) { /* those that begin there, longest first */
-		const struct block *b = &m->blocks[i / BLOCK_KEYS];
+		const struct block *b = image_block(m, i);
 		unsigned slot = i % BLOCK_KEYS, own = b->rank[slot] & (BLOCK_NESTED - 1);
 		if (b->net[slot] != addr || own < rank)
 			return 0;

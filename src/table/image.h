@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "table/claim.h"
+#include "table/guard.h"
 #include "table/key.h"
 
 struct image;
@@ -21,6 +22,13 @@ struct image;
 enum err image_open(const char *path, bool verify, struct image **ret_image, struct fault *f) MUST_USE;
 /** The same of an open file, which stays the caller's; `name` is for the fault. */
 enum err image_open_fd(int fd, const char *name, bool verify, struct image **ret_image, struct fault *f) MUST_USE;
+/** An image in `octets` octets of memory at `p` (a multiple of 64), which stay the caller's; `name` is for the fault.  Only
+ *  the header is read here, and its piece is the caller's to vouch for.
+ *  @param guard  NULL, or asked by every lookup; outlives the image.  @return as image_open(). */
+enum err image_over(const void *p, size_t octets, const char *name, struct image_guard *guard, struct image **ret_image,
+		    struct fault *f) MUST_USE;
+/** Everything was vouched for: nobody is asked any more.  Before others use the image. */
+void image_unguard(struct image *m);
 /** Image of no keys. */
 struct image *image_empty(struct siphash_seed seed);
 void image_free(struct image *m);
@@ -28,6 +36,8 @@ void image_free(struct image *m);
 uint64_t image_keys(const struct image *m);
 uint64_t image_claims(const struct image *m);
 uint64_t image_octets(const struct image *m);
+/** Where the octets of an image that is a file are mapped; NULL: it is not. */
+const void *image_mapped(const struct image *m);
 struct siphash_seed image_seed(const struct image *m);
 
 /** Claims on exactly this key.  @return how many; 0: none.  Any thread; never allocates. */

@@ -36,6 +36,7 @@
 
 #include "table/block.h"
 #include "table/claim.h"
+#include "table/guard.h"
 
 enum {
 	IMAGE_VERSION = 2,
@@ -45,6 +46,7 @@ enum {
 	IMAGE_BITS_MAX = 30,
 	IMAGE_RANGE_KEYS = 16,
 	IMAGE_CHECK_CHUNK = 1 << 20,
+	IMAGE_RUN_MAX = UINT16_MAX, /* keys of one bucket that a lookup looks at */
 };
 
 enum image_section { IMAGE_RECORDS, IMAGE_INDEX, IMAGE_DIRECTORY, IMAGE_BLOCKS, IMAGE_SAMPLES, IMAGE_RANGES, IMAGE_SECTIONS };
@@ -82,7 +84,16 @@ struct image {
 	struct image_header header;
 	void *map;                   /* the file, or NULL */
 	void *owned[IMAGE_SECTIONS];
+	struct image_guard *guard;  /* or NULL */
 };
+
+/* Before the `n` > 0 octets at `p` are read: has their guard looked at them?  Every read of an image by a lookup goes through
+ * this; merges read images that have no guard. */
+static inline void image_touch(const struct image *m, const void *p, size_t n)
+{
+	if (UNLIKELY(m->guard != NULL))
+		guard_touch(m->guard, p, n);
+}
 
 /* Derive what lookups use from the header, once the sections are in place. */
 static inline void image_ready(struct image *m)
@@ -124,11 +135,14 @@ static inline const struct image_slot *image_slot_of(const struct image *m, uint
 static inline uint32_t image_run(const struct image *m, uint32_t tag, uint32_t *ret_first)
 {
 	const struct image_slot *s = image_slot_of(m, tag);
+	image_touch(m, s, 2 * sizeof(*s));
 	uint32_t bits = image_filter(tag), first = s->first, end = s[1].first;
 	if ((s->filter & bits) != bits || end > m->keys || first >= end)
 		return 0;
+	uint32_t run = end - first < IMAGE_RUN_MAX ? end - first : IMAGE_RUN_MAX;
+	image_touch(m, m->index + first, (run + (size_t)1) * sizeof(*m->index));
 	*ret_first = first;
-	return end - first;
+	return run;
 }
 
 static inline size_t image_pad(size_t n)
@@ -143,6 +157,7 @@ static inline bool image_key_at(const struct image *m, uint32_t i, struct table_
 	if (end > m->units || start >= end)
 		return false;
 	const uint8_t *r = m->records + start * 4;
+	image_touch(m, r, (size_t)(end - start) * 4);
 	uint16_t n = (uint16_t)(r[2] | r[3] << 8);
 	if (4 + image_pad(n) > (end - start) * 4)
 		return false;
@@ -178,6 +193,7 @@ static inline unsigned image_match(const struct image *m, uint32_t first, uint32
 static inline uint32_t image_range(const struct image *m, uint32_t addr, uint32_t *ret_first)
 {
 	const uint32_t *r = m->ranges + (uint32_t)((uint64_t)addr >> m->shift4);
+	image_touch(m, r, 2 * sizeof(*r));
 	uint32_t end = r[1] < m->keys4 ? r[1] : m->keys4;
 	*ret_first = r[0] < end ? r[0] : end;
 	return end;
@@ -189,10 +205,19 @@ static inline uint32_t image_block_of(const struct image *m, uint32_t first, uin
 	uint32_t low = first / BLOCK_KEYS, n = (end - 1) / BLOCK_KEYS - low; /* of the blocks behind `low` */
 	while (n) {
 		uint32_t half = n / 2 + n % 2;
+		image_touch(m, &m->samples[low + half], sizeof(*m->samples));
 		low += m->samples[low + half] <= addr ? half : 0;
 		n -= half;
 	}
 	return low;
+}
+
+/* The block of key number `i` < keys4. */
+static inline const struct block *image_block(const struct image *m, uint32_t i)
+{
+	const struct block *b = m->blocks + i / BLOCK_KEYS;
+	image_touch(m, b, sizeof(*b));
+	return b;
 }
 
 /* What stands before the claims of an IPv4 key. */
@@ -208,6 +233,7 @@ static inline bool image_head4(const struct image *m, uint32_t at, struct image_
 	if ((uint64_t)at + 3 > m->units)
 		return false;
 	const uint8_t *r = m->records + (size_t)at * 4;
+	image_touch(m, r, 12);
 	bool nested = r[0] & BLOCK_NESTED;
 	*ret_head = (struct image_head4){ .parent = UINT32_MAX, .claims = at + 2 + nested, .n = r[1] | (unsigned)r[2] << 8 | (unsigned)r[3] << 16,
 					  .rank = r[0] & (BLOCK_NESTED - 1), .octets = r + 4 };
@@ -227,6 +253,7 @@ static inline bool image_record4(const struct image *m, uint32_t at, struct tabl
 	if (!image_head4(m, at, &h) || h.rank > TABLE_RANK_ADDRESS || h.n == 0 ||
 	    (uint64_t)h.claims + (uint64_t)h.n * (sizeof(struct claim) / 4) > m->units)
 		return false;
+	image_touch(m, m->records + (size_t)h.claims * 4, h.n * sizeof(struct claim));
 	bool address = h.rank == TABLE_RANK_ADDRESS;
 	*ret_key = (struct table_key){ .kind = address ? OBS_IPV4 : OBS_CIDR4, .prefix = (uint8_t)(address ? 0 : h.rank), .n = 4, .p = h.octets };
 	*ret_claims = (const struct claim *)(const void *)(m->records + (size_t)h.claims * 4);
@@ -240,7 +267,7 @@ static inline bool image_nth(const struct image *m, uint32_t i, struct table_key
 {
 	const uint8_t *end;
 	if (i < m->keys4)
-		return image_record4(m, m->blocks[i / BLOCK_KEYS].record[i % BLOCK_KEYS], ret_key, ret_claims, ret_n);
+		return image_record4(m, image_block(m, i)->record[i % BLOCK_KEYS], ret_key, ret_claims, ret_n);
 	if (!image_key_at(m, i - m->keys4, ret_key, &end))
 		return false;
 	*ret_n = image_claims_at(ret_key, end, ret_claims);

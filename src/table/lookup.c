@@ -154,7 +154,7 @@ static void pass_directory(const struct table_view *v, struct group *g)
 			if (!run)
 				continue;
 			g->candidate[g->candidates++] = (struct candidate){
-				.first = first, .run = run < UINT16_MAX ? (uint16_t)run : UINT16_MAX,
+				.first = first, .run = (uint16_t)run,
 				.probe = (uint16_t)i, .level = (uint8_t)level };
 			__builtin_prefetch(v->level[level]->index + first);
 		}

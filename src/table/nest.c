@@ -62,14 +62,14 @@ static void find_keys(struct nest *n, const struct table_view *v)
 		const struct image *m = v->level[w.level];
 		if (!w.end)
 			continue;
-		const struct block *b = m->blocks + w.at / BLOCK_KEYS;
+		const struct block *b = image_block(m, w.at);
 		unsigned slot = block_search(b, w.addr);
 		uint32_t behind = w.at / BLOCK_KEYS * BLOCK_KEYS + slot;
 		if (UNLIKELY(behind > w.end))
 			behind = w.end;
 		if (!behind)
 			continue;
-		b = m->blocks + --behind / BLOCK_KEYS;
+		b = image_block(m, --behind);
 		slot = behind % BLOCK_KEYS;
 		if (!(b->rank[slot] & BLOCK_NESTED) && !block_covers(b->net[slot], b->rank[slot], w.addr, w.rank))
 			continue;

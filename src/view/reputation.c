@@ -12,7 +12,7 @@
 
 #include "codec/tlp.h"
 
-enum { PARTS_MAX = 3, BATCH = 64 };
+enum { PARTS_MAX = 3, BATCH = 64, TEXT_MAX = 256 };
 
 /* One question: its observable, and what the table said to its parts. */
 struct question {
@@ -41,10 +41,9 @@ static bool meets_rule(const struct question *q, const struct observable *o, str
 {
 	if (LIKELY(!q->meaning || !(rules_kinds(q->meaning->rules) & protect_kinds(o->kind))))
 		return false;
-	struct buf scratch = { 0 };
-	bool hit = rules_match(q->meaning->rules, q->meaning->sources, q->clear, o->kind, text_of(o, &scratch), ret_hit);
-	buf_release(&scratch);
-	return hit;
+	uint8_t store[TEXT_MAX]; /* addresses and hashes are never longer, so it is not let go for another */
+	struct buf scratch = { .p = store, .cap = sizeof(store) };
+	return rules_match(q->meaning->rules, q->meaning->sources, q->clear, o->kind, text_of(o, &scratch), ret_hit);
 }
 
 /* "*.name" asks about the names below: what is said of the name itself covers them, as from a parent. */
@@ -233,18 +232,4 @@ uint8_t reputation_audience(const struct reputation *r, const struct meaning *m)
 		strictest = tlp > strictest ? tlp : strictest;
 	}
 	return strictest;
-}
-
-void reputation_put_entry(const struct score_line *line, const struct meaning *m, struct ledger *l, struct buf *out)
-{
-	uint8_t lane = line->claim.lane & 63;
-	struct entry e;
-	if (!l || !m->audiences || ledger_entry(l, (clearance)1 << lane, line->claim.entry, &e)) {
-		buf_putu(out, line->claim.entry);
-		return;
-	}
-	buf_puts(out, m->audiences->lane[lane].name);
-	buf_putc(out, '/');
-	buf_putu(out, e.index);
-	entry_release(&e);
 }

@@ -11,6 +11,7 @@ struct meaning {
 	const struct source_set *sources;
 	const struct rules *rules;
 	const struct audiences *audiences; /**< NULL: not known */
+	bool entry_is_index;               /**< claims name entries by their index in the lane, not over all lanes */
 };
 
 /** The lanes by number: name and enum tlp. */

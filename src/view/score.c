@@ -79,6 +79,9 @@ struct sum {
 		int32_t mdb;
 		uint32_t seen, entry;
 		uint8_t category;
+		bool exact;
+		uint8_t kind, prefix;
+		uint16_t octets;
 	} best;
 };
 
@@ -204,11 +207,17 @@ static inline bool better(const struct best *a, const struct best *b)
 		return a->mdb > b->mdb;
 	if (a->seen != b->seen)
 		return a->seen > b->seen;
-	return a->category != b->category ? a->category > b->category : a->entry > b->entry;
+	if (a->category != b->category)
+		return a->category > b->category;
+	if (a->entry != b->entry)
+		return a->entry > b->entry;
+	if (a->exact != b->exact)
+		return a->exact;
+	return a->prefix != b->prefix ? a->prefix > b->prefix : a->octets > b->octets;
 }
 
-static inline void add_evidence(struct sum *sum, struct slot *slot, const struct claim *c, const struct weight *w,
-				uint32_t now_s)
+static inline void add_evidence(struct sum *sum, struct slot *slot, const struct table_hit *h, const struct claim *c,
+				const struct weight *w, uint32_t now_s)
 {
 	if (w->mdb < 0 && -w->mdb > slot->minus)
 		slot->minus = (uint16_t)-w->mdb;
@@ -221,7 +230,7 @@ static inline void add_evidence(struct sum *sum, struct slot *slot, const struct
 	uint32_t seen = c->seen < now_s ? c->seen : now_s;
 	if (seen > sum->seen)
 		sum->seen = seen;
-	struct best b = { w->mdb, c->seen, c->entry, w->category };
+	struct best b = { w->mdb, c->seen, c->entry, w->category, h->exact, h->key.kind, h->key.prefix, h->key.n };
 	if (better(&b, &sum->best))
 		sum->best = b;
 }
@@ -283,7 +292,7 @@ static inline bool add_claim(const struct ask *a, const struct table_hit *h, con
 		return true;
 	struct weight w = weigh(c, s, h->key.kind, fate, a->now_s);
 	if (fate == LINE_COUNTS)
-		add_evidence(sum, slot, c, &w, a->now_s);
+		add_evidence(sum, slot, h, c, &w, a->now_s);
 	if (lines)
 		add_line(lines, h, c, s, fate, &w);
 	return true;
@@ -391,6 +400,10 @@ void score_hits(const struct table_hits *hits, unsigned n_hits, const struct sou
 	v->n_claims = sum.n_claims;
 	v->seen = sum.seen;
 	v->entry = sum.best.entry;
+	v->key_kind = sum.best.kind;
+	v->key_prefix = sum.best.prefix;
+	v->key_octets = sum.best.octets;
+	v->exact = sum.best.exact;
 	if (lines) {
 		score_lines_sort(&l);
 		*ret_n_lines = l.n;

@@ -31,6 +31,10 @@ struct verdict {
 	unsigned n_claims;      /**< claims that concern what was asked and that the clearance shows */
 	uint32_t seen;          /**< newest event time of the evidence */
 	uint64_t entry;         /**< of the strongest line of evidence */
+	uint8_t key_kind;       /**< of the key that it is on; 0: there is none */
+	uint8_t key_prefix;
+	uint16_t key_octets;    /**< of domains: what is left of the name that was asked, from its end */
+	bool exact;             /**< that key is what was asked, not what covers it */
 	uint16_t protector;     /**< a protecting source, when is_protected by a claim */
 	uint16_t sources[16];   /**< numbers of the strongest sources, strongest first */
 };
