@@ -18,7 +18,7 @@
 #include "table/writer.h"
 #include "view/reputation.h"
 
-enum { RUNS = 5, QUERIES = 1 << 20, GROUP = 512 };
+enum { RUNS = 5, QUERIES = 1 << 20, GROUP = 512, SOURCES = 32 };
 
 static const struct siphash_seed seed = { 1, 2 };
 
@@ -251,7 +251,7 @@ static struct image *image_of(const struct net *nets, size_t n, uint32_t now_s)
 		uint32_t addr = htonl(nets[i].addr);
 		bool prefix = nets[i].length < 32;
 		struct table_key k = { prefix ? OBS_CIDR4 : OBS_IPV4, prefix ? nets[i].length : 0, 4, (const uint8_t *)&addr };
-		struct claim c = { .entry = 1, .source = (uint16_t)(i % 3), .seen = now_s - (uint32_t)(i % 1000) * 3600,
+		struct claim c = { .entry = 1, .source = (uint16_t)(i % SOURCES), .seen = now_s - (uint32_t)(i % 1000) * 3600,
 				   .category = CAT_SCANNER, .confidence = 80, .flags = CLAIM_FIRST };
 		must(batch_add(b, &k, &c, NULL) == OK, "batch");
 	}
@@ -260,11 +260,11 @@ static struct image *image_of(const struct net *nets, size_t n, uint32_t now_s)
 	return m;
 }
 
-static struct source_set *three_sources(void)
+static struct source_set *make_sources(void)
 {
 	struct source_set *set = source_set_new();
-	for (unsigned i = 0; i < 3; i++) {
-		char name[8] = { (char)('a' + i) };
+	for (unsigned i = 0; i < SOURCES; i++) {
+		char name[8] = { "abcdefghijklmnopqrstuvwxyz012345"[i] };
 		struct source_change c = { .op = SOURCE_ADD, .name = span_str(name) };
 		must(source_apply(set, &c, NULL) == OK, "source");
 	}
@@ -341,7 +341,7 @@ int main(int argc, char **argv)
 	uint64_t start = clock_mono_ns();
 	struct image *m = image_of(nets, n, now_s);
 	double build_s = (double)(clock_mono_ns() - start) / 1e9;
-	struct source_set *sources = three_sources();
+	struct source_set *sources = make_sources();
 	struct rules *rules = rules_new();
 	rules_ready(rules);
 	struct meaning meaning = { .sources = sources, .rules = rules };
