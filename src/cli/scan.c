@@ -310,15 +310,14 @@ static int run(struct verb_env *env, int argc, char **argv)
 		e = read_options(&j, n, &so, &f);
 	if (e == OK)
 		e = node_open_reader(env->dir, &j.node, &f);
+	table_reader_init();
 	if (e == OK && j.o.sightings)
 		e = scan_sightings_check(&j, &f);
-	if (e) {
+	int code = e == ERR_USAGE ? EXIT_USAGE : EXIT_TROUBLE;
+	if (e)
 		verb_complain(env, "scan: %s", f.text);
-		node_close(j.node);
-		return e == ERR_USAGE ? EXIT_USAGE : EXIT_TROUBLE;
-	}
-	table_reader_init();
-	int code = scan_all(&j, &so, argv + 1, n);
+	else
+		code = scan_all(&j, &so, argv + 1, n);
 	table_reader_exit();
 	node_close(j.node);
 	return code;
