@@ -231,7 +231,8 @@ enum err stream_read(struct stream *s, struct chunk *c, void (*room)(void *ctx, 
 	buf_putspan(&c->text, buf_span(&s->carry));
 	while (!end && s->damage.code == OK) {
 		size_t before = c->text.n, left = want - before;
-		(void)!more(s, left < s->chunk_octets ? left : s->chunk_octets, &c->text, &end, &s->damage);
+		if (more(s, left < s->chunk_octets ? left : s->chunk_octets, &c->text, &end, &s->damage))
+			end = false; /* this is told before the end */
 		const uint8_t *last = c->text.n > before ? memrchr(c->text.p + before, '\n', c->text.n - before) : NULL;
 		ends = last ? (size_t)(last + 1 - c->text.p) : ends;
 		if (c->text.n >= s->chunk_octets && ends) {
