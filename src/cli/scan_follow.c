@@ -56,8 +56,9 @@ static void look_at_hour(struct scan_job *j)
 static bool rest_a_while(struct scan_job *j, int fd, int timeout_ms)
 {
 	struct pollfd fds[] = { { .fd = j->signals, .events = POLLIN }, { .fd = fd, .events = POLLIN } };
+	struct signalfd_siginfo signal; /* taken, or it would end us when it is let through again */
 	(void)!poll(fds, 2, timeout_ms);
-	j->stopped |= fds[0].revents != 0;
+	j->stopped |= fds[0].revents && read(j->signals, &signal, sizeof(signal)) > 0;
 	if (!j->stopped) {
 		look_at_table(j);
 		look_at_hour(j);
