@@ -202,9 +202,7 @@ def test_sightings_go_in_as_one_batch(lists, log):
     done = lists.run("scan", "--sightings", "-q", log)
     assert done.out == "" and '7 sightings of listed values (7 times) went in as source "scan"' in done.err
     (body,) = told(lists)
-    assert [json.loads(line)["indicator"] for line in body.splitlines()] == [
-        "198.51.100.7", "http://bad.example/x", "203.0.113.9", "2001:db8:7::9", "evil.example", "44d88612fea8a8f36de82e1278abb02f",
-        "mallory@crime.example"]
+    assert sorted(json.loads(line)["indicator"] for line in body.splitlines()) == sorted(VALUES)
     after = lists.check("evil.example")[0]
     assert after["sources"] == ["list", "scan"] and before["sources"] == ["list"]
     seen = {line["source"]: line for line in lists.why("evil.example")["lines"]}["scan"]
