@@ -281,7 +281,7 @@ static int scan_all(struct scan_job *j, struct scan_options *so, char **names, i
 	j->bar = !j->o.quiet && !j->o.follow && isatty(j->env->err);
 	look_at_output(j);
 	so->table = scan_job_table(j);
-	so->seen = j->seen = j->o.sightings ? seen_new(SEEN_MAX) : NULL;
+	so->seen = j->seen = j->o.sightings ? hours_new(SEEN_MAX) : NULL;
 	j->scan = scan_new(so);
 	if (j->o.follow)
 		scan_follow(j, names, n);
@@ -294,7 +294,7 @@ static int scan_all(struct scan_job *j, struct scan_options *so, char **names, i
 		scan_sightings_submit(j);
 	int code = exit_code(j);
 	scan_free(j->scan);
-	seen_free(j->seen);
+	hours_free(j->seen);
 	return code;
 }
 

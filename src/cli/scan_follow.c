@@ -45,10 +45,10 @@ static void look_at_table(struct scan_job *j)
 static void look_at_hour(struct scan_job *j)
 {
 	int64_t hour = clock_ms() / HOUR_MS;
-	if (!j->seen || (hour == j->hour && seen_pairs(j->seen) < SEEN_MAX / 2))
+	if (!j->seen || (hour == j->hour && hours_pairs(j->seen) < SEEN_MAX / 2))
 		return;
 	j->hour = hour;
-	if (seen_pairs(j->seen))
+	if (hours_pairs(j->seen))
 		scan_sightings_submit(j);
 }
 

@@ -19,7 +19,7 @@ struct scan_job {
 	struct scan_flags o;
 	struct node *node;     /* open to read */
 	struct scan *scan;
-	struct seen *seen;     /* NULL: nobody wants them */
+	struct hours *seen;     /* NULL: nobody wants them */
 	struct stat_id { uint64_t dev, ino; } out; /* of the output when it is a file: it is not scanned */
 	bool out_is_file;
 	bool trouble, stopped;

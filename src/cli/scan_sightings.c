@@ -152,8 +152,8 @@ static void say_left_out(struct scan_job *j, const struct telling *t)
 	if (t->own)
 		scan_complain(j, "%llu sightings are left out: only earlier sightings of \"%s\" say that these are bad", (unsigned long long)t->own,
 			      source_of(j));
-	if (seen_lost(j->seen)) {
-		scan_complain(j, "%llu hits are not counted as sightings: there are more than %d pairs of value and hour", (unsigned long long)seen_lost(j->seen), SEEN_MAX);
+	if (hours_lost(j->seen)) {
+		scan_complain(j, "%llu hits are not counted as sightings: there are more than %d pairs of value and hour", (unsigned long long)hours_lost(j->seen), SEEN_MAX);
 		j->trouble = true;
 	}
 }
@@ -162,8 +162,8 @@ void scan_sightings_submit(struct scan_job *j)
 {
 	struct telling t = { .job = j, .now_s = (uint32_t)(clock_ms() / 1000) };
 	struct fault f = { 0 };
-	if (seen_pairs(j->seen) && node_open_reader(j->env->dir, &t.node, &f) == OK && clearance_of(j, t.node, &t.clear, &f) == OK)
-		seen_each(j->seen, tell, &t);
+	if (hours_pairs(j->seen) && node_open_reader(j->env->dir, &t.node, &f) == OK && clearance_of(j, t.node, &t.clear, &f) == OK)
+		hours_each(j->seen, tell, &t);
 	if (f.code == OK && t.told && add_source(j, t.node, &f) == OK && import(j, &t.text, &f) == OK)
 		scan_complain(j, "%llu sightings of listed values (%llu times) went in as source \"%s\"", (unsigned long long)t.told,
 			      (unsigned long long)t.times, source_of(j));
@@ -174,5 +174,5 @@ void scan_sightings_submit(struct scan_job *j)
 	say_left_out(j, &t);
 	node_close(t.node);
 	buf_release(&t.text);
-	seen_clear(j->seen);
+	hours_clear(j->seen);
 }

@@ -119,7 +119,7 @@ static void judge(void *ctx, size_t i, const struct reputation *r)
 		return;
 	print_hit(&w->printer, &w->found[i], r, w->meaning);
 	if (o->seen)
-		seen_add(o->seen, &w->found[i].obs, time_at(w, w->found[i].at));
+		hours_add(o->seen, &w->found[i].obs, time_at(w, w->found[i].at));
 	if (w->printer.out.n > OUT_MAX)
 		write_in_turn(w);
 }

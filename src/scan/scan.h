@@ -10,7 +10,7 @@
 
 #include "scan/chunk.h"
 #include "scan/print.h"
-#include "scan/seen.h"
+#include "scan/hours.h"
 #include "table/table.h"
 
 enum { SCAN_THREADS_MAX = 16 };
@@ -31,7 +31,7 @@ struct scan_options {
 	struct print_options print;
 	bool count;                /**< per stream the number of lines; the form is PRINT_NOTHING */
 	bool first;                /**< the first hit is enough */
-	struct seen *seen;         /**< NULL, or where hits are counted */
+	struct hours *seen;         /**< NULL, or where hits are counted */
 	struct stream_options stream;
 	/** What was found; empties `out`.  @return false: nobody wants more. */
 	bool (*write)(void *ctx, struct buf *out);

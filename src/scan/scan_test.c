@@ -357,18 +357,18 @@ static void counts_what_is_seen(void **state)
 	struct world *w = *state;
 	struct scan_options o = options_of(w, 2, PRINT_NOTHING);
 	struct buf b = { 0 };
-	o.seen = seen_new(100);
+	o.seen = hours_new(100);
 	o.stream.chunk_octets = 50;
 	scan_text(w, o, SPAN_LIT("2020-09-12T10:59:59Z evil.example 192.0.2.1 evil.example\n"
 				 "2020-09-12T11:00:00Z evil.example\n"
 				 "no time evil.example\n"
 				 "2099-01-01T00:00:00Z evil.example\n" /* not yet */
 				 "2020-09-12T10:00:00Z 192.0.2.1\n"));
-	seen_each(o.seen, write_down, &b);
+	hours_each(o.seen, write_down, &b);
 	char expected[200];
 	snprintf(expected, sizeof(expected), "evil.example 1599904800 2\nevil.example 1599908400 1\nevil.example %d 2\n", THEN / 3600 * 3600);
 	assert_string_equal(buf_cstr(&b), expected);
-	seen_free(o.seen);
+	hours_free(o.seen);
 	buf_release(&b);
 }
 

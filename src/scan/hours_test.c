@@ -1,4 +1,4 @@
-#include "scan/seen.h"
+#include "scan/hours.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,13 +10,13 @@
 
 #include <cmocka.h>
 
-static void add(struct seen *s, const char *text, int64_t when, unsigned times)
+static void add(struct hours *s, const char *text, int64_t when, unsigned times)
 {
 	uint8_t store[OBS_KEY_MAX];
 	struct observable o;
 	assert_int_equal(obs_parse(span_str(text), store, &o, NULL), OK);
 	while (times--)
-		seen_add(s, &o, when);
+		hours_add(s, &o, when);
 }
 
 static bool write_down(void *ctx, const struct observable *o, int64_t hour_s, uint64_t count)
@@ -27,17 +27,17 @@ static bool write_down(void *ctx, const struct observable *o, int64_t hour_s, ui
 	return true;
 }
 
-static void expect(struct seen *s, const char *text)
+static void expect(struct hours *s, const char *text)
 {
 	struct buf b = { 0 };
-	seen_each(s, write_down, &b);
+	hours_each(s, write_down, &b);
 	assert_string_equal(buf_cstr(&b), text);
 	buf_release(&b);
 }
 
 static void counts_by_the_hour(void **state)
 {
-	struct seen *s = seen_new(100);
+	struct hours *s = hours_new(100);
 	(void)state;
 	expect(s, "");
 	add(s, "evil.example", 7200, 2);
@@ -49,28 +49,28 @@ static void counts_by_the_hour(void **state)
 	expect(s, "198.51.100.7 3600 4\n198.51.100.0/24 3600 1\nevil.example 7200 3\nevil.example 10800 1\n");
 	add(s, "evil.example", 7200, 1); /* what was put in order is found again */
 	expect(s, "198.51.100.7 3600 4\n198.51.100.0/24 3600 1\nevil.example 7200 4\nevil.example 10800 1\n");
-	assert_int_equal(seen_pairs(s), 4);
-	seen_clear(s);
+	assert_int_equal(hours_pairs(s), 4);
+	hours_clear(s);
 	expect(s, "");
 	add(s, "evil.example", 7200, 1);
 	expect(s, "evil.example 7200 1\n");
-	seen_free(s);
+	hours_free(s);
 }
 
 static void holds_as_many_as_it_may(void **state)
 {
-	struct seen *s = seen_new(1000);
+	struct hours *s = hours_new(1000);
 	char name[32];
 	(void)state;
 	for (unsigned i = 0; i < 1010; i++) {
 		snprintf(name, sizeof(name), "x%u.example", i);
 		add(s, name, 0, 2);
 	}
-	assert_int_equal(seen_pairs(s), 1000);
-	assert_int_equal(seen_lost(s), 20);
-	seen_clear(s);
-	assert_int_equal(seen_lost(s), 0);
-	seen_free(s);
+	assert_int_equal(hours_pairs(s), 1000);
+	assert_int_equal(hours_lost(s), 20);
+	hours_clear(s);
+	assert_int_equal(hours_lost(s), 0);
+	hours_free(s);
 }
 
 int main(void)

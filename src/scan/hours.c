@@ -1,5 +1,5 @@
 /* An open-addressed table of indices into the pairs, whose keys stand one behind the other. */
-#include "scan/seen.h"
+#include "scan/hours.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ struct pair {
 	bool wildcard;
 };
 
-struct seen {
+struct hours {
 	pthread_mutex_t lock;
 	struct siphash_seed seed;
 	struct pair *pairs;
@@ -29,16 +29,16 @@ struct seen {
 	uint64_t lost;
 };
 
-struct seen *seen_new(size_t max)
+struct hours *hours_new(size_t max)
 {
-	struct seen *s = mem_zalloc(sizeof(*s));
+	struct hours *s = mem_zalloc(sizeof(*s));
 	pthread_mutex_init(&s->lock, NULL);
 	random_octets(&s->seed, sizeof(s->seed));
 	s->max = max;
 	return s;
 }
 
-void seen_free(struct seen *s)
+void hours_free(struct hours *s)
 {
 	if (!s)
 		return;
@@ -49,7 +49,7 @@ void seen_free(struct seen *s)
 	free(s);
 }
 
-void seen_clear(struct seen *s)
+void hours_clear(struct hours *s)
 {
 	s->n = s->keys.n = 0;
 	s->lost = 0;
@@ -57,19 +57,19 @@ void seen_clear(struct seen *s)
 		memset(s->slots, 0, s->n_slots * sizeof(*s->slots));
 }
 
-static struct observable observable_of(const struct seen *s, const struct pair *p)
+static struct observable observable_of(const struct hours *s, const struct pair *p)
 {
 	return (struct observable){ .kind = p->kind, .prefix = p->prefix, .wildcard = p->wildcard, .n = p->n, .key = s->keys.p + p->at };
 }
 
-static bool is_pair(const struct seen *s, const struct pair *p, const struct pair *wanted, const uint8_t *key)
+static bool is_pair(const struct hours *s, const struct pair *p, const struct pair *wanted, const uint8_t *key)
 {
 	return p->hash == wanted->hash && p->hour == wanted->hour && p->kind == wanted->kind && p->prefix == wanted->prefix &&
 	       p->wildcard == wanted->wildcard && p->n == wanted->n && memcmp(s->keys.p + p->at, key, p->n) == 0;
 }
 
 /* Twice the slots. */
-static void spread(struct seen *s)
+static void spread(struct hours *s)
 {
 	free(s->slots);
 	s->n_slots = s->n_slots ? 2 * s->n_slots : FIRST_SLOTS;
@@ -82,7 +82,7 @@ static void spread(struct seen *s)
 	}
 }
 
-static void add(struct seen *s, struct pair p, const uint8_t *key)
+static void add(struct hours *s, struct pair p, const uint8_t *key)
 {
 	if (2 * s->n >= s->n_slots)
 		spread(s);
@@ -107,7 +107,7 @@ static void add(struct seen *s, struct pair p, const uint8_t *key)
 	s->slots[k] = (uint32_t)s->n;
 }
 
-void seen_add(struct seen *s, const struct observable *o, int64_t unix_s)
+void hours_add(struct hours *s, const struct observable *o, int64_t unix_s)
 {
 	struct pair p = {
 		.hour = (int32_t)(unix_s / HOUR_S), .n = o->n, .kind = o->kind, .prefix = o->prefix, .wildcard = o->wildcard,
@@ -118,7 +118,7 @@ void seen_add(struct seen *s, const struct observable *o, int64_t unix_s)
 	pthread_mutex_unlock(&s->lock);
 }
 
-size_t seen_pairs(struct seen *s)
+size_t hours_pairs(struct hours *s)
 {
 	pthread_mutex_lock(&s->lock);
 	size_t n = s->n;
@@ -126,7 +126,7 @@ size_t seen_pairs(struct seen *s)
 	return n;
 }
 
-uint64_t seen_lost(struct seen *s)
+uint64_t hours_lost(struct hours *s)
 {
 	pthread_mutex_lock(&s->lock);
 	uint64_t n = s->lost;
@@ -136,7 +136,7 @@ uint64_t seen_lost(struct seen *s)
 
 static int compare(const void *left, const void *right, void *ctx)
 {
-	const struct seen *s = ctx;
+	const struct hours *s = ctx;
 	const struct pair *a = left, *b = right;
 	if (a->hour != b->hour)
 		return a->hour < b->hour ? -1 : 1;
@@ -146,8 +146,10 @@ static int compare(const void *left, const void *right, void *ctx)
 	return order ? order : a->n != b->n ? (a->n < b->n ? -1 : 1) : (int)a->prefix - (int)b->prefix;
 }
 
-void seen_each(struct seen *s, seen_visit *visit, void *ctx)
+void hours_each(struct hours *s, hours_visit *visit, void *ctx)
 {
+	if (!s->n)
+		return;
 	qsort_r(s->pairs, s->n, sizeof(*s->pairs), compare, s);
 	for (size_t i = 0; i < s->n; i++) {
 		struct observable o = observable_of(s, &s->pairs[i]);
