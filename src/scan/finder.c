@@ -1,78 +1,248 @@
-/* The plain way: cut the text at what belongs to no observable, strip what punctuates, and ask obs_parse(). */
+/* The finder: windows, stretches that must be read, and findings that wait for their visit. */
 #include "scan/finder.h"
 
-#include <stdlib.h>
+#include "base/attr.h"
+#include "scan/finder_parts.h"
 
-enum { TOKEN_MAX = OBS_KEY_MAX + 256 };
-
-struct finder {
-	uint32_t kinds;
-	size_t n;
-	struct finding found[FINDER_BATCH];
-	uint8_t store[FINDER_BATCH][OBS_KEY_MAX];
-};
+_Static_assert(OBS_KINDS <= 32, "a bit for each kind");
 
 struct finder *finder_new(uint32_t kinds)
 {
 	struct finder *f = mem_zalloc(sizeof(*f));
-	f->kinds = kinds;
+	f->kinds = kinds ? kinds : ~0U;
 	return f;
 }
 
 void finder_free(struct finder *f)
 {
+	if (!f)
+		return;
+	marks_release(&f->marks);
+	marks_release(&f->stretch_marks);
+	reading_release(&f->reading);
+	buf_release(&f->keys);
+	buf_release(&f->spare);
+	free(f->pending.item);
 	free(f);
 }
 
-static bool cuts(uint8_t c)
+void finder_way(struct finder *f, enum classify_way way)
 {
-	return c <= ' ' || c == 0x7f || strchr("\"'<>,;|(){}=`\\", c) != NULL;
+	f->way = way;
 }
 
-static bool punctuates(uint8_t c)
+/* Visit the findings that begin before `at`; the others stay. */
+static void deliver(struct finder *f, size_t at)
 {
-	return strchr(".:?!#*", c) != NULL;
-}
-
-static void take(struct finder *f, struct span text, size_t at, size_t n, finder_visit *visit, void *ctx)
-{
-	struct finding *found = &f->found[f->n];
-	while (n && punctuates(text.p[at]) && !(n > 1 && text.p[at + 1] == ':'))
-		at++, n--;
-	while (n && punctuates(text.p[at + n - 1]) && !(n > 1 && text.p[at + n - 2] == ':'))
-		n--;
-	if (n < 3 || n > TOKEN_MAX || obs_parse(span_of(text.p + at, n), f->store[f->n], &found->obs, NULL) != OK ||
-	    (f->kinds && !(f->kinds >> found->obs.kind & 1)))
-		return;
-	found->at = at;
-	found->n = (uint32_t)n;
-	if (++f->n == FINDER_BATCH) {
-		visit(ctx, f->found, f->n);
-		f->n = 0;
+	struct pending *p = &f->pending;
+	size_t ready = 0, stay;
+	while (ready < p->n && p->item[ready].at < at)
+		p->item[ready].obs.key = f->keys.p + (uintptr_t)p->item[ready].obs.key, ready++;
+	for (size_t i = 0; i < ready; i += FINDER_BATCH)
+		f->visit(f->ctx, p->item + i, ready - i < FINDER_BATCH ? ready - i : FINDER_BATCH);
+	stay = p->n - ready;
+	f->spare.n = 0;
+	for (size_t i = 0; i < stay; i++) {
+		struct finding *to = &p->item[i];
+		*to = p->item[ready + i];
+		const uint8_t *key = f->keys.p + (uintptr_t)to->obs.key;
+		to->obs.key = (const uint8_t *)(uintptr_t)f->spare.n;
+		buf_put(&f->spare, key, to->obs.n);
 	}
+	struct buf keys = f->keys;
+	f->keys = f->spare;
+	f->spare = keys;
+	p->n = stay;
+}
+
+static int order(const struct finding *a, const struct finding *b)
+{
+	if (a->at != b->at)
+		return a->at < b->at ? -1 : 1;
+	if (a->n != b->n)
+		return a->n < b->n ? -1 : 1;
+	return (int)a->obs.kind - (int)b->obs.kind;
+}
+
+static void put_pending(struct finder *f, struct finding new)
+{
+	struct pending *p = &f->pending;
+	if (p->n == p->room) {
+		p->room = p->room ? 2 * p->room : 4 * FINDER_BATCH;
+		p->item = mem_realloc(p->item, p->room * sizeof(*p->item));
+	}
+	size_t i = p->n;
+	int o = -1;
+	while (i > 0 && (o = order(&p->item[i - 1], &new)) > 0)
+		i--;
+	if (i > 0 && o == 0) /* two ways to read it, one finding */
+		return;
+	const uint8_t *key = new.obs.key;
+	new.obs.key = (const uint8_t *)(uintptr_t)f->keys.n;
+	buf_put(&f->keys, key, new.obs.n);
+	memmove(p->item + i + 1, p->item + i, (p->n - i) * sizeof(*p->item));
+	p->item[i] = new;
+	p->n++;
+}
+
+static size_t place(const struct look *l, size_t i)
+{
+	return l->base + (l->at ? l->at[i] : i);
+}
+
+void look_found(struct look *l, size_t from, size_t to, const struct observable *o)
+{
+	struct finder *f = l->f;
+	size_t at = place(l, from), end = place(l, to);
+	if (!wanted(f, o->kind) || within(l->host, from))
+		return;
+	if (f->any_clean && seen_kind(&f->seen, span_of(f->text.p + at, end - at)) == o->kind)
+		return;
+	put_pending(f, (struct finding){ at, (uint32_t)(end - at), *o });
+}
+
+/* The marks of a block, from the lowest on; those of words only from `word` on. */
+static void walk(struct look *l, const struct marks *m, void (*odd)(struct look *l, size_t pos))
+{
+	size_t word = 0; /* where the last word ended */
+	for (size_t k = 0; k < m->blocks; k++) {
+		uint64_t words = m->word[k], others = m->other[k], odds = odd ? m->odd[k] : 0, all;
+		if (word > k * 64)
+			words = word >= k * 64 + 64 ? 0 : words & ~0ULL << word % 64;
+		while ((all = words | others | odds)) {
+			uint64_t bit = all & -all;
+			size_t pos = k * 64 + (size_t)__builtin_ctzll(all);
+			if (l->f->pending.n >= FINDER_BATCH) {
+				size_t start = marks_back_zero(m->border, pos);
+				deliver(l->f, place(l, pos - start > BACK_MAX ? pos - BACK_MAX : start));
+			}
+			if (odds & bit) {
+				odds ^= bit;
+				odd(l, pos);
+			}
+			if (others & bit) {
+				others ^= bit;
+				if (l->p[pos] == '/') {
+					look_scheme_at(l, pos - 2);
+				} else {
+					look_six_at(l, pos);
+					if (l->p[pos] != ':')
+						look_hash_at(l, pos);
+				}
+			}
+			if (words & bit) {
+				size_t from = marks_back(m->name, pos);
+				word = marks_forward(m->name, pos);
+				look_word_at(l, from, word);
+				words = word >= k * 64 + 64 ? 0 : words & ~0ULL << word % 64;
+			}
+		}
+	}
+}
+
+/* Read the `n` octets at `from` of the whole text, and look at what that gives. */
+static void read_stretch(struct finder *f, size_t from, size_t n)
+{
+	reading_of(span_of(f->text.p + from, n), &f->reading);
+	struct span s = buf_span(&f->reading.text);
+	classify(f->way, s, &f->stretch_marks);
+	struct look l = { .f = f, .p = s.p, .n = s.n, .m = &f->stretch_marks, .base = from, .at = f->reading.at };
+	walk(&l, &f->stretch_marks, NULL);
+}
+
+static void odd_stretch(struct look *l, size_t pos)
+{
+	read_stretch(l->f, l->base + pos, marks_next(l->m->border, pos) - pos);
+}
+
+static void clear(uint64_t *m, size_t from, size_t to)
+{
+	while (from < to) {
+		size_t end = (from / 64 + 1) * 64;
+		uint64_t bits = ~0ULL << from % 64;
+		if (end > to)
+			bits &= ~0ULL >> (end - to);
+		m[from / 64] &= ~bits;
+		from = end;
+	}
+}
+
+/* Of the marks of what is odd, leave one for each stretch between borders that must be read, at its start, and no other mark
+ * in it. */
+static void settle_odd(struct span text, struct marks *m)
+{
+	size_t done = 0;
+	for (size_t k = 0; k < m->blocks; k++) {
+		uint64_t odd = m->odd[k];
+		m->odd[k] = 0;
+		for (; odd; odd &= odd - 1) {
+			size_t pos = k * 64 + (size_t)__builtin_ctzll(odd);
+			uint8_t c = text.p[pos];
+			if (pos < done || (c < 0x80 && c != '\\' && !reading_changes(text, pos)))
+				continue;
+			size_t from = marks_back_zero(m->border, pos);
+			done = marks_next(m->border, pos);
+			clear(m->word, from, done);
+			clear(m->other, from, done);
+			m->odd[from / 64] |= 1ULL << from % 64;
+		}
+	}
+}
+
+/* Octets from `from` that end with a border, or with the text; 0 when there is no border near. */
+static size_t window(struct span text, size_t from)
+{
+	size_t n = text.n - from;
+	if (n <= WINDOW)
+		return n;
+	for (n = WINDOW; n > 0; n--) {
+		uint8_t c = text.p[from + n - 1];
+		if (c <= ' ' || c == '"' || c == '<' || c == '>' || c == '`' || c == 0x7f)
+			return n;
+	}
+	return 0;
+}
+
+static size_t long_stretch(struct span text, size_t from)
+{
+	size_t n = 0, most = text.n - from < STRETCH_MAX ? text.n - from : STRETCH_MAX;
+	for (; n < most; n++) {
+		uint8_t c = text.p[from + n];
+		if (c <= ' ' || c == '"' || c == '<' || c == '>' || c == '`' || c == 0x7f)
+			break;
+	}
+	return n;
 }
 
 void finder_run(struct finder *f, struct span text, finder_visit *visit, void *ctx)
 {
-	f->n = 0;
-	for (size_t at = 0; at < text.n;) {
-		size_t end = at;
-		while (end < text.n && !cuts(text.p[end]))
-			end++;
-		take(f, text, at, end - at, visit, ctx);
-		at = end + 1;
+	f->text = text;
+	f->visit = visit;
+	f->ctx = ctx;
+	for (size_t from = 0, n; from < text.n; from += n) {
+		n = window(text, from);
+		if (n == 0) {
+			n = long_stretch(text, from);
+			read_stretch(f, from, n);
+			continue;
+		}
+		struct span s = { text.p + from, n };
+		classify(f->way, s, &f->marks);
+		settle_odd(s, &f->marks);
+		struct look l = { .f = f, .p = s.p, .n = n, .m = &f->marks, .base = from };
+		walk(&l, &f->marks, odd_stretch);
 	}
-	if (f->n)
-		visit(ctx, f->found, f->n);
+	deliver(f, SIZE_MAX);
 }
 
 void finder_clean(struct finder *f, const struct finding *finding)
 {
-	(void)f;
-	(void)finding;
+	f->any_clean = true;
+	seen_note(&f->seen, span_of(f->text.p + finding->at, finding->n), finding->obs.kind);
 }
 
 void finder_forget(struct finder *f)
 {
-	(void)f;
+	f->any_clean = false;
+	memset(&f->seen, 0, sizeof(f->seen));
 }
