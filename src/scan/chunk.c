@@ -47,20 +47,17 @@ uint64_t count_lines(struct span text)
 	return n;
 }
 
-/* Not the blank: "evil [.] example" has some. */
-static bool is_outside(uint8_t c)
+/* A border of docs/scan.md ("Reading"): nothing goes across one. */
+static bool is_border(uint8_t c)
 {
-	return c < ' ' || c == 0x7f || c == '"' || c == '\'' || c == '<' || c == '>' || c == ',' || c == ';' || c == '|' || c == '`';
+	return c <= ' ' || c == 0x7f || c == '"' || c == '<' || c == '>' || c == '`';
 }
 
 size_t cut_before(struct span text)
 {
 	size_t least = text.n > CUT_WITHIN ? text.n - CUT_WITHIN : 0;
 	for (size_t i = text.n; i > least; i--)
-		if (is_outside(text.p[i - 1]))
-			return i;
-	for (size_t i = text.n; i > least; i--)
-		if (text.p[i - 1] == ' ')
+		if (is_border(text.p[i - 1]))
 			return i;
 	return text.n;
 }

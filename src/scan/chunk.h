@@ -1,7 +1,7 @@
 /* Chunks: a stream of text in pieces that end where a line ends, whatever packed it.
  *
  * A line that is longer than a chunk is kept whole up to LINE_MAX octets; a longer one is cut where no observable can stand
- * (control characters, blanks, quotes, brackets, commas), and the pieces say so. */
+ * (at a border, see docs/scan.md), and the pieces say so. */
 #ifndef SCAN_CHUNK_H
 #define SCAN_CHUNK_H
 
@@ -54,8 +54,8 @@ bool stream_is_plain(const struct stream *s);
 
 /** Line ends in `text`. */
 uint64_t count_lines(struct span text);
-/** Where to cut `text` that must be cut: behind the last octet that is part of no observable; text.n when there is none near the
- *  end: then no observable is that long either. */
+/** Where to cut `text` that must be cut: behind the last border; text.n when there is none near the end: then no observable is that
+ *  long either. */
 size_t cut_before(struct span text);
 
 #endif

@@ -31,6 +31,14 @@ struct slot {
 	bool last;    /* of its stream, which is closed behind it */
 };
 
+/* The last hit: the next one may be another reading of it. */
+struct pending {
+	bool is;
+	struct finding f;
+	struct reputation r;
+	uint8_t key[OBS_KEY_MAX];
+};
+
 struct worker {
 	struct scan *scan;
 	pthread_t thread;
@@ -39,6 +47,7 @@ struct worker {
 	struct slot *slot;
 	const struct finding *found;
 	const struct meaning *meaning;
+	struct pending pending;
 	uint32_t now_s;
 	size_t stamp_to; /* the stamp is of the line that ends there */
 	int64_t stamp_s;
@@ -107,21 +116,53 @@ static int64_t time_at(struct worker *w, size_t at)
 	return w->stamp_s = found ? t : near_s;
 }
 
+static void print_pending(struct worker *w)
+{
+	const struct scan_options *o = &w->scan->o;
+	struct pending *p = &w->pending;
+	if (!p->is)
+		return;
+	p->is = false;
+	if (o->first && w->printer.hits && !o->print.invert)
+		return;
+	print_hit(&w->printer, &p->f, &p->r, w->meaning);
+	if (o->seen)
+		hours_add(o->seen, &p->f.obs, time_at(w, p->f.at));
+	if (w->printer.out.n > OUT_MAX)
+		write_in_turn(w);
+}
+
+/* The finder gives several readings where nobody can know where a value ends ("http://evil.example/a,b" in a line of CSV), and an
+ * address beside its prefix.  Those that begin together, or are of one kind and end together, are one hit. */
+static bool is_reading(const struct finding *a, const struct finding *b)
+{
+	return a->at == b->at || (a->obs.kind == b->obs.kind && a->at + a->n == b->at + b->n);
+}
+
+/* Is `f` the better reading?  The one that more is known of, else the shorter one: what is too much in a longer one is not listed. */
+static bool is_better(const struct pending *p, const struct finding *f, const struct reputation *r)
+{
+	return r->verdict.score != p->r.verdict.score ? r->verdict.score > p->r.verdict.score : f->n < p->f.n;
+}
+
 static void judge(void *ctx, size_t i, const struct reputation *r)
 {
 	struct worker *w = ctx;
-	const struct scan_options *o = &w->scan->o;
-	if (!r->verdict.listed || r->verdict.score < o->min_score) {
-		finder_clean(w->finder, &w->found[i]);
+	const struct finding *f = &w->found[i];
+	struct pending *p = &w->pending;
+	if (!r->verdict.listed || r->verdict.score < w->scan->o.min_score) {
+		finder_clean(w->finder, f);
 		return;
 	}
-	if (o->first && w->printer.hits && !o->print.invert)
+	if (p->is && is_reading(&p->f, f) && !is_better(p, f, r))
 		return;
-	print_hit(&w->printer, &w->found[i], r, w->meaning);
-	if (o->seen)
-		hours_add(o->seen, &w->found[i].obs, time_at(w, w->found[i].at));
-	if (w->printer.out.n > OUT_MAX)
-		write_in_turn(w);
+	if (p->is && !is_reading(&p->f, f))
+		print_pending(w);
+	p->is = true;
+	p->f = *f;
+	p->r = *r;
+	memcpy(p->key, f->obs.key, f->obs.n);
+	p->f.obs.key = p->key;
 }
 
 static void visit(void *ctx, const struct finding *f, size_t n)
@@ -148,6 +189,7 @@ static void work_on(struct worker *w, struct slot *slot)
 	print_begin(&w->printer, stream_name(slot->stream), &slot->chunk);
 	if (slot->chunk.text.n && !is_stopped(s))
 		finder_run(w->finder, buf_span(&slot->chunk.text), visit, w);
+	print_pending(w);
 	if (!is_stopped(s))
 		print_end(&w->printer);
 	slot->hits = w->printer.hits;

@@ -15,7 +15,7 @@
 
 enum { SCAN_THREADS_MAX = 16 };
 
-/** Where answers come from: what is looked at between enter and leave is one state of a node, or a snapshot. */
+/** Where answers come from, a node or a snapshot: one state of it, which does not change before scan_use() or scan_free(). */
 struct scan_table {
 	const struct table_view *(*enter)(void *ctx);
 	void (*leave)(void *ctx);

@@ -188,6 +188,16 @@ static void prints_values_and_counts(void **state)
 		"\"kind\":\"domain\",\"listed\":true,\"score\":50,\"categories\":[\"c2-server\"],\"sources\":[\"list\"]}\n");
 }
 
+/* Where nobody can know where a value ends there is one hit, and it is of what is listed. */
+static void tells_one_reading(void **state)
+{
+	struct world *w = *state;
+	expect(w, options_of(w, 1, PRINT_VALUES), "http://bad.example/x,GET,200 http://evil.example/a;b,c 203.0.113.0/24 203.0.113.9/24",
+	       "http://bad.example/x\nhttp://evil.example/a\n203.0.113.0\n203.0.113.9\n");
+	expect(w, options_of(w, 1, PRINT_VALUES), "to=x@evil.example evil.example/a?b http://good.example/?u=evil.example",
+	       "x@evil.example\nevil.example\nevil.example\n");
+}
+
 /* ---- order and borders ---- */
 
 /* Lines of all lengths, some with listed values; what is to be printed, by looking at each line alone. */
@@ -378,6 +388,7 @@ int main(void)
 		cmocka_unit_test(prints_rows),
 		cmocka_unit_test(prints_lines),
 		cmocka_unit_test(prints_values_and_counts),
+		cmocka_unit_test(tells_one_reading),
 		cmocka_unit_test(finds_all_in_order),
 		cmocka_unit_test(selects_each_line_once),
 		cmocka_unit_test(cuts_long_lines),
