@@ -120,9 +120,10 @@ static const struct table_view *enter_node(void *ctx)
 	return table_enter(node_table(ctx));
 }
 
-static void leave_node(void *ctx)
+static bool leave_node(void *ctx)
 {
 	table_leave(node_table(ctx));
+	return true;
 }
 
 struct scan_table scan_job_table(struct scan_job *j)

@@ -128,8 +128,6 @@ static void print_pending(struct worker *w)
 	print_hit(&w->printer, &p->f, &p->r, w->meaning);
 	if (o->seen)
 		hours_add(o->seen, &p->f.obs, time_at(w, p->f.at));
-	if (w->printer.out.n > OUT_MAX)
-		write_in_turn(w);
 }
 
 /* The finder gives several readings where nobody can know where a value ends ("http://evil.example/a,b" in a line of CSV), and an
@@ -177,7 +175,10 @@ static void visit(void *ctx, const struct finding *f, size_t n)
 	const struct table_view *v = t->enter(t->ctx);
 	w->meaning = v->context;
 	reputation_batch(v, w->obs, n, w->scan->o.clear, w->now_s, judge, w);
-	t->leave(t->ctx);
+	if (!t->leave(t->ctx))
+		stop(w->scan);
+	else if (w->printer.out.n > OUT_MAX)
+		write_in_turn(w);
 }
 
 static void work_on(struct worker *w, struct slot *slot)

@@ -18,7 +18,8 @@ enum { SCAN_THREADS_MAX = 16 };
 /** Where answers come from, a node or a snapshot: one state of it, which does not change before scan_use() or scan_free(). */
 struct scan_table {
 	const struct table_view *(*enter)(void *ctx);
-	void (*leave)(void *ctx);
+	/** @return false: the answers since enter() are of no use (a damaged file): nothing is told any more. */
+	bool (*leave)(void *ctx);
 	void *ctx;
 };
 

@@ -28,6 +28,7 @@ struct world {
 	struct buf out, told;
 	uint64_t written;
 	size_t most; /* writes after which nobody wants more */
+	bool damaged;
 };
 
 static const char *const listed[] = { "198.51.100.7", "evil.example", "2001:db8::7", "http://bad.example/x", "203.0.113.0/24" };
@@ -74,9 +75,9 @@ static const struct table_view *enter(void *ctx)
 	return &((struct world *)ctx)->view;
 }
 
-static void leave(void *ctx)
+static bool leave(void *ctx)
 {
-	(void)ctx;
+	return !((struct world *)ctx)->damaged;
 }
 
 static bool take(void *ctx, struct buf *out)
@@ -352,6 +353,22 @@ static void stops_when_nobody_wants_more(void **state)
 	buf_release(&text);
 }
 
+/* Answers that are of no use are not told. */
+static void tells_nothing_of_a_damaged_table(void **state)
+{
+	struct world *w = *state;
+	struct scan_options o = options_of(w, 2, PRINT_ROWS);
+	w->damaged = true;
+	struct scan *s = scan_new(&o);
+	assert_int_equal(scan_stream(s, stream_of(SPAN_LIT("evil.example\n"), "test", &o.stream), THEN, NULL), OK);
+	scan_drain(s);
+	assert_int_equal(w->out.n, 0);
+	assert_int_equal(scan_stream(s, stream_of(SPAN_LIT("evil.example\n"), "test", &o.stream), THEN, NULL), ERR_CANCELLED);
+	scan_free(s);
+	assert_int_equal(w->out.n, 0);
+	w->damaged = false;
+}
+
 /* ---- sightings ---- */
 
 static bool write_down(void *ctx, const struct observable *o, int64_t hour_s, uint64_t count)
@@ -395,6 +412,7 @@ int main(void)
 		cmocka_unit_test(keeps_the_order_of_much_output),
 		cmocka_unit_test(goes_through_many_streams),
 		cmocka_unit_test(stops_when_nobody_wants_more),
+		cmocka_unit_test(tells_nothing_of_a_damaged_table),
 		cmocka_unit_test(counts_what_is_seen),
 	};
 	return cmocka_run_group_tests(tests, make_world, free_world);
