@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Measures what bench/RESULTS.md reports.  Each figure is a median of several runs and stands beside a limit or a peer measured in the
 same run.  bench/run.py [NAME...]: import, memory, stix, check, start, data, lookup, scan, table, ledger, merkle,
-replay, dns."""
+replay, dns, finder."""
 import json
 import os
 import pathlib
@@ -313,6 +313,12 @@ def bench_replay(base):
 
 def bench_dns(base):
     program("dns_bench")
+
+
+def bench_finder(base):
+    """The finder alone: made lines of the commonest kinds, and the real logs one behind the other."""
+    logs = sorted(p for p in (DATA / "logs").rglob("*") if p.is_file() and ".log" in p.name or ".json" in p.name) if DATA.exists() else []
+    program("scan_bench", *map(str, logs))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 /* Marks.
  *
- * A `look` function gives the classes of 64 octets as bits, by vectors or by a table; mark() makes of them, and of what was in
+ * A look_ function gives the classes of 64 octets as bits, by vectors or by a table; mark() makes of them, and of what was in
  * the 64 octets before, the marks.  Both ways share all but the look. */
 #include "scan/classify.h"
 
@@ -14,18 +14,18 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { BLOCK = 64, MASKS = 9 };
+enum { BLOCK = 64, MASKS = 8, ENTITY_MAX = 7 };
 
-/* Classes of 64 octets.  The ones of brackets and entities look at an octet with bit 0x20 set, and so hold a few more than they
- * say: whoever meets them looks again. */
+/* Classes of 64 octets. */
 struct classes {
-	uint64_t digit, alpha, hexalpha, dot, dash /* and '_' */, colon, slash, border, high, backslash;
-	uint64_t open, close, hint /* . : / @ t */, amp, semi;
+	uint64_t digit, alpha /* and octets from 0x80 */, hexalpha, dot, dash /* and '_' */, colon, slash, border;
+	uint64_t odd;  /* backslashes and octets from 0x80 */
+	uint64_t ends; /* closing brackets and ';', and perhaps others */
 };
 
 /* From the block before, to shift in. */
 struct before {
-	uint64_t dot, part, digit, slash, colon, quad, quad2, open, hint, amp;
+	uint64_t dot, part, digit, slash, colon, quad, quad2;
 };
 
 /* Each octet `n` places later. */
@@ -38,29 +38,49 @@ INLINE uint64_t later(uint64_t now, uint64_t before, unsigned n)
 INLINE uint64_t full_octets(uint64_t w)
 {
 	const uint64_t low = 0x7f7f7f7f7f7f7f7fULL;
-	uint64_t x = ~w;
-	return ~(((x & low) + low) | x | low);
+	return w & ~low & ((w & low) + 0x0101010101010101ULL);
 }
 
 INLINE uint64_t used_octets(uint64_t w)
 {
 	const uint64_t low = 0x7f7f7f7f7f7f7f7fULL;
-	return (((w & low) + low) | w) & ~low;
+	return ((w & low) + low) | w;
 }
 
-INLINE void mark(const struct classes *c, struct before *b, struct marks *m, size_t k)
+static const bool hints[256] = { ['.'] = true, [':'] = true, ['@'] = true, ['/'] = true, ['t'] = true, ['T'] = true };
+
+/* Of `ends`, those that may end something to be read: before a bracket is one of ". : @ / t", near before a ';' is an '&'.
+ * (The block begins at text.p[from].) */
+static uint64_t endings(uint64_t ends, struct span text, size_t from)
 {
-	uint64_t alnum = c->digit | c->alpha, hex = c->digit | c->hexalpha;
+	uint64_t odd = 0;
+	for (; ends; ends &= ends - 1) {
+		size_t pos = from + (size_t)__builtin_ctzll(ends);
+		uint8_t c = text.p[pos];
+		bool may = false;
+		if (c == ';')
+			for (size_t i = 3; i <= ENTITY_MAX && i <= pos; i++)
+				may |= text.p[pos - i] == '&';
+		else if (pos && (c == ')' || c == ']' || c == '}'))
+			may = hints[text.p[pos - 1]];
+		if (may)
+			odd |= ends & -ends;
+	}
+	return odd;
+}
+
+INLINE void mark(const struct classes *c, struct before *b, struct span text, struct marks *m, size_t k)
+{
+	uint64_t alnum = c->digit | c->alpha, hex = c->digit | c->hexalpha, six = hex | c->colon;
+	uint64_t part = alnum | c->dash;
 	m->border[k] = c->border;
-	m->name[k] = alnum | c->dot | c->dash | c->high;
-	m->alnum[k] = alnum;
-	m->hex[k] = hex;
-	m->six[k] = hex | c->colon | c->dot;
+	m->name[k] = part | c->dot;
+	m->alnum[k] = alnum & ~c->odd;
+	m->six[k] = six | c->dot;
 	m->colon[k] = c->colon;
 
-	uint64_t part = alnum | c->dash | c->high;
 	uint64_t behind_dot = later(c->dot, b->dot, 1);
-	uint64_t names = (c->alpha | c->high) & behind_dot & later(part, b->part, 2);
+	uint64_t names = c->alpha & behind_dot & later(part, b->part, 2);
 	/* Digits behind dots behind digits; of these, the ones with another 2 to 4 octets before; and once more. */
 	uint64_t quad = c->digit & behind_dot & later(c->digit, b->digit, 2);
 	uint64_t quad2 = quad & (later(quad, b->quad, 2) | later(quad, b->quad, 3) | later(quad, b->quad, 4));
@@ -69,36 +89,25 @@ INLINE void mark(const struct classes *c, struct before *b, struct marks *m, siz
 
 	uint64_t scheme = c->slash & later(c->slash, b->slash, 1) & later(c->colon, b->colon, 2);
 	uint64_t gap = c->colon & later(c->colon, b->colon, 1);
-	uint64_t eights = full_octets(hex | c->colon) & used_octets(c->colon);
+	uint64_t eights = full_octets(six) & used_octets(c->colon);
 	uint64_t digits = full_octets(hex);
 	uint64_t sixteens = digits & digits << 8 & 0x8000800080008000ULL;
 	m->other[k] = scheme | gap | eights | sixteens;
-
-	uint64_t odd = c->high | c->backslash;
-	if (c->close)
-		odd |= c->close & later(c->hint, b->hint, 1) &
-		       (later(c->open, b->open, 2) | later(c->open, b->open, 3) | later(c->open, b->open, 4));
-	if (c->semi)
-		odd |= c->semi & (later(c->amp, b->amp, 3) | later(c->amp, b->amp, 4) | later(c->amp, b->amp, 5) |
-				  later(c->amp, b->amp, 6) | later(c->amp, b->amp, 7));
-	m->odd[k] = odd;
-	*b = (struct before){ c->dot, part, c->digit, c->slash, c->colon, quad, quad2, c->open, c->hint, c->amp };
+	m->odd[k] = c->odd | (c->ends ? endings(c->ends, text, k * BLOCK) : 0);
+	*b = (struct before){ c->dot, part, c->digit, c->slash, c->colon, quad, quad2 };
 }
-
 enum {
 	DIGIT = 1, ALPHA = 2, HEXALPHA = 4, DOT = 8, DASH = 16, COLON = 32, SLASH = 64, BORDER = 128, /* in one octet */
-	HIGH = 1, BACKSLASH = 2, OPEN = 4, CLOSE = 8, HINT = 16, AMP = 32, SEMI = 64,                 /* in another */
+	ODD = 1, ENDS = 2,                                                                            /* in another */
 };
 
 static const uint8_t class_of[256] = {
 	['0' ... '9'] = DIGIT, ['a' ... 'f'] = ALPHA | HEXALPHA, ['A' ... 'F'] = ALPHA | HEXALPHA,
-	['g' ... 'z'] = ALPHA, ['G' ... 'Z'] = ALPHA, ['.'] = DOT, ['-'] = DASH, ['_'] = DASH, [':'] = COLON, ['/'] = SLASH,
-	[0 ... ' '] = BORDER, ['"'] = BORDER, ['<'] = BORDER, ['>'] = BORDER, ['`'] = BORDER, [0x7f] = BORDER,
+	['g' ... 'z'] = ALPHA, ['G' ... 'Z'] = ALPHA, [0x80 ... 0xff] = ALPHA, ['.'] = DOT, ['-'] = DASH, ['_'] = DASH, [':'] = COLON,
+	['/'] = SLASH, [0 ... ' '] = BORDER, ['"'] = BORDER, ['<'] = BORDER, ['>'] = BORDER, ['`'] = BORDER, [0x7f] = BORDER,
 };
 static const uint8_t more_of[256] = {
-	[0x80 ... 0xff] = HIGH, ['\\'] = BACKSLASH, ['('] = OPEN, ['['] = OPEN, ['{'] = OPEN, [8] = OPEN,
-	[')'] = CLOSE, [']'] = CLOSE, ['}'] = CLOSE, [9] = CLOSE, ['.'] = HINT, [':'] = HINT, ['/'] = HINT, ['@'] = HINT, ['`'] = HINT,
-	['t'] = HINT, ['T'] = HINT, [0x0e] = HINT, [0x1a] = HINT, [0x0f] = HINT, ['&'] = AMP, [';'] = SEMI,
+	[0x80 ... 0xff] = ODD, ['\\'] = ODD, [')'] = ENDS, [']'] = ENDS, ['}'] = ENDS, [';'] = ENDS,
 };
 
 /* Bit `bit` of each of eight octets, as one octet. */
@@ -119,15 +128,13 @@ INLINE void look_portable(const uint8_t *p, struct classes *c)
 		c->digit |= gather(a, 0) << i, c->alpha |= gather(a, 1) << i, c->hexalpha |= gather(a, 2) << i;
 		c->dot |= gather(a, 3) << i, c->dash |= gather(a, 4) << i, c->colon |= gather(a, 5) << i;
 		c->slash |= gather(a, 6) << i, c->border |= gather(a, 7) << i;
-		if (b == 0)
-			continue;
-		c->high |= gather(b, 0) << i, c->backslash |= gather(b, 1) << i, c->open |= gather(b, 2) << i;
-		c->close |= gather(b, 3) << i, c->hint |= gather(b, 4) << i, c->amp |= gather(b, 5) << i, c->semi |= gather(b, 6) << i;
+		if (b)
+			c->odd |= gather(b, 0) << i, c->ends |= gather(b, 1) << i;
 	}
 }
 
 /* The last block, with zeros, which are borders, behind its end. */
-INLINE void pad(struct span text, size_t from, uint8_t ret[BLOCK])
+static void pad(struct span text, size_t from, uint8_t ret[BLOCK])
 {
 	memset(ret, 0, BLOCK);
 	if (from < text.n)
@@ -142,70 +149,62 @@ static void classify_portable(struct span text, struct marks *m)
 	size_t whole = text.n / BLOCK;
 	for (size_t k = 0; k < whole; k++) {
 		look_portable(text.p + k * BLOCK, &c);
-		mark(&c, &b, m, k);
+		mark(&c, &b, text, m, k);
 	}
 	pad(text, whole * BLOCK, last);
 	look_portable(last, &c);
-	mark(&c, &b, m, whole);
+	mark(&c, &b, text, m, whole);
 }
 
 #if HAVE_AVX2
 #define AVX2 __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
 
-/* A set whose members differ in their low four bits: each stands at its place in a table, and is looked up by these bits.  (An
- * octet from 0x80 finds 0, which it is not.) */
+/* A set whose members differ in their low four bits: each stands at its place in a table, and is looked up by these bits.  What is
+ * not in the set finds another octet than itself, and octets from 0x80 find 0. */
 #define SET(...) _mm256_broadcastsi128_si256(_mm_setr_epi8(__VA_ARGS__))
 
-AVX2 INLINE uint64_t is(__m256i v, __m256i w)
+AVX2 INLINE uint64_t bits(__m256i low, __m256i high)
 {
-	return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, w));
+	return (uint32_t)_mm256_movemask_epi8(low) | (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32;
 }
 
+AVX2 INLINE uint64_t equal(__m256i a, __m256i b, char c)
+{
+	const __m256i all = _mm256_set1_epi8(c);
+	return bits(_mm256_cmpeq_epi8(a, all), _mm256_cmpeq_epi8(b, all));
+}
+
+AVX2 INLINE __m256i member(__m256i v, __m256i set)
+{
+	return _mm256_cmpeq_epi8(_mm256_shuffle_epi8(set, v), v);
+}
+
+/* Octets of up to `most`, without sign. */
 AVX2 INLINE __m256i up_to(__m256i v, char most)
 {
 	return _mm256_cmpeq_epi8(_mm256_min_epu8(v, _mm256_set1_epi8(most)), v);
 }
 
-AVX2 INLINE uint64_t bits(__m256i v)
-{
-	return (uint32_t)_mm256_movemask_epi8(v);
-}
-
-AVX2 INLINE void look_half(__m256i v, struct classes *c)
+AVX2 INLINE void look_avx2(const uint8_t *p, struct classes *c)
 {
 	const __m256i borders = SET('`', 1, '"', 1, 1, 1, 1, 1, 1, 1, 1, 1, '<', 1, '>', 0x7f);
 	const __m256i dashes = SET(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '-', 0, '_');
-	const __m256i opens = SET(1, 0, 0, 0, 0, 0, 0, 0, '(', 0, 0, '{', 0, 0, 0, 0);
-	const __m256i closes = SET(1, 0, 0, 0, 0, 0, 0, 0, 0, ')', 0, 0, 0, '}', 0, 0);
-	const __m256i hints = SET('`', 0, 0, 0, 't', 0, 0, 0, 0, 0, ':', 0, 0, 0, '.', '/');
-	__m256i lower = _mm256_or_si256(v, _mm256_set1_epi8(0x20));
-	__m256i letter = _mm256_sub_epi8(lower, _mm256_set1_epi8('a'));
-	c->alpha = bits(up_to(letter, 25));
-	c->hexalpha = bits(up_to(letter, 5));
-	c->digit = bits(up_to(_mm256_sub_epi8(v, _mm256_set1_epi8('0')), 9));
-	c->dot = is(v, _mm256_set1_epi8('.'));
-	c->colon = is(v, _mm256_set1_epi8(':'));
-	c->slash = is(v, _mm256_set1_epi8('/'));
-	c->dash = is(_mm256_shuffle_epi8(dashes, v), v);
-	c->border = bits(_mm256_or_si256(up_to(v, ' '), _mm256_cmpeq_epi8(_mm256_shuffle_epi8(borders, v), v)));
-	c->high = bits(v);
-	c->backslash = is(v, _mm256_set1_epi8('\\'));
-	c->open = is(_mm256_shuffle_epi8(opens, lower), lower);
-	c->close = is(_mm256_shuffle_epi8(closes, lower), lower);
-	c->hint = is(_mm256_shuffle_epi8(hints, lower), lower);
-	c->amp = is(v, _mm256_set1_epi8('&'));
-	c->semi = is(v, _mm256_set1_epi8(';'));
-}
-
-AVX2 INLINE void look_avx2(const uint8_t *p, struct classes *c)
-{
-	struct classes h;
-	look_half(_mm256_loadu_si256((const __m256i *)(const void *)p), c);
-	look_half(_mm256_loadu_si256((const __m256i *)(const void *)(p + 32)), &h);
-	c->digit |= h.digit << 32, c->alpha |= h.alpha << 32, c->hexalpha |= h.hexalpha << 32, c->dot |= h.dot << 32;
-	c->dash |= h.dash << 32, c->colon |= h.colon << 32, c->slash |= h.slash << 32, c->border |= h.border << 32;
-	c->high |= h.high << 32, c->backslash |= h.backslash << 32, c->open |= h.open << 32, c->close |= h.close << 32;
-	c->hint |= h.hint << 32, c->amp |= h.amp << 32, c->semi |= h.semi << 32;
+	const __m256i ends = SET(1, 0, 0, 0, 0, 0, 0, 0, 0, ')', 0, ';', 0, '}', 0, 0); /* and ']', with bit 0x20 */
+	const __m256i case_bit = _mm256_set1_epi8(0x20), first = _mm256_set1_epi8('a'), zero = _mm256_set1_epi8('0');
+	__m256i a = _mm256_loadu_si256((const __m256i *)(const void *)p), b = _mm256_loadu_si256((const __m256i *)(const void *)(p + 32));
+	__m256i low_a = _mm256_or_si256(a, case_bit), low_b = _mm256_or_si256(b, case_bit);
+	__m256i letter_a = _mm256_sub_epi8(low_a, first), letter_b = _mm256_sub_epi8(low_b, first);
+	c->alpha = bits(_mm256_or_si256(up_to(letter_a, 25), a), _mm256_or_si256(up_to(letter_b, 25), b));
+	c->hexalpha = bits(up_to(letter_a, 5), up_to(letter_b, 5));
+	c->digit = bits(up_to(_mm256_sub_epi8(a, zero), 9), up_to(_mm256_sub_epi8(b, zero), 9));
+	c->dot = equal(a, b, '.');
+	c->colon = equal(a, b, ':');
+	c->slash = equal(a, b, '/');
+	c->dash = bits(member(a, dashes), member(b, dashes));
+	c->border = bits(_mm256_or_si256(up_to(a, ' '), member(a, borders)), _mm256_or_si256(up_to(b, ' '), member(b, borders)));
+	const __m256i backslash = _mm256_set1_epi8('\\');
+	c->odd = bits(_mm256_or_si256(_mm256_cmpeq_epi8(a, backslash), a), _mm256_or_si256(_mm256_cmpeq_epi8(b, backslash), b));
+	c->ends = bits(member(low_a, ends), member(low_b, ends));
 }
 
 AVX2 static void classify_avx2(struct span text, struct marks *m)
@@ -216,11 +215,11 @@ AVX2 static void classify_avx2(struct span text, struct marks *m)
 	size_t whole = text.n / BLOCK;
 	for (size_t k = 0; k < whole; k++) {
 		look_avx2(text.p + k * BLOCK, &c);
-		mark(&c, &b, m, k);
+		mark(&c, &b, text, m, k);
 	}
 	pad(text, whole * BLOCK, last);
 	look_avx2(last, &c);
-	mark(&c, &b, m, whole);
+	mark(&c, &b, text, m, whole);
 }
 #else
 static void classify_avx2(struct span text, struct marks *m)
@@ -246,7 +245,7 @@ void classify(enum classify_way way, struct span text, struct marks *m)
 		marks_release(m);
 		uint64_t *all = mem_alloc(MASKS * blocks * sizeof(*all));
 		*m = (struct marks){ all, all + blocks, all + 2 * blocks, all + 3 * blocks, all + 4 * blocks, all + 5 * blocks,
-				     all + 6 * blocks, all + 7 * blocks, all + 8 * blocks, blocks, blocks };
+				     all + 6 * blocks, all + 7 * blocks, blocks, blocks };
 	}
 	if (way == CLASSIFY_AVX2 || (way == CLASSIFY_BEST && classify_can(CLASSIFY_AVX2)))
 		classify_avx2(text, m);

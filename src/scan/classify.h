@@ -5,11 +5,11 @@
  *
  *   border   white space, controls, " < > ` and whatever is behind the end: no observable and no escape goes across one
  *   name     letters, digits, '.', '-', '_' and octets from 0x80: a maximal run is a word
- *   alnum    letters and digits of ASCII;  hex  hexadecimal digits;  colon  ':'
+ *   alnum    letters and digits of ASCII;  colon  ':'
  *   six      hexadecimal digits, ':' and '.': a maximal run may be an IPv6 address
  *   word     a letter behind a dot behind a name's octet; and what is behind the third dot of a dotted quad
  *   other    the last octet of "://"; the second of "::"; the last of an aligned eight of `six` without dots but with a colon;
- *            the last of an aligned sixteen of `hex`
+ *            the last of an aligned sixteen of hexadecimal digits
  *   odd      where reading must change the text (scan/reading.h): a backslash, an octet from 0x80, a closing bracket or ';'
  *            that may end such a thing
  *
@@ -21,7 +21,7 @@
 #include "base/span.h"
 
 struct marks {
-	uint64_t *border, *name, *alnum, *hex, *six, *colon; /* classes */
+	uint64_t *border, *name, *alnum, *six, *colon; /* classes */
 	uint64_t *word, *other, *odd;                        /* what the finder stops at */
 	size_t blocks, room;                                 /* of 64 octets; the last one is padded with borders */
 };
