@@ -1,6 +1,8 @@
 /* At each place where a number or a word begins, the forms that begin so are tried; the first that fits wholly is the stamp. */
 #include "scan/stamp.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/num.h"
 
@@ -81,11 +83,12 @@ static void zone(struct cursor *c, struct civil *t)
 	bool behind = take(&z, '-');
 	if (!behind && !take(&z, '+'))
 		return;
-	int hours = number(&z, 2, 4), minutes = 0; /* 0100, or 01:00 */
-	if (take(&z, ':'))
-		minutes = number(&z, 2, 2);
-	else
+	size_t from = z.at;
+	int hours = number(&z, 2, 4), minutes = 0; /* 01, 0100 or 01:00 */
+	if (z.at - from > 2)
 		minutes = hours % 100, hours /= 100;
+	else if (take(&z, ':'))
+		minutes = number(&z, 2, 2);
 	if (z.wrong || hours > 23 || minutes > 59)
 		return;
 	t->offset_s = (hours * 60 + minutes) * (behind ? -60 : 60);
