@@ -86,19 +86,16 @@ static inline size_t marks_next(const uint64_t *m, size_t pos)
 	return k * 64 + (size_t)__builtin_ctzll(ones);
 }
 
-/** How many of the octets from..to are marked. */
-static inline unsigned marks_count(const uint64_t *m, size_t from, size_t to)
+/** The marks of from..to, at most 64 octets, the first one lowest. */
+static inline uint64_t marks_of(const uint64_t *m, size_t from, size_t to)
 {
-	unsigned n = 0;
-	while (from < to) {
-		size_t end = (from / 64 + 1) * 64;
-		uint64_t w = m[from / 64] >> from % 64;
-		if (end > to)
-			w &= ~0ULL >> (64 - (to - from));
-		n += (unsigned)__builtin_popcountll(w);
-		from = end;
-	}
-	return n;
+	size_t k = from / 64, shift = from % 64;
+	uint64_t w = m[k] >> shift;
+	if (from == to)
+		return 0;
+	if (shift && (to - 1) / 64 > k)
+		w |= m[k + 1] << (64 - shift);
+	return w & ~0ULL >> (64 - (to - from));
 }
 
 #endif

@@ -75,9 +75,13 @@ static void test_runs(void **state)
 			assert_int_equal(marks_back(m, to - 1), from);
 			assert_int_equal(marks_forward(m, from), to);
 			assert_int_equal(marks_next(m, 0), from);
-			assert_int_equal(marks_count(m, 0, 256), to - from);
-			assert_int_equal(marks_count(m, from, to), to - from);
-			assert_int_equal(marks_count(m, to, 256), 0);
+			for (size_t n = 0; n <= 64 && to + n <= 256; n++) {
+				assert_true(marks_of(m, to, to + n) == 0);
+				if (from + n <= to)
+					assert_true(marks_of(m, from, from + n) == (n ? ~0ULL >> (64 - n) : 0));
+				if (n && n <= from && from - n + 64 <= 256)
+					assert_int_equal(__builtin_ctzll(marks_of(m, from - n, from - n + 64) | 1ULL << 63), n < 64 ? n : 63);
+			}
 			assert_int_equal(marks_back_zero(m, 255), to);
 			if (from)
 				assert_int_equal(marks_back_zero(m, from - 1), 0);

@@ -20,9 +20,9 @@ void finder_free(struct finder *f)
 	marks_release(&f->marks);
 	marks_release(&f->stretch_marks);
 	reading_release(&f->reading);
-	buf_release(&f->keys);
-	buf_release(&f->spare);
 	free(f->pending.item);
+	free(f->pending.key);
+	free(f->pending.spare);
 	free(f);
 }
 
@@ -35,23 +35,23 @@ void finder_way(struct finder *f, enum classify_way way)
 static void deliver(struct finder *f, size_t at)
 {
 	struct pending *p = &f->pending;
-	size_t ready = 0, stay;
+	size_t ready = 0, stay, keys = 0;
 	while (ready < p->n && p->item[ready].at < at)
-		p->item[ready].obs.key = f->keys.p + (uintptr_t)p->item[ready].obs.key, ready++;
+		p->item[ready].obs.key = p->key + (uintptr_t)p->item[ready].obs.key, ready++;
 	for (size_t i = 0; i < ready; i += FINDER_BATCH)
 		f->visit(f->ctx, p->item + i, ready - i < FINDER_BATCH ? ready - i : FINDER_BATCH);
 	stay = p->n - ready;
-	f->spare.n = 0;
 	for (size_t i = 0; i < stay; i++) {
 		struct finding *to = &p->item[i];
 		*to = p->item[ready + i];
-		const uint8_t *key = f->keys.p + (uintptr_t)to->obs.key;
-		to->obs.key = (const uint8_t *)(uintptr_t)f->spare.n;
-		buf_put(&f->spare, key, to->obs.n);
+		memcpy(p->spare + keys, p->key + (uintptr_t)to->obs.key, to->obs.n);
+		to->obs.key = (const uint8_t *)(uintptr_t)keys;
+		keys += to->obs.n;
 	}
-	struct buf keys = f->keys;
-	f->keys = f->spare;
-	f->spare = keys;
+	uint8_t *key = p->key;
+	p->key = p->spare;
+	p->spare = key;
+	p->keys = keys;
 	p->n = stay;
 }
 
@@ -64,23 +64,52 @@ static int order(const struct finding *a, const struct finding *b)
 	return (int)a->obs.kind - (int)b->obs.kind;
 }
 
-static void put_pending(struct finder *f, struct finding new)
+/* Keys have any length; most are short.  Room for 16 octets more is behind `to`. */
+static void copy_key(uint8_t *to, const uint8_t *key, size_t n)
+{
+	if (n == 4)
+		memcpy(to, key, 4);
+	else if (n >= 8 && n <= 16)
+		memcpy(to, key, 8), memcpy(to + n - 8, key + n - 8, 8);
+	else if (n > 16 && n <= 32)
+		memcpy(to, key, 16), memcpy(to + n - 16, key + n - 16, 16);
+	else
+		memcpy(to, key, n);
+}
+
+static void grow(struct pending *p)
+{
+	p->room = p->room ? 2 * p->room : 4 * FINDER_BATCH;
+	p->item = mem_realloc(p->item, p->room * sizeof(*p->item));
+}
+
+static void grow_keys(struct pending *p)
+{
+	p->keys_room = p->keys_room ? 2 * p->keys_room : 16 * OBS_KEY_MAX;
+	p->key = mem_realloc(p->key, p->keys_room);
+	p->spare = mem_realloc(p->spare, p->keys_room);
+}
+
+static void put_pending(struct finder *f, size_t at, size_t n, const struct observable *o)
 {
 	struct pending *p = &f->pending;
-	if (p->n == p->room) {
-		p->room = p->room ? 2 * p->room : 4 * FINDER_BATCH;
-		p->item = mem_realloc(p->item, p->room * sizeof(*p->item));
-	}
+	struct finding new = { at, (uint32_t)n, *o };
+	if (UNLIKELY(p->n == p->room))
+		grow(p);
+	if (UNLIKELY(p->keys_room - p->keys < OBS_KEY_MAX))
+		grow_keys(p);
 	size_t i = p->n;
-	int o = -1;
-	while (i > 0 && (o = order(&p->item[i - 1], &new)) > 0)
-		i--;
-	if (i > 0 && o == 0) /* two ways to read it, one finding */
-		return;
-	const uint8_t *key = new.obs.key;
-	new.obs.key = (const uint8_t *)(uintptr_t)f->keys.n;
-	buf_put(&f->keys, key, new.obs.n);
-	memmove(p->item + i + 1, p->item + i, (p->n - i) * sizeof(*p->item));
+	if (i > 0 && UNLIKELY(p->item[i - 1].at >= at)) {
+		int before = 1;
+		while (i > 0 && (before = order(&p->item[i - 1], &new)) > 0)
+			i--;
+		if (before == 0) /* two ways to read it, one finding */
+			return;
+		memmove(p->item + i + 1, p->item + i, (p->n - i) * sizeof(*p->item));
+	}
+	copy_key(p->key + p->keys, o->key, o->n);
+	new.obs.key = (const uint8_t *)(uintptr_t)p->keys;
+	p->keys += o->n;
 	p->item[i] = new;
 	p->n++;
 }
@@ -98,7 +127,7 @@ void look_found(struct look *l, size_t from, size_t to, const struct observable 
 		return;
 	if (f->any_clean && seen_kind(&f->seen, span_of(f->text.p + at, end - at)) == o->kind)
 		return;
-	put_pending(f, (struct finding){ at, (uint32_t)(end - at), *o });
+	put_pending(f, at, end - at, o);
 }
 
 /* The marks of a block, from the lowest on; those of words only from `word` on. */
@@ -167,6 +196,22 @@ static void clear(uint64_t *m, size_t from, size_t to)
 	}
 }
 
+/* Could a stretch that must be read hold anything?  Every observable but a hash has a dot or a colon, and hashes have marks. */
+static bool promising(struct span s)
+{
+	static const uint8_t worth[256] = { ['.'] = 1, [':'] = 1, [0xe3] = 1, [0xef] = 1, ['\\'] = 2, ['&'] = 2, ['d'] = 3, ['D'] = 3 };
+	if (s.n >= 32)
+		return true;
+	for (size_t i = 0; i < s.n; i++) {
+		uint8_t w = worth[s.p[i]], next = i + 1 < s.n ? s.p[i + 1] : 0;
+		if (w == 0)
+			continue;
+		if (w == 1 || (w == 2 && (next == 'u' || next == 'x' || next == '#')) || (w == 3 && (next | 0x20) == 'o'))
+			return true;
+	}
+	return false;
+}
+
 /* Of the marks of what is odd, leave one for each stretch between borders that must be read, at its start, and no other mark
  * in it. */
 static void settle_odd(struct span text, struct marks *m)
@@ -184,7 +229,8 @@ static void settle_odd(struct span text, struct marks *m)
 			done = marks_next(m->border, pos);
 			clear(m->word, from, done);
 			clear(m->other, from, done);
-			m->odd[from / 64] |= 1ULL << from % 64;
+			if (promising(span_of(text.p + from, done - from)))
+				m->odd[from / 64] |= 1ULL << from % 64;
 		}
 	}
 }

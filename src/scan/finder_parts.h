@@ -40,9 +40,12 @@ struct look {
 	size_t mails, sixes, hashes; /* up to where they have been looked for */
 };
 
+/* Findings that wait for their visit, in order; their keys lie one behind the other, and obs.key is an offset until then. */
 struct pending {
 	struct finding *item;
 	size_t n, room;
+	uint8_t *key, *spare;
+	size_t keys, keys_room;
 };
 
 struct finder {
@@ -52,7 +55,6 @@ struct finder {
 	struct marks marks, stretch_marks;
 	struct reading reading;
 	struct pending pending;
-	struct buf keys, spare;   /* of the pending findings; obs.key is an offset until the visit */
 	bool any_clean;
 	struct seen seen;
 	finder_visit *visit;

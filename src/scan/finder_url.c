@@ -6,6 +6,8 @@
 #include "scan/finder_parts.h"
 
 #include "base/attr.h"
+#include "codec/domain.h"
+#include "codec/ip.h"
 
 /* A closing bracket at the end belongs to the URL when its opening one does. */
 static bool unopened(const uint8_t *p, size_t n, uint8_t close)
@@ -28,6 +30,44 @@ static size_t trim_end(const struct look *l, size_t from, size_t to)
 	return to;
 }
 
+/* Octets of a path that stay as they are; those of a query are these and '?'.  (No '(' for the codec looks for defanging there.) */
+static const bool stays[256] = {
+	['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true, ['-'] = true, ['.'] = true, ['_'] = true, ['~'] = true, ['!'] = true,
+	['$'] = true, ['&'] = true, ['\''] = true, ['*'] = true, ['+'] = true, [','] = true, [';'] = true, ['='] = true, [':'] = true,
+	['@'] = true, ['/'] = true,
+};
+
+/* The commonest URLs are canonical already, or but for a "/" at the end: http or https, a plain name or a dotted quad, no port, nothing
+ * percent-encoded, no segments that begin with a dot, no fragment. */
+static bool plain_url(struct span s, uint8_t store[OBS_KEY_MAX], struct observable *ret)
+{
+	uint8_t addr[4];
+	if (s.n < 11 || s.n >= OBS_KEY_MAX || memcmp(s.p, "http", 4) != 0)
+		return false;
+	size_t host = s.p[4] == 's' ? 8 : 7, i = host, n = s.n;
+	if (memcmp(s.p + host - 3, "://", 3) != 0)
+		return false;
+	while (i < n && s.p[i] != '/')
+		i++;
+	struct span name = { s.p + host, i - host };
+	if (!domain_plain(name) && !ip4_parse(name, addr))
+		return false;
+	size_t end = i;
+	for (; i < n && stays[s.p[i]]; i++)
+		if (s.p[i] == '.' && s.p[i - 1] == '/')
+			return false;
+	if (i < n && s.p[i] == '?')
+		while (i < n && (stays[s.p[i]] || s.p[i] == '?'))
+			i++;
+	if (i < n)
+		return false;
+	memcpy(store, s.p, n);
+	if (end == n)
+		store[n++] = '/';
+	*ret = (struct observable){ .kind = OBS_URL, .n = (uint16_t)n, .key = store };
+	return true;
+}
+
 /* @return true when from..to was a URL (or what "tcp://" makes of one) of a wanted kind. */
 static bool reading(struct look *l, size_t from, size_t to, bool bare)
 {
@@ -36,6 +76,10 @@ static bool reading(struct look *l, size_t from, size_t to, bool bare)
 	struct span text = { l->p + from, to - from };
 	if (text.n > URL_TEXT_MAX)
 		return false;
+	if (!bare && plain_url(text, store, &o)) {
+		look_found(l, from, to, &o);
+		return wanted(l->f, OBS_URL);
+	}
 	if (bare ? obs_parse(text, store, &o, NULL) != OK || o.kind != OBS_URL : obs_parse_as(OBS_URL, text, store, &o, NULL) != OK)
 		return false;
 	look_found(l, from, to, &o);
@@ -45,6 +89,12 @@ static bool reading(struct look *l, size_t from, size_t to, bool bare)
 /* Where a URL that begins before `body` could end. */
 struct ends {
 	size_t all, soft, comma;
+};
+
+/* Octets that a URL may end before, and those that change which these are. */
+static const bool turns[256] = {
+	[','] = true, [';'] = true, ['\''] = true, ['('] = true, [')'] = true, ['{'] = true, ['}'] = true, ['['] = true, [']'] = true,
+	['|'] = true, ['^'] = true, ['&'] = true, ['?'] = true, ['#'] = true,
 };
 
 static struct ends ends_of(const struct look *l, size_t body)
@@ -63,13 +113,19 @@ static struct ends ends_of(const struct look *l, size_t body)
 		const uint8_t *q = memchr(l->p + i, ']', limit - i);
 		i = q ? (size_t)(q - l->p) + 1 : i;
 	}
-	for (; i < limit && l->p[i] != '#' && e.comma == SIZE_MAX; i++) {
+	for (; i < limit; i++) {
 		uint8_t c = l->p[i];
+		if (LIKELY(!turns[c]))
+			continue;
 		query |= c == '?';
-		if (e.soft == SIZE_MAX && (memchr(",;'(){}[]|^", c, 11) || (c == '&' && !query)))
+		if (c == '#')
+			break;
+		if (e.soft == SIZE_MAX && c != '?' && (c != '&' || !query))
 			e.soft = i;
-		if (c == ',')
+		if (c == ',') {
 			e.comma = i;
+			break;
+		}
 	}
 	return e;
 }

@@ -165,18 +165,26 @@ static void general_word(struct look *l, size_t from, size_t to)
 /* The commonest words: one name or address as it is written, with nothing to be told apart. */
 static bool plain_word(struct look *l, size_t from, size_t to)
 {
-	uint8_t store[OBS_KEY_MAX], lower[PLAIN_MAX];
-	struct observable o;
+	uint8_t lower[PLAIN_MAX];
 	struct span s = { l->p + from, to - from };
 	while (s.n && s.p[s.n - 1] == '.')
 		s.n--;
-	if (s.n < 4 || s.n > PLAIN_MAX || s.p[0] == '_' || !ascii_alnum(s.p[s.n - 1]) || s.p[s.n - 2] == '.')
-		return ip4_parse(s, store) ? (quad_of(l, from, from + s.n, store, &o), found_name(l, from, from + s.n, &o), true) : false;
-	if (obs_parse_plain(s, store, &o)) {
+	if (s.n < 4 || s.n > PLAIN_MAX)
+		return false;
+	uint8_t last = s.p[s.n - 1];
+	if (ascii_digit(last) && ip4_parse(s, lower)) {
+		found_name(l, from, from + s.n, &(struct observable){ .kind = OBS_IPV4, .n = 4, .key = lower });
+		return true;
+	}
+	if (s.p[0] == '_' || !ascii_alnum(last) || s.p[s.n - 2] == '.')
+		return false;
+	struct observable o = { .kind = OBS_DOMAIN, .n = (uint16_t)s.n, .key = s.p };
+	if (!domain_plain(s)) {
 		for (size_t i = 0; i < s.n; i++)
 			lower[i] = ascii_lower(s.p[i]);
-		if (obs_parse_plain(span_of(lower, s.n), store, &o))
+		if (!domain_plain(span_of(lower, s.n)))
 			return false;
+		o.key = lower;
 	}
 	found_name(l, from, from + s.n, &o);
 	return true;
