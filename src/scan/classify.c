@@ -14,7 +14,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { BLOCK = 64, MASKS = 8, ENTITY_MAX = 7 };
+enum { BLOCK = 64, MASKS = 8 };
 
 /* Classes of 64 octets. */
 struct classes {
@@ -23,9 +23,10 @@ struct classes {
 	uint64_t ends; /* closing brackets and ';', and perhaps others */
 };
 
-/* From the block before, to shift in. */
+/* From the block before, to shift in; and what was odd in all blocks. */
 struct before {
-	uint64_t dot, part, digit, slash, colon, quad, quad2;
+	uint64_t any_odd;
+	uint64_t dot, part, digit, slash, colon, six, quad, quad2;
 };
 
 /* Each octet `n` places later. */
@@ -49,6 +50,14 @@ INLINE uint64_t used_octets(uint64_t w)
 
 static const bool hints[256] = { ['.'] = true, [':'] = true, ['@'] = true, ['/'] = true, ['t'] = true, ['T'] = true };
 
+static bool has_amp(const uint8_t *p)
+{
+	uint64_t w;
+	memcpy(&w, p, 8);
+	w ^= 0x0101010101010101ULL * '&';
+	return ((w - 0x0101010101010101ULL) & ~w & 0x8080808080808080ULL) != 0;
+}
+
 /* Of `ends`, those that may end something to be read: before a bracket is one of ". : @ / t", near before a ';' is an '&'.
  * (The block begins at text.p[from].) */
 static uint64_t endings(uint64_t ends, struct span text, size_t from)
@@ -57,11 +66,12 @@ static uint64_t endings(uint64_t ends, struct span text, size_t from)
 	for (; ends; ends &= ends - 1) {
 		size_t pos = from + (size_t)__builtin_ctzll(ends);
 		uint8_t c = text.p[pos];
+		if (c != ';' && c != ')' && c != ']' && c != '}')
+			continue;
 		bool may = false;
 		if (c == ';')
-			for (size_t i = 3; i <= ENTITY_MAX && i <= pos; i++)
-				may |= text.p[pos - i] == '&';
-		else if (pos && (c == ')' || c == ']' || c == '}'))
+			may = pos < 8 || has_amp(text.p + pos - 8);
+		else if (pos)
 			may = hints[text.p[pos - 1]];
 		if (may)
 			odd |= ends & -ends;
@@ -89,12 +99,17 @@ INLINE void mark(const struct classes *c, struct before *b, struct span text, st
 
 	uint64_t scheme = c->slash & later(c->slash, b->slash, 1) & later(c->colon, b->colon, 2);
 	uint64_t gap = c->colon & later(c->colon, b->colon, 1);
-	uint64_t eights = full_octets(six) & used_octets(c->colon);
+	/* An eight alone is a time of day; of eights, or sixteens, side by side one is enough. */
+	uint64_t eights = full_octets(six) & used_octets(c->colon) & (later(six, b->six, 8) | six >> 1 | 1ULL << 63);
 	uint64_t digits = full_octets(hex);
 	uint64_t sixteens = digits & digits << 8 & 0x8000800080008000ULL;
-	m->other[k] = scheme | gap | eights | sixteens;
-	m->odd[k] = c->odd | (c->ends ? endings(c->ends, text, k * BLOCK) : 0);
-	*b = (struct before){ c->dot, part, c->digit, c->slash, c->colon, quad, quad2 };
+	m->other[k] = scheme | gap | (eights & ~(eights << 8)) | (sixteens & ~(sixteens << 16));
+	uint64_t odd = c->odd;
+	if (c->ends)
+		odd |= endings(c->ends, text, k * BLOCK);
+	m->odd[k] = odd;
+	b->any_odd |= odd;
+	*b = (struct before){ b->any_odd, c->dot, part, c->digit, c->slash, c->colon, six, quad, quad2 };
 }
 enum {
 	DIGIT = 1, ALPHA = 2, HEXALPHA = 4, DOT = 8, DASH = 16, COLON = 32, SLASH = 64, BORDER = 128, /* in one octet */
@@ -154,6 +169,7 @@ static void classify_portable(struct span text, struct marks *m)
 	pad(text, whole * BLOCK, last);
 	look_portable(last, &c);
 	mark(&c, &b, text, m, whole);
+	m->any_odd = b.any_odd != 0;
 }
 
 #if HAVE_AVX2
@@ -220,6 +236,7 @@ AVX2 static void classify_avx2(struct span text, struct marks *m)
 	pad(text, whole * BLOCK, last);
 	look_avx2(last, &c);
 	mark(&c, &b, text, m, whole);
+	m->any_odd = b.any_odd != 0;
 }
 #else
 static void classify_avx2(struct span text, struct marks *m)
@@ -245,7 +262,7 @@ void classify(enum classify_way way, struct span text, struct marks *m)
 		marks_release(m);
 		uint64_t *all = mem_alloc(MASKS * blocks * sizeof(*all));
 		*m = (struct marks){ all, all + blocks, all + 2 * blocks, all + 3 * blocks, all + 4 * blocks, all + 5 * blocks,
-				     all + 6 * blocks, all + 7 * blocks, blocks, blocks };
+				     all + 6 * blocks, all + 7 * blocks, blocks, blocks, false };
 	}
 	if (way == CLASSIFY_AVX2 || (way == CLASSIFY_BEST && classify_can(CLASSIFY_AVX2)))
 		classify_avx2(text, m);

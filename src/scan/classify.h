@@ -8,13 +8,13 @@
  *   alnum    letters and digits of ASCII;  colon  ':'
  *   six      hexadecimal digits, ':' and '.': a maximal run may be an IPv6 address
  *   word     a letter behind a dot behind a name's octet; and what is behind the third dot of a dotted quad
- *   other    the last octet of "://"; the second of "::"; the last of an aligned eight of `six` without dots but with a colon;
+ *   other    the last octet of "://"; the second of "::"; the last of an aligned eight of `six` without dots but with a colon, not alone;
  *            the last of an aligned sixteen of hexadecimal digits
  *   odd      where reading must change the text (scan/reading.h): a backslash, an octet from 0x80, a closing bracket or ';'
  *            that may end such a thing
  *
  * A hash has 32 hexadecimal digits or more, so it holds an aligned sixteen; an IPv6 address without "::" and without dots has
- * 15 octets or more, so it holds an aligned eight.  (With dots, the mark of its dotted quad leads to it.) */
+ * 15 octets or more, so it holds an aligned eight and another octet.  Of several in a row one is marked.  (With dots, the mark of its dotted quad leads to it.) */
 #ifndef SCAN_CLASSIFY_H
 #define SCAN_CLASSIFY_H
 
@@ -24,6 +24,7 @@ struct marks {
 	uint64_t *border, *name, *alnum, *six, *colon; /* classes */
 	uint64_t *word, *other, *odd;                        /* what the finder stops at */
 	size_t blocks, room;                                 /* of 64 octets; the last one is padded with borders */
+	bool any_odd;
 };
 
 enum classify_way { CLASSIFY_BEST, CLASSIFY_PORTABLE, CLASSIFY_AVX2 };

@@ -130,6 +130,11 @@ void look_found(struct look *l, size_t from, size_t to, const struct observable 
 	put_pending(f, at, end - at, o);
 }
 
+uint8_t look_clean(const struct look *l, size_t from, size_t to)
+{
+	return l->f->any_clean && !l->at ? seen_kind(&l->f->seen, span_of(l->p + from, to - from)) : 0;
+}
+
 /* The marks of a block, from the lowest on; those of words only from `word` on. */
 static void walk(struct look *l, const struct marks *m, void (*odd)(struct look *l, size_t pos))
 {
@@ -274,9 +279,10 @@ void finder_run(struct finder *f, struct span text, finder_visit *visit, void *c
 		}
 		struct span s = { text.p + from, n };
 		classify(f->way, s, &f->marks);
-		settle_odd(s, &f->marks);
+		if (f->marks.any_odd)
+			settle_odd(s, &f->marks);
 		struct look l = { .f = f, .p = s.p, .n = n, .m = &f->marks, .base = from };
-		walk(&l, &f->marks, odd_stretch);
+		walk(&l, &f->marks, f->marks.any_odd ? odd_stretch : NULL);
 	}
 	deliver(f, SIZE_MAX);
 }

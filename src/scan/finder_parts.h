@@ -104,6 +104,8 @@ static inline size_t look_glued(const struct look *l, size_t from)
 
 /** A finding from..to. */
 void look_found(struct look *l, size_t from, size_t to, const struct observable *o);
+/** The kind of from..to when it is known to be clean, else 0. */
+uint8_t look_clean(const struct look *l, size_t from, size_t to);
 
 void look_word_at(struct look *l, size_t from, size_t to); /* finder_word.c: the word from..to */
 void look_six_at(struct look *l, size_t pos);              /* finder_run.c: an IPv6 address around `pos` */

@@ -40,16 +40,22 @@ static bool covered(const struct look *l, size_t from, size_t to)
 	return within(l->host, from) || within(l->mail, from) || (from >= l->six.from && to <= l->six.to);
 }
 
+/* What may stand behind a name or an address that is from..to. */
+static void behind_name(struct look *l, size_t from, size_t to, unsigned kind)
+{
+	uint8_t next = look_octet(l, to);
+	if (next == '/' && kind == OBS_IPV4)
+		look_prefix(l, from, to);
+	if (next == '/' || next == ':' || next == '?')
+		look_bare_url(l, from, to);
+}
+
 static void found_name(struct look *l, size_t from, size_t to, const struct observable *o)
 {
 	if (covered(l, from, to))
 		return;
 	look_found(l, from, to, o);
-	uint8_t next = look_octet(l, to);
-	if (next == '/' && o->kind == OBS_IPV4)
-		look_prefix(l, from, to);
-	if (next == '/' || next == ':' || next == '?')
-		look_bare_url(l, from, to);
+	behind_name(l, from, to, o->kind);
 }
 
 static bool name_or_quad(struct look *l, size_t from, size_t to)
@@ -171,7 +177,12 @@ static bool plain_word(struct look *l, size_t from, size_t to)
 		s.n--;
 	if (s.n < 4 || s.n > PLAIN_MAX)
 		return false;
-	uint8_t last = s.p[s.n - 1];
+	uint8_t last = s.p[s.n - 1], clean = look_clean(l, from, from + s.n);
+	if (clean == OBS_IPV4 || (clean == OBS_DOMAIN && s.p[0] != '_')) {
+		if (!covered(l, from, from + s.n))
+			behind_name(l, from, from + s.n, clean);
+		return true;
+	}
 	if (ascii_digit(last) && ip4_parse(s, lower)) {
 		found_name(l, from, from + s.n, &(struct observable){ .kind = OBS_IPV4, .n = 4, .key = lower });
 		return true;
