@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Measures what bench/RESULTS.md reports.  Each figure is a median of several runs and stands beside a limit or a peer measured in the
-same run.  bench/run.py [NAME...]: import, memory, stix, check, start, data, lookup, table, address, incremental, ledger,
-merkle, replay, dns, snapshot, lib."""
+same run.  bench/run.py [NAME...]: import, memory, stix, check, start, data, lookup, scan, finder, table, address, incremental,
+ledger, merkle, replay, dns, snapshot, lib."""
 import json
 import os
 import pathlib
@@ -216,6 +216,85 @@ def bench_lookup(base):
         program("lookup_bench", str(node), str(asked))
 
 
+def cpu_of(command):
+    """(seconds, processor seconds, most KiB of memory that is no file, output): of a process that is watched while it runs."""
+    begin, most = time.monotonic(), 0
+    with open(os.devnull, "rb") as nothing, tempfile.TemporaryFile() as out:
+        process = subprocess.Popen(command, stdin=nothing, stdout=out, stderr=subprocess.DEVNULL)
+        while True:
+            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if pid:
+                process.returncode = os.waitstatus_to_exitcode(status)
+                break
+            try:
+                fields = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+                most = max(most, int(fields.split("RssAnon:")[1].split()[0]))
+            except (IndexError, OSError):
+                pass
+            time.sleep(0.005)
+        seconds = time.monotonic() - begin
+        out.seek(0)
+        return seconds, usage.ru_utime + usage.ru_stime, most, out.read().decode("utf-8", "replace")
+
+
+def make_logs(base, indicators, octets):
+    names = [pathlib.Path(base) / f"{word}-{indicators}" for word in ("list", "log")]
+    subprocess.run([BUILD / "bench" / "make_logs", names[0], str(indicators), names[1], str(octets)], check=True)
+    return names
+
+
+def bench_scan(base):
+    """1 M indicators against a gigabyte of made logs (SIPAR_BENCH_SCAN: octets), beside cat and wc of the same file; then 100,000 against a
+    piece of it, beside the peers.  Processor time is told, too: it holds on a busy machine."""
+    octets = int(os.environ.get("SIPAR_BENCH_SCAN", 1000000000))
+    listed, log = make_logs(base, 1000000, octets)
+    node = fresh(base)
+    sipar(node, "import", "-q", "--source", "list", listed)
+    one = write_list(base, ["nothing"], "nothing.log")
+    kinds = {"cat": ["sh", "-c", f"exec cat {log} > /dev/null"], "wc -l": ["wc", "-l", str(log)], "start": [SIPAR, "scan", "-d", str(node), str(one)]}
+    for threads in (1, 2):
+        kinds[f"{threads} threads"] = [SIPAR, "scan", "-d", str(node), "-j", str(threads), str(log)]
+    took = {name: [] for name in kinds}
+    for _ in range(3):
+        for name, command in kinds.items():
+            took[name].append(cpu_of(command))
+    middle = {name: [median(run[i] for run in runs) for i in range(3)] for name, runs in took.items()}
+    hits = took["1 threads"][0][3].count("\n")
+    assert hits > octets / 1000000 and all(run[3] == took["1 threads"][0][3] for run in took["1 threads"] + took["2 threads"])
+    for name in ("1 threads", "2 threads"):
+        seconds, cpu, anon = middle[name]
+        say(f"scan, {octets / 1e9:.1f} GB of logs, 1 M indicators, {hits} hits, {name}: {octets / 1e9 / seconds:.2f} GB/s, {octets / 1e9 / cpu:.2f} GB for a second of "
+            f"processor time; {seconds / middle['cat'][0]:.0f} times cat, {seconds / middle['wc -l'][0]:.0f} times wc -l; memory that is no file {anon / 1024:.0f} MiB")
+    say(f"scan, start with 1 M indicators: {middle['start'][0] * 1000:.0f} ms")
+    log.unlink()
+    scan_peers(base, octets // 20)
+
+
+def scan_peers(base, octets):
+    listed, log = make_logs(base, 100000, octets)
+    node = fresh(base)
+    sipar(node, "import", "-q", "--source", "list", listed)
+    addresses = write_list(base, [v for v in listed.read_text().split() if v.replace(".", "").isdigit()], "addresses.txt")
+    ours = [SIPAR, "scan", "-d", str(node), "-j", "1", "--lines"]
+    pairs = {"grep -F -f": (["env", "LC_ALL=C", "grep", "-F", "-f", str(listed), str(log)], ours), "ripgrep -F -f": (["rg", "-j1", "-F", "-f", str(listed), str(log)], ours),
+             "grepcidr -f (addresses only)": (["grepcidr", "-f", str(addresses), str(log)], [*ours, "--kinds", "ip"])}
+    for name, (peer, mine) in pairs.items():
+        if shutil.which(peer[2] if peer[0] == "env" else peer[0]) is None:
+            say(f"scan beside {name}: not installed")
+            continue
+        a, b = [cpu_of(peer) for _ in range(3)], [cpu_of([*mine, str(log)]) for _ in range(3)]
+        say(f"scan beside {name}: 100,000 indicators, {octets / 1e6:.0f} MB: {median(x[1] for x in b):.2f} s of processor time against {median(x[1] for x in a):.2f}, "
+            f"{median(x[1] for x in a) / median(x[1] for x in b):.2f} times as fast; lines {b[0][3].count(chr(10))} against {a[0][3].count(chr(10))}")
+    program_path = BUILD / "bench" / "scan_peer"
+    if not program_path.exists():
+        return say("scan beside Hyperscan: not built")
+    runs = [cpu_of([str(program_path), str(listed), str(log)]) for _ in range(3)]
+    compiling, scanning = (median(float(run[3].split()[i]) for run in runs) for i in (0, 1))
+    b = [cpu_of([SIPAR, "scan", "-d", str(node), "-j", "1", "-c", str(log)]) for _ in range(3)]
+    say(f"scan beside Hyperscan (literals, no borders): {median(x[1] for x in b):.2f} s against {scanning:.2f} of scanning and {compiling:.1f} of compiling; "
+        f"{scanning / median(x[1] for x in b):.2f} times as fast, the compiling not counted")
+
+
 def bench_table(base):
     program("table_bench")
 
@@ -271,6 +350,12 @@ def bench_snapshot(base):
 
 def bench_lib(base):
     program("lib_bench")
+
+
+def bench_finder(base):
+    """The finder alone: made lines of the commonest kinds, and the real logs one behind the other."""
+    logs = sorted(p for p in (DATA / "logs").rglob("*") if p.is_file() and ".log" in p.name or ".json" in p.name) if DATA.exists() else []
+    program("scan_bench", *map(str, logs))
 
 
 if __name__ == "__main__":

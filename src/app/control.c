@@ -85,11 +85,11 @@ static bool send_hello(int fd, const struct hello *h, const int fds[N_FDS])
 	return sendmsg(fd, &msg, MSG_NOSIGNAL) == (ssize_t)sizeof(*h);
 }
 
-static enum err call(int fd, int argc, char **argv, int *ret_code, struct fault *f)
+static enum err call(int fd, const int standard[3], int argc, char **argv, int *ret_code, struct fault *f)
 {
 	struct buf arguments = { 0 };
 	int cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	const int fds[N_FDS] = { 0, 1, 2, cwd };
+	const int fds[N_FDS] = { standard[0], standard[1], standard[2], cwd };
 	uint8_t code;
 	for (int i = 0; i < argc; i++)
 		buf_put(&arguments, argv[i], strlen(argv[i]) + 1);
@@ -105,7 +105,7 @@ static enum err call(int fd, int argc, char **argv, int *ret_code, struct fault 
 	return OK;
 }
 
-enum err control_call(const char *dir, int argc, char **argv, int *ret_code, struct fault *f)
+enum err control_call(const char *dir, const int standard[3], int argc, char **argv, int *ret_code, struct fault *f)
 {
 	struct sockaddr_un address;
 	int dir_fd, fd = socket_of(dir, &address, &dir_fd);
@@ -116,7 +116,7 @@ enum err control_call(const char *dir, int argc, char **argv, int *ret_code, str
 		e = errno == EACCES ? fault_set(f, ERR_FORBIDDEN, "the daemon of \"%s\" belongs to another user", dir)
 				    : fault_set(f, ERR_NOTFOUND, "no daemon listens in \"%s\"", dir);
 	else
-		e = call(fd, argc, argv, ret_code, f);
+		e = call(fd, standard, argc, argv, ret_code, f);
 	if (fd >= 0)
 		close(fd);
 	if (dir_fd >= 0)

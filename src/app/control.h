@@ -13,9 +13,9 @@
 #include "base/err.h"
 #include "gate/node.h"
 
-/** Have the daemon of `dir` run a verb.
+/** Have the daemon of `dir` run a verb, with these descriptors as its standard ones.
  *  @return OK with its exit code; ERR_NOTFOUND: no daemon listens there; ERR_IO. */
-enum err control_call(const char *dir, int argc, char **argv, int *ret_code, struct fault *f) MUST_USE;
+enum err control_call(const char *dir, const int standard[3], int argc, char **argv, int *ret_code, struct fault *f) MUST_USE;
 
 struct control;
 /** Listen; a socket left by a daemon that died is replaced (the caller holds the lock of the directory). */

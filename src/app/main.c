@@ -65,13 +65,14 @@ static int look_at_usage(const struct verb *v, struct verb_env *env, int argc, c
 
 static int run_with_node(const struct verb *v, struct verb_env *env, int argc, char **argv)
 {
+	const int standard[3] = { env->in, env->out, env->err };
 	struct fault f;
 	int code = look_at_usage(v, env, argc, argv);
 	if (code)
 		return code;
 	if (env->without_node)
 		return verb_run(v, env, argc, argv);
-	enum err e = control_call(env->dir, argc, argv, &code, &f);
+	enum err e = control_call(env->dir, standard, argc, argv, &code, &f);
 	if (e == OK)
 		return code;
 	if (e == ERR_NOTFOUND && (e = node_open(env->dir, LOCK_WAIT_MS, &env->node, &f)) == OK) {
@@ -85,9 +86,29 @@ static int run_with_node(const struct verb *v, struct verb_env *env, int argc, c
 	return EXIT_TROUBLE;
 }
 
+/* What another verb asks for.  Whoever runs registers this thread as a reader of tables itself. */
+static int run_another(const struct verb_env *asking, int argc, char **argv)
+{
+	const struct verb *v = verb_find(argv[0]);
+	struct verb_env env = *asking;
+	if (!v || !(v->flags & VERB_NODE)) {
+		verb_complain(asking, "there is no verb \"%s\" for data directories", argv[0]);
+		return EXIT_TROUBLE;
+	}
+	env.node = NULL;
+	env.run = NULL;
+	env.write_error = 0;
+	table_reader_exit();
+	int code = run_with_node(v, &env, argc, argv);
+	table_reader_init();
+	return code;
+}
+
 static int run_verb(const struct verb *v, int argc, char **argv)
 {
-	struct verb_env env = { .dir = find_dir(argc, argv), .in = 0, .out = 1, .err = 2, .cwd = AT_FDCWD, .caller = -1 };
+	struct verb_env env = {
+		.dir = find_dir(argc, argv), .in = 0, .out = 1, .err = 2, .cwd = AT_FDCWD, .caller = -1, .run = run_another,
+	};
 	struct buf out = { 0 };
 	if (asks_help(argc, argv)) {
 		verb_help(v, &out);

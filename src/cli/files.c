@@ -13,6 +13,7 @@ enum { DEPTH_MAX = 16, PATH_OCTETS = 4096 };
 
 struct walk {
 	int cwd, flags;
+	bool hidden;
 	file_visit *visit;
 	void *ctx;
 };
@@ -31,10 +32,15 @@ static int not_hidden(const struct dirent *e)
 	return e->d_name[0] != '.';
 }
 
+static int not_itself(const struct dirent *e)
+{
+	return strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+}
+
 static bool each_in_directory(const struct walk *w, const char *path, unsigned depth)
 {
 	struct dirent **names;
-	int n = scandirat(w->cwd, path, &names, not_hidden, alphasort);
+	int n = scandirat(w->cwd, path, &names, w->hidden ? not_itself : not_hidden, alphasort);
 	bool on = true;
 	if (n < 0)
 		return tell(w, path, true, strerror(errno));
@@ -65,9 +71,9 @@ static bool each(const struct walk *w, const char *path, bool many, unsigned dep
 	return w->visit(w->ctx, fd, path, many, NULL);
 }
 
-bool files_each(int cwd, int standard, bool waits, const char *path, bool one_of_many, file_visit *visit, void *ctx)
+bool files_each(int cwd, int standard, bool waits, bool hidden, const char *path, bool one_of_many, file_visit *visit, void *ctx)
 {
-	struct walk w = { cwd, waits ? 0 : O_NONBLOCK, visit, ctx };
+	struct walk w = { cwd, waits ? 0 : O_NONBLOCK, hidden, visit, ctx };
 	if (strcmp(path, "-") == 0)
 		return visit(ctx, fcntl(standard, F_DUPFD_CLOEXEC, 3), "(standard input)", one_of_many, NULL);
 	char clean[PATH_OCTETS];

@@ -240,7 +240,7 @@ static int run(struct verb_env *env, int argc, char **argv)
 	if (n == 0)
 		argv[n = 1] = (char *)"-";
 	for (int i = 1; i <= n && !j.failed; i++)
-		if (!files_each(env->cwd, env->in, env->caller < 0, argv[i], n > 1, import_file, &j))
+		if (!files_each(env->cwd, env->in, env->caller < 0, false, argv[i], n > 1, import_file, &j))
 			break;
 	int code = finish(&j);
 	import_free(j.import);

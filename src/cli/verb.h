@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "gate/node.h"
 
-/** Exit codes that all verbs share; check and scan-like verbs use 1 for "found". */
+/** Exit codes that all verbs share; check uses 1 for "found" (scan, as grep(1), for the opposite). */
 enum { EXIT_FINE = 0, EXIT_FOUND = 1, EXIT_TROUBLE = 2, EXIT_USAGE = 64 };
 
 struct verb_env {
@@ -22,6 +22,9 @@ struct verb_env {
 	int caller;          /**< socket of the caller when run by the daemon, else -1 */
 	bool without_node;   /**< set by a verb with VERB_NODE that looks at its command line and finds that it needs none */
 	int write_error;     /**< errno of the first write to `out` that failed; verb_run() tells it */
+	/** Run another verb where the data directory is open, as main() would, with in, out and err of this env; for verbs that are not
+	 *  run there themselves (NULL for others).  @return its exit code. */
+	int (*run)(const struct verb_env *env, int argc, char **argv);
 };
 
 struct verb {

@@ -3,6 +3,7 @@
 const struct verb *const cli_verbs[] = {
 	&verb_import,
 	&verb_check,
+	&verb_scan,
 	&verb_why,
 	&verb_source,
 	&verb_lane,

@@ -16,6 +16,7 @@ extern const struct verb verb_object;
 extern const struct verb verb_openapi;
 extern const struct verb verb_rebuild;
 extern const struct verb verb_receipt;
+extern const struct verb verb_scan;
 extern const struct verb verb_source;
 extern const struct verb verb_verify;
 extern const struct verb verb_why;

@@ -20,7 +20,7 @@ struct node {
 	struct ledger *ledger;
 	struct table *table;
 	struct fold *fold;
-	bool opened;             /* views and table are folded */
+	bool opened;             /* views and table are folded, and ours to save */
 	pthread_mutex_t writing; /* held while views and table change */
 	void (*on_lanes)(void *ctx), (*on_change)(void *ctx);
 	void *on_lanes_ctx, *on_change_ctx;
@@ -156,6 +156,47 @@ enum err node_open(const char *dir, unsigned wait_ms, struct node **ret_node, st
 	else
 		*ret_node = n;
 	return e;
+}
+
+/* Whoever writes may replace files between our reading of the manifest and their opening: then there is another manifest. */
+static enum err open_saved_table(struct node *n, uint64_t *ret_folded, struct fault *f)
+{
+	enum { TRIES = 50 };
+	struct siphash_seed seed;
+	random_octets(&seed, sizeof(seed));
+	enum err e = OK;
+	for (unsigned i = 0; i < TRIES; i++) {
+		e = table_open(n->dir, seed, false, &n->table, ret_folded, f);
+		if (e != ERR_CORRUPT)
+			return e;
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+	}
+	return e;
+}
+
+enum err node_open_reader(const char *dir, struct node **ret_node, struct fault *f)
+{
+	struct node *n = new_node(dir);
+	uint64_t folded = 0;
+	enum err e = is_data_directory(dir, f);
+	if (e == OK && (e = ledger_open(dir, false, &n->ledger, f)) == OK)
+		e = open_saved_table(n, &folded, f);
+	if (e == OK) {
+		n->fold = fold_new(n->table, folded);
+		e = fold_ledger(n->fold, n->ledger, f);
+	}
+	if (e)
+		node_close(n);
+	else
+		*ret_node = n;
+	return e;
+}
+
+uint64_t node_seen(struct node *n)
+{
+	uint64_t seen = fold_seen(node_write_begin(n));
+	node_write_end(n);
+	return seen;
 }
 
 void node_close(struct node *n)

@@ -25,6 +25,14 @@ enum err node_init(const char *dir, const struct node_options *o, struct fault *
  *  @param wait_ms  how long to wait for another process that has it.
  *  @return OK; ERR_BUSY: another process has it; ERR_NOTFOUND: not a data directory. */
 enum err node_open(const char *dir, unsigned wait_ms, struct node **ret_node, struct fault *f) MUST_USE;
+/** Open to read only, beside whoever has it open and without waiting for anybody: the ledger, the table as it was saved last, and in
+ *  memory what is in the ledger behind that, as the daemon answers at this moment.  What others write later is not seen but in
+ *  the ledger: open again when ledger_last() is no longer node_seen().  Nothing in DIR is changed; the writers of gate/ get
+ *  ERR_FORBIDDEN from the ledger.
+ *  @return OK; ERR_NOTFOUND; ERR_CORRUPT, ERR_UNSUPPORTED: the table cannot be used, an opening by node_open() makes it anew. */
+enum err node_open_reader(const char *dir, struct node **ret_node, struct fault *f) MUST_USE;
+/** The last ledger entry that the answers are of. */
+uint64_t node_seen(struct node *n);
 void node_close(struct node *n);
 
 struct ledger *node_ledger(struct node *n);

@@ -158,6 +158,22 @@ enum err input_read(struct input *in, size_t max, struct buf *out, bool *ret_end
 	return e;
 }
 
+enum err input_read_some(struct input *in, size_t max, struct buf *out, bool *ret_end, struct fault *f)
+{
+	enum err e = OK;
+	for (size_t n = 0; !e && !n && !in->ended; out->n += n) {
+		size_t cap = max < OUT_STEP ? max : OUT_STEP;
+		e = step(in, buf_reserve(out, cap), cap, &n, f);
+	}
+	*ret_end = in->ended;
+	return e;
+}
+
+int input_fd(const struct input *in)
+{
+	return in->fd;
+}
+
 void input_progress(const struct input *in, uint64_t *ret_done, uint64_t *ret_size)
 {
 	*ret_done = in->done - in->rest.n;

@@ -17,6 +17,10 @@ void input_close(struct input *in);
  *  @param ret_end  true when nothing follows.
  *  @return OK; ERR_CORRUPT: the compressed stream is damaged or cut off (what was read before it is in `out`); ERR_IO. */
 enum err input_read(struct input *in, size_t max, struct buf *out, bool *ret_end, struct fault *f) MUST_USE;
+/** The same, but returns with what there is as soon as there is an octet or the end, for pipes whose writer takes its time. */
+enum err input_read_some(struct input *in, size_t max, struct buf *out, bool *ret_end, struct fault *f) MUST_USE;
+/** The descriptor, to wait for. */
+int input_fd(const struct input *in);
 /** Octets taken from the descriptor so far, and its whole size (0: unknown), for a progress bar. */
 void input_progress(const struct input *in, uint64_t *ret_done, uint64_t *ret_size);
 /** "gzip", "zstd", "xz", "bzip2" or "none". */

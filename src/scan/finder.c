@@ -1,0 +1,300 @@
+/* The finder: windows, stretches that must be read, and findings that wait for their visit. */
+#include "scan/finder.h"
+
+#include "base/attr.h"
+#include "scan/finder_parts.h"
+
+_Static_assert(OBS_KINDS <= 32, "a bit for each kind");
+
+struct finder *finder_new(uint32_t kinds)
+{
+	struct finder *f = mem_zalloc(sizeof(*f));
+	f->kinds = kinds ? kinds : ~0U;
+	return f;
+}
+
+void finder_free(struct finder *f)
+{
+	if (!f)
+		return;
+	marks_release(&f->marks);
+	marks_release(&f->stretch_marks);
+	reading_release(&f->reading);
+	free(f->pending.item);
+	free(f->pending.key);
+	free(f->pending.spare);
+	free(f);
+}
+
+void finder_way(struct finder *f, enum classify_way way)
+{
+	f->way = way;
+}
+
+/* Visit the findings that begin before `at`; the others stay. */
+static void deliver(struct finder *f, size_t at)
+{
+	struct pending *p = &f->pending;
+	size_t ready = 0, stay, keys = 0;
+	while (ready < p->n && p->item[ready].at < at)
+		p->item[ready].obs.key = p->key + (uintptr_t)p->item[ready].obs.key, ready++;
+	for (size_t i = 0; i < ready; i += FINDER_BATCH)
+		f->visit(f->ctx, p->item + i, ready - i < FINDER_BATCH ? ready - i : FINDER_BATCH);
+	stay = p->n - ready;
+	for (size_t i = 0; i < stay; i++) {
+		struct finding *to = &p->item[i];
+		*to = p->item[ready + i];
+		memcpy(p->spare + keys, p->key + (uintptr_t)to->obs.key, to->obs.n);
+		to->obs.key = (const uint8_t *)(uintptr_t)keys;
+		keys += to->obs.n;
+	}
+	uint8_t *key = p->key;
+	p->key = p->spare;
+	p->spare = key;
+	p->keys = keys;
+	p->n = stay;
+}
+
+static int order(const struct finding *a, const struct finding *b)
+{
+	if (a->at != b->at)
+		return a->at < b->at ? -1 : 1;
+	if (a->n != b->n)
+		return a->n < b->n ? -1 : 1;
+	return (int)a->obs.kind - (int)b->obs.kind;
+}
+
+/* Keys have any length; most are short.  Room for 16 octets more is behind `to`. */
+static void copy_key(uint8_t *to, const uint8_t *key, size_t n)
+{
+	if (n == 4)
+		memcpy(to, key, 4);
+	else if (n >= 8 && n <= 16)
+		memcpy(to, key, 8), memcpy(to + n - 8, key + n - 8, 8);
+	else if (n > 16 && n <= 32)
+		memcpy(to, key, 16), memcpy(to + n - 16, key + n - 16, 16);
+	else
+		memcpy(to, key, n);
+}
+
+static void grow(struct pending *p)
+{
+	p->room = p->room ? 2 * p->room : 4 * FINDER_BATCH;
+	p->item = mem_realloc(p->item, p->room * sizeof(*p->item));
+}
+
+static void grow_keys(struct pending *p)
+{
+	p->keys_room = p->keys_room ? 2 * p->keys_room : 16 * OBS_KEY_MAX;
+	p->key = mem_realloc(p->key, p->keys_room);
+	p->spare = mem_realloc(p->spare, p->keys_room);
+}
+
+static void put_pending(struct finder *f, size_t at, size_t n, const struct observable *o)
+{
+	struct pending *p = &f->pending;
+	struct finding new = { at, (uint32_t)n, *o };
+	if (UNLIKELY(p->n == p->room))
+		grow(p);
+	if (UNLIKELY(p->keys_room - p->keys < OBS_KEY_MAX))
+		grow_keys(p);
+	size_t i = p->n;
+	if (i > 0 && UNLIKELY(p->item[i - 1].at >= at)) {
+		int before = 1;
+		while (i > 0 && (before = order(&p->item[i - 1], &new)) > 0)
+			i--;
+		if (before == 0) /* two ways to read it, one finding */
+			return;
+		memmove(p->item + i + 1, p->item + i, (p->n - i) * sizeof(*p->item));
+	}
+	copy_key(p->key + p->keys, o->key, o->n);
+	new.obs.key = (const uint8_t *)(uintptr_t)p->keys;
+	p->keys += o->n;
+	p->item[i] = new;
+	p->n++;
+}
+
+static size_t place(const struct look *l, size_t i)
+{
+	return l->base + (l->at ? l->at[i] : i);
+}
+
+void look_found(struct look *l, size_t from, size_t to, const struct observable *o)
+{
+	struct finder *f = l->f;
+	size_t at = place(l, from), end = place(l, to);
+	if (!wanted(f, o->kind) || within(l->host, from))
+		return;
+	if (f->any_clean && seen_kind(&f->seen, span_of(f->text.p + at, end - at)) == o->kind)
+		return;
+	put_pending(f, at, end - at, o);
+}
+
+uint8_t look_clean(const struct look *l, size_t from, size_t to)
+{
+	return l->f->any_clean && !l->at ? seen_kind(&l->f->seen, span_of(l->p + from, to - from)) : 0;
+}
+
+/* The marks of a block, from the lowest on; those of words only from `word` on. */
+static void walk(struct look *l, const struct marks *m, void (*odd)(struct look *l, size_t pos))
+{
+	size_t word = 0; /* where the last word ended */
+	for (size_t k = 0; k < m->blocks; k++) {
+		uint64_t words = m->word[k], others = m->other[k], odds = odd ? m->odd[k] : 0, all;
+		if (word > k * 64)
+			words = word >= k * 64 + 64 ? 0 : words & ~0ULL << word % 64;
+		while ((all = words | others | odds)) {
+			uint64_t bit = all & -all;
+			size_t pos = k * 64 + (size_t)__builtin_ctzll(all);
+			if (l->f->pending.n >= FINDER_BATCH) {
+				size_t start = marks_back_zero(m->border, pos);
+				deliver(l->f, place(l, pos - start > BACK_MAX ? pos - BACK_MAX : start));
+			}
+			if (odds & bit) {
+				odds ^= bit;
+				odd(l, pos);
+			}
+			if (others & bit) {
+				others ^= bit;
+				if (l->p[pos] == '/') {
+					look_scheme_at(l, pos - 2);
+				} else {
+					look_six_at(l, pos);
+					if (l->p[pos] != ':')
+						look_hash_at(l, pos);
+				}
+			}
+			if (words & bit) {
+				size_t from = marks_back(m->name, pos);
+				word = marks_forward(m->name, pos);
+				look_word_at(l, from, word);
+				words = word >= k * 64 + 64 ? 0 : words & ~0ULL << word % 64;
+			}
+		}
+	}
+}
+
+/* Read the `n` octets at `from` of the whole text, and look at what that gives. */
+static void read_stretch(struct finder *f, size_t from, size_t n)
+{
+	reading_of(span_of(f->text.p + from, n), &f->reading);
+	struct span s = buf_span(&f->reading.text);
+	classify(f->way, s, &f->stretch_marks);
+	struct look l = { .f = f, .p = s.p, .n = s.n, .m = &f->stretch_marks, .base = from, .at = f->reading.at };
+	walk(&l, &f->stretch_marks, NULL);
+}
+
+static void odd_stretch(struct look *l, size_t pos)
+{
+	read_stretch(l->f, l->base + pos, marks_next(l->m->border, pos) - pos);
+}
+
+static void clear(uint64_t *m, size_t from, size_t to)
+{
+	while (from < to) {
+		size_t end = (from / 64 + 1) * 64;
+		uint64_t bits = ~0ULL << from % 64;
+		if (end > to)
+			bits &= ~0ULL >> (end - to);
+		m[from / 64] &= ~bits;
+		from = end;
+	}
+}
+
+/* Could a stretch that must be read hold anything?  Every observable but a hash has a dot or a colon, and hashes have marks. */
+static bool promising(struct span s)
+{
+	static const uint8_t worth[256] = { ['.'] = 1, [':'] = 1, [0xe3] = 1, [0xef] = 1, ['\\'] = 2, ['&'] = 2, ['d'] = 3, ['D'] = 3 };
+	if (s.n >= 32)
+		return true;
+	for (size_t i = 0; i < s.n; i++) {
+		uint8_t w = worth[s.p[i]], next = i + 1 < s.n ? s.p[i + 1] : 0;
+		if (w == 0)
+			continue;
+		if (w == 1 || (w == 2 && (next == 'u' || next == 'x' || next == '#')) || (w == 3 && (next | 0x20) == 'o'))
+			return true;
+	}
+	return false;
+}
+
+/* Of the marks of what is odd, leave one for each stretch between borders that must be read, at its start, and no other mark
+ * in it. */
+static void settle_odd(struct span text, struct marks *m)
+{
+	size_t done = 0;
+	for (size_t k = 0; k < m->blocks; k++) {
+		uint64_t odd = m->odd[k];
+		m->odd[k] = 0;
+		for (; odd; odd &= odd - 1) {
+			size_t pos = k * 64 + (size_t)__builtin_ctzll(odd);
+			uint8_t c = text.p[pos];
+			if (pos < done || (c < 0x80 && c != '\\' && !reading_changes(text, pos)))
+				continue;
+			size_t from = marks_back_zero(m->border, pos);
+			done = marks_next(m->border, pos);
+			clear(m->word, from, done);
+			clear(m->other, from, done);
+			if (promising(span_of(text.p + from, done - from)))
+				m->odd[from / 64] |= 1ULL << from % 64;
+		}
+	}
+}
+
+/* Octets from `from` that end with a border, or with the text; 0 when there is no border near. */
+static size_t window(struct span text, size_t from)
+{
+	size_t n = text.n - from;
+	if (n <= WINDOW)
+		return n;
+	for (n = WINDOW; n > 0; n--) {
+		uint8_t c = text.p[from + n - 1];
+		if (c <= ' ' || c == '"' || c == '<' || c == '>' || c == '`' || c == 0x7f)
+			return n;
+	}
+	return 0;
+}
+
+static size_t long_stretch(struct span text, size_t from)
+{
+	size_t n = 0, most = text.n - from < STRETCH_MAX ? text.n - from : STRETCH_MAX;
+	for (; n < most; n++) {
+		uint8_t c = text.p[from + n];
+		if (c <= ' ' || c == '"' || c == '<' || c == '>' || c == '`' || c == 0x7f)
+			break;
+	}
+	return n;
+}
+
+void finder_run(struct finder *f, struct span text, finder_visit *visit, void *ctx)
+{
+	f->text = text;
+	f->visit = visit;
+	f->ctx = ctx;
+	for (size_t from = 0, n; from < text.n; from += n) {
+		n = window(text, from);
+		if (n == 0) {
+			n = long_stretch(text, from);
+			read_stretch(f, from, n);
+			continue;
+		}
+		struct span s = { text.p + from, n };
+		classify(f->way, s, &f->marks);
+		if (f->marks.any_odd)
+			settle_odd(s, &f->marks);
+		struct look l = { .f = f, .p = s.p, .n = n, .m = &f->marks, .base = from };
+		walk(&l, &f->marks, f->marks.any_odd ? odd_stretch : NULL);
+	}
+	deliver(f, SIZE_MAX);
+}
+
+void finder_clean(struct finder *f, const struct finding *finding)
+{
+	f->any_clean = true;
+	seen_note(&f->seen, span_of(f->text.p + finding->at, finding->n), finding->obs.kind);
+}
+
+void finder_forget(struct finder *f)
+{
+	f->any_clean = false;
+	memset(&f->seen, 0, sizeof(f->seen));
+}

@@ -1,0 +1,117 @@
+/* For finder*.c, their tests and the benchmark alone: what the parts of the finder know of each other.
+ *
+ * A text is cut into windows at borders.  A window is classified; the finder goes from mark to mark, and at each one the part for
+ * its kind looks at what stands around.  Where the text must be read first (escapes, defanging, letters above U+007F), the
+ * stretch between two borders is read into a text of its own, which goes the same way. */
+#ifndef SCAN_FINDER_PARTS_H
+#define SCAN_FINDER_PARTS_H
+
+#include "scan/classify.h"
+#include "scan/finder.h"
+#include "scan/reading.h"
+#include "scan/seen.h"
+
+enum {
+	WINDOW = 8192,           /* octets of a window: its text and marks fit the first level of a core's caches */
+	STRETCH_MAX = 1 << 20,   /* octets without a border that are read together; more are cut into pieces of that size */
+	URL_TEXT_MAX = 4096,     /* octets of a URL as it is written */
+	SCHEME_TEXT_MAX = 32,    /* octets of its scheme */
+	NAME_TEXT_MAX = 1100,    /* no name has more octets, whatever the spelling */
+	LOCAL_SIGHT = 80,        /* octets before '@' in which no name is looked for when there is an e-mail address */
+	BACK_MAX = 2048,         /* no finding begins more octets before the mark that leads to it */
+};
+
+/* From..to, an empty one covers nothing. */
+struct stretch {
+	size_t from, to;
+};
+
+/* Where the finder is: a window, or a stretch that was read. */
+struct look {
+	struct finder *f;
+	const uint8_t *p;
+	size_t n;
+	const struct marks *m;
+	size_t base;          /* of the window or stretch in the whole text */
+	const uint32_t *at;   /* places in what was read; NULL: as they are */
+	struct stretch host;  /* of the last URL: what begins there is part of it, */
+	struct stretch mail;  /* of the last e-mail address: names and addresses there are, */
+	struct stretch six;   /* the last IPv6 address: IPv4 addresses inside are */
+	size_t mails, sixes, hashes; /* up to where they have been looked for */
+};
+
+/* Findings that wait for their visit, in order; their keys lie one behind the other, and obs.key is an offset until then. */
+struct pending {
+	struct finding *item;
+	size_t n, room;
+	uint8_t *key, *spare;
+	size_t keys, keys_room;
+};
+
+struct finder {
+	uint32_t kinds;
+	enum classify_way way;
+	struct span text;
+	struct marks marks, stretch_marks;
+	struct reading reading;
+	struct pending pending;
+	bool any_clean;
+	struct seen seen;
+	finder_visit *visit;
+	void *ctx;
+};
+
+/** Which way to classify; finders begin with the best one. */
+void finder_way(struct finder *f, enum classify_way way);
+
+static inline uint8_t look_octet(const struct look *l, size_t i)
+{
+	return i < l->n ? l->p[i] : ' ';
+}
+
+static inline bool within(struct stretch s, size_t at)
+{
+	return at >= s.from && at < s.to;
+}
+
+static inline bool wanted(const struct finder *f, unsigned kind)
+{
+	return f->kinds >> kind & 1;
+}
+
+static inline bool ascii_alnum(uint8_t c)
+{
+	uint8_t lower = c | 0x20;
+	return ascii_digit(c) || (lower >= 'a' && lower <= 'z');
+}
+
+static inline bool ascii_hex(uint8_t c)
+{
+	uint8_t lower = c | 0x20;
+	return ascii_digit(c) || (lower >= 'a' && lower <= 'f');
+}
+
+/** How many octets of an escape may be glued to the front of what begins at `from`: the letter of \n, \r, \t, \b, \f, or the
+ *  two digits of %2F.  Else 0. */
+static inline size_t look_glued(const struct look *l, size_t from)
+{
+	if (from == 0)
+		return 0;
+	if (l->p[from - 1] == '\\')
+		return memchr("nrtbf", look_octet(l, from), 5) ? 1 : 0;
+	return l->p[from - 1] == '%' && ascii_hex(look_octet(l, from)) && ascii_hex(look_octet(l, from + 1)) ? 2 : 0;
+}
+
+/** A finding from..to. */
+void look_found(struct look *l, size_t from, size_t to, const struct observable *o);
+/** The kind of from..to when it is known to be clean, else 0. */
+uint8_t look_clean(const struct look *l, size_t from, size_t to);
+
+void look_word_at(struct look *l, size_t from, size_t to); /* finder_word.c: the word from..to */
+void look_six_at(struct look *l, size_t pos);              /* finder_run.c: an IPv6 address around `pos` */
+void look_hash_at(struct look *l, size_t pos);             /*               a hash around `pos` */
+void look_prefix(struct look *l, size_t from, size_t slash); /*             a prefix: an address from..slash, and behind it '/' */
+void look_scheme_at(struct look *l, size_t colon);         /* finder_url.c: a URL whose "://" is at `colon` */
+void look_bare_url(struct look *l, size_t from, size_t to); /*              a URL without scheme, whose host is from..to */
+
+#endif
