@@ -381,3 +381,28 @@ def test_real_logs_against_a_slow_check(data, tmp_path):
     values = sorted({h["value"] for h in hits})
     again = node.run("check", "--json", stdin="\n".join(values).encode(), code=None)
     assert all(json.loads(line)["listed"] for line in lines(again))
+
+
+def test_a_snapshot_lists_as_its_node_does(lists, log, tmp_path):
+    snapshot = tmp_path / "pk.sipar"
+    lists.run("snapshot", "-o", snapshot)
+
+    def scan(*args):
+        done = subprocess.run([SIPAR, "scan", "--snapshot", snapshot, *args, log], capture_output=True, timeout=LIMIT,
+                              env=dict(os.environ, SIPAR_DIR="/nonexistent"))
+        assert done.returncode >= 0, done
+        return done.returncode, done.stdout.decode().splitlines(), done.stderr.decode()
+
+    assert scan("--key", lists.path / "node.pub")[:2] == (0, ROWS)
+    assert scan("--verify", "-o")[:2] == (0, VALUES)
+    code, out, err = scan("--key", "0" * 64)
+    assert (code, out) == (2, []) and "key" in err
+    assert scan("--sightings")[0] == 2  # there is no node to tell
+    octets = bytearray(snapshot.read_bytes())
+    at = octets.index(b"evil.example")
+    octets[at] = ord("a")
+    snapshot.write_bytes(octets)
+    code, out, err = scan()
+    assert code == 2 and "evil.example" not in "".join(out) and "pk.sipar" in err
+    code, out, err = scan("--verify")
+    assert (code, out) == (2, [])

@@ -37,6 +37,7 @@ enum { BAR = 30, BAR_AFTER_MS = 500, BAR_EVERY_MS = 100 };
 		{ 0, "sightings", NULL, "tell the node what was seen, counted by the hour", OPTION_FLAG, &(o)->sightings, 0 }, \
 		{ 's', "source", "NAME", "whose sightings they are (default: scan)", OPTION_TEXT, &(o)->source, 0 },           \
 		{ 0, "lane", "NAME", "lane for the sightings (default: public)", OPTION_TEXT, &(o)->lane, 0 },                 \
+		EDGE_ROWS(&(o)->edge),                                                                                         \
 		{ 'j', "threads", "N", "how many (default: one per core)", OPTION_NUMBER, &(o)->threads, SCAN_THREADS_MAX },   \
 		OPTION_END                                                                                                     \
 	}
@@ -126,8 +127,21 @@ static bool leave_node(void *ctx)
 	return true;
 }
 
+static const struct table_view *enter_snapshot(void *ctx)
+{
+	return snapshot_view(((struct scan_job *)ctx)->snapshot);
+}
+
+/* Once it is not sound it stays so: scan_all() says it, by one thread. */
+static bool leave_snapshot(void *ctx)
+{
+	return snapshot_sound(((struct scan_job *)ctx)->snapshot, NULL) == OK;
+}
+
 struct scan_table scan_job_table(struct scan_job *j)
 {
+	if (j->snapshot)
+		return (struct scan_table){ enter_snapshot, leave_snapshot, j };
 	return (struct scan_table){ enter_node, leave_node, j->node };
 }
 
@@ -291,7 +305,10 @@ static int scan_all(struct scan_job *j, struct scan_options *so, char **names, i
 			scan_name(j, names[i], n > 1);
 	scan_drain(j->scan);
 	clear_bar(j);
-	if (j->o.sightings)
+	struct fault f;
+	if (j->snapshot && snapshot_sound(j->snapshot, &f))
+		scan_trouble(j, &f);
+	else if (j->o.sightings)
 		scan_sightings_submit(j);
 	int code = exit_code(j);
 	scan_free(j->scan);
@@ -310,6 +327,10 @@ static int run(struct verb_env *env, int argc, char **argv)
 	if (e == OK)
 		e = read_options(&j, n, &so, &f);
 	if (e == OK)
+		e = edge_look(env, &j.o.edge, &f);
+	if (e == OK && j.o.edge.snapshot)
+		e = edge_open(env, &j.o.edge, &j.snapshot, &f);
+	if (e == OK && (!j.snapshot || j.o.sightings))
 		e = node_open_reader(env->dir, &j.node, &f);
 	table_reader_init();
 	if (e == OK && j.o.sightings)
@@ -321,6 +342,7 @@ static int run(struct verb_env *env, int argc, char **argv)
 		code = scan_all(&j, &so, argv + 1, n);
 	table_reader_exit();
 	node_close(j.node);
+	snapshot_close(j.snapshot);
 	return code;
 }
 
@@ -338,6 +360,8 @@ const struct verb verb_scan = {
 	.details = "Each hit is a line FILE:LINE:COLUMN: VALUE SCORE CATEGORY; the file name is left out when there is one file.  Without\n"
 		   "a FILE, or for '-', standard input is read; what comes through a pipe is looked at as it comes.  gzip, zstd, xz\n"
 		   "and bzip2 are unpacked by their content.\n\n"
+		   "With --snapshot what is listed is what that file says (sipar snapshot), and no data directory is needed but for\n"
+		   "--sightings.\n\n"
 		   "--sightings tells the node which listed values were seen, how often and in which hour; nothing else of a line is\n"
 		   "kept.\n\n"
 		   "Exit status, as grep's: 0 something was found, 1 nothing, 2 trouble (what can be read is scanned all the same).\n",

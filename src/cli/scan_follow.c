@@ -27,7 +27,7 @@ static void look_at_table(struct scan_job *j)
 	struct node *next;
 	struct fault f;
 	uint64_t now_ns = clock_mono_ns();
-	if (now_ns - j->looked_ns < TABLE_MS * 1000000ull)
+	if (j->snapshot || now_ns - j->looked_ns < TABLE_MS * 1000000ull)
 		return;
 	j->looked_ns = now_ns;
 	if (ledger_last(node_ledger(j->node)) == node_seen(j->node))

@@ -2,6 +2,7 @@
 #ifndef CLI_SCAN_JOB_H
 #define CLI_SCAN_JOB_H
 
+#include "cli/edge.h"
 #include "cli/option.h"
 #include "cli/verb.h"
 #include "scan/scan.h"
@@ -12,12 +13,14 @@ struct scan_flags {
 	const char *dir, *colour, *kinds, *source, *lane;
 	bool json, count, values, lines, invert, numbers, names, no_names, recursive, quiet, follow, sightings;
 	uint64_t min_score, threads;
+	struct edge_options edge;
 };
 
 struct scan_job {
 	struct verb_env *env;
 	struct scan_flags o;
-	struct node *node;     /* open to read */
+	struct node *node;     /* open to read; NULL when a snapshot answers and nothing is told */
+	struct snapshot *snapshot; /* or NULL: the node answers */
 	struct scan *scan;
 	struct hours *seen;     /* NULL: nobody wants them */
 	struct stat_id { uint64_t dev, ino; } out; /* of the output when it is a file: it is not scanned */

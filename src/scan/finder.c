@@ -90,14 +90,19 @@ static void grow_keys(struct pending *p)
 	p->spare = mem_realloc(p->spare, p->keys_room);
 }
 
-static void put_pending(struct finder *f, size_t at, size_t n, const struct observable *o)
+static void make_room(struct pending *p)
 {
-	struct pending *p = &f->pending;
-	struct finding new = { at, (uint32_t)n, *o };
 	if (UNLIKELY(p->n == p->room))
 		grow(p);
 	if (UNLIKELY(p->keys_room - p->keys < OBS_KEY_MAX))
 		grow_keys(p);
+}
+
+static void put_pending(struct finder *f, size_t at, size_t n, const struct observable *o)
+{
+	struct pending *p = &f->pending;
+	struct finding new = { at, (uint32_t)n, *o };
+	make_room(p);
 	size_t i = p->n;
 	if (i > 0 && UNLIKELY(p->item[i - 1].at >= at)) {
 		int before = 1;
@@ -128,6 +133,25 @@ void look_found(struct look *l, size_t from, size_t to, const struct observable 
 	if (f->any_clean && seen_kind(&f->seen, span_of(f->text.p + at, end - at)) == o->kind)
 		return;
 	put_pending(f, at, end - at, o);
+}
+
+void look_found_plain(struct look *l, size_t from, size_t to, const struct observable *o)
+{
+	struct finder *f = l->f;
+	struct pending *p = &f->pending;
+	size_t at = l->base + from;
+	if (l->at || (p->n > 0 && UNLIKELY(p->item[p->n - 1].at >= at))) {
+		look_found(l, from, to, o);
+		return;
+	}
+	if (!wanted(f, o->kind))
+		return;
+	make_room(p);
+	struct finding *new = &p->item[p->n++];
+	*new = (struct finding){ at, (uint32_t)(to - from), *o };
+	new->obs.key = (const uint8_t *)(uintptr_t)p->keys;
+	memcpy(p->key + p->keys, o->key, PLAIN_MAX);
+	p->keys += o->n;
 }
 
 uint8_t look_clean(const struct look *l, size_t from, size_t to)

@@ -18,6 +18,7 @@ enum {
 	SCHEME_TEXT_MAX = 32,    /* octets of its scheme */
 	NAME_TEXT_MAX = 1100,    /* no name has more octets, whatever the spelling */
 	LOCAL_SIGHT = 80,        /* octets before '@' in which no name is looked for when there is an e-mail address */
+	PLAIN_MAX = 64,          /* octets of the words that there is a short way for */
 	BACK_MAX = 2048,         /* no finding begins more octets before the mark that leads to it */
 };
 
@@ -104,6 +105,9 @@ static inline size_t look_glued(const struct look *l, size_t from)
 
 /** A finding from..to. */
 void look_found(struct look *l, size_t from, size_t to, const struct observable *o);
+/** The same for what is not covered by anything and not clean, with a key of at most PLAIN_MAX octets, of which PLAIN_MAX can be
+ *  read. */
+void look_found_plain(struct look *l, size_t from, size_t to, const struct observable *o);
 /** The kind of from..to when it is known to be clean, else 0. */
 uint8_t look_clean(const struct look *l, size_t from, size_t to);
 

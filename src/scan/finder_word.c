@@ -6,8 +6,6 @@
 #include "codec/email.h"
 #include "codec/ip.h"
 
-enum { PLAIN_MAX = 64 };
-
 /* Does the last label of from..to look like a top-level domain: two octets or more, a letter first? */
 static bool top_level(const uint8_t *p, size_t from, size_t to)
 {
@@ -171,7 +169,7 @@ static void general_word(struct look *l, size_t from, size_t to)
 /* The commonest words: one name or address as it is written, with nothing to be told apart. */
 static bool plain_word(struct look *l, size_t from, size_t to)
 {
-	uint8_t lower[PLAIN_MAX];
+	uint8_t lower[PLAIN_MAX] = { 0 };
 	struct span s = { l->p + from, to - from };
 	while (s.n && s.p[s.n - 1] == '.')
 		s.n--;
@@ -183,21 +181,26 @@ static bool plain_word(struct look *l, size_t from, size_t to)
 			behind_name(l, from, from + s.n, clean);
 		return true;
 	}
+	struct observable o;
 	if (ascii_digit(last) && ip4_parse(s, lower)) {
-		found_name(l, from, from + s.n, &(struct observable){ .kind = OBS_IPV4, .n = 4, .key = lower });
-		return true;
-	}
-	if (s.p[0] == '_' || !ascii_alnum(last) || s.p[s.n - 2] == '.')
-		return false;
-	struct observable o = { .kind = OBS_DOMAIN, .n = (uint16_t)s.n, .key = s.p };
-	if (!domain_plain(s)) {
-		for (size_t i = 0; i < s.n; i++)
-			lower[i] = ascii_lower(s.p[i]);
-		if (!domain_plain(span_of(lower, s.n)))
+		o = (struct observable){ .kind = OBS_IPV4, .n = 4, .key = lower };
+	} else {
+		if (s.p[0] == '_' || !ascii_alnum(last) || s.p[s.n - 2] == '.')
 			return false;
-		o.key = lower;
+		o = (struct observable){ .kind = OBS_DOMAIN, .n = (uint16_t)s.n, .key = s.p };
+		bool plain = domain_plain(s);
+		if (!plain || l->n - from < PLAIN_MAX) {
+			for (size_t i = 0; i < s.n; i++)
+				lower[i] = ascii_lower(s.p[i]);
+			o.key = lower;
+		}
+		if (!plain && !domain_plain(span_of(lower, s.n)))
+			return false;
 	}
-	found_name(l, from, from + s.n, &o);
+	if (!covered(l, from, from + s.n)) {
+		look_found_plain(l, from, from + s.n, &o);
+		behind_name(l, from, from + s.n, o.kind);
+	}
 	return true;
 }
 
