@@ -174,7 +174,16 @@ static void visit(void *ctx, const struct finding *f, size_t n)
 	w->found = f;
 	const struct table_view *v = t->enter(t->ctx);
 	w->meaning = v->context;
-	reputation_batch(v, w->obs, n, w->scan->o.clear, w->now_s, judge, w);
+	uint64_t known = reputation_known(v, w->obs, n);
+	for (size_t i = 0; i < n; i++) {
+		struct reputation r;
+		if (!(known >> i & 1)) {
+			finder_clean(w->finder, &f[i]);
+			continue;
+		}
+		reputation_of(v, &w->obs[i], w->scan->o.clear, w->now_s, &r, NULL, NULL);
+		judge(w, i, &r);
+	}
 	if (!t->leave(t->ctx))
 		stop(w->scan);
 	else if (w->printer.out.n > OUT_MAX)

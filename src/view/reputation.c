@@ -224,6 +224,62 @@ void reputation_batch(const struct table_view *v, const struct observable *o, si
 	flush(&run);
 }
 
+/* The keys of up to 64 observables, those of their parts too, and whose they are. */
+struct screen {
+	uint64_t known;
+	unsigned n;
+	struct table_key key[64 * PARTS_MAX];
+	uint8_t owner[64 * PARTS_MAX];
+	uint8_t store[1 << 16]; /* of what is not in the observables */
+	size_t used;
+};
+
+static void screen_key(struct screen *s, size_t owner, struct table_key key)
+{
+	s->owner[s->n] = (uint8_t)owner;
+	s->key[s->n++] = key;
+}
+
+static void screen_parts(struct screen *s, size_t owner, const struct observable *o)
+{
+	struct observable host;
+	if (sizeof(s->store) - s->used < 2 * OBS_KEY_MAX) {
+		s->known |= 1ULL << owner; /* let it be looked at */
+		return;
+	}
+	uint8_t *other = s->store + s->used;
+	uint16_t n = o->kind == OBS_URL ? other_scheme(o, other) : 0;
+	if (n)
+		screen_key(s, owner, (struct table_key){ .kind = OBS_URL, .n = n, .p = other });
+	s->used += n;
+	if (obs_host(o, s->store + s->used, &host))
+		return;
+	screen_key(s, owner, key_of(&host));
+	s->used += host.n;
+}
+
+static void screen_hit(void *ctx, size_t i, const struct table_hits *hits)
+{
+	struct screen *s = ctx;
+	if (UNLIKELY(hits->n))
+		s->known |= 1ULL << s->owner[i];
+}
+
+uint64_t reputation_known(const struct table_view *v, const struct observable *o, size_t n)
+{
+	struct screen s;
+	s.known = s.n = 0;
+	s.used = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (o[i].kind != OBS_NONE)
+			screen_key(&s, i, key_of(&o[i]));
+		if (has_parts(o[i].kind))
+			screen_parts(&s, i, &o[i]);
+	}
+	table_lookup_batch(v, s.key, s.n, screen_hit, &s);
+	return s.known;
+}
+
 uint8_t reputation_audience(const struct reputation *r, const struct meaning *m)
 {
 	uint8_t strictest = TLP_UNSAID;

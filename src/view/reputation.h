@@ -36,6 +36,10 @@ typedef void reputation_visit(void *ctx, size_t i, const struct reputation *r);
 void reputation_batch(const struct table_view *v, const struct observable *o, size_t n, clearance clear, uint32_t now_s,
 		      reputation_visit *visit, void *ctx);
 
+/** Bit i: the table knows something that could concern o[i] (i < n <= 64), in whatever lane; of the others nothing is listed.  For
+ *  those who look at much and expect little: it costs half of reputation_batch(). */
+uint64_t reputation_known(const struct table_view *v, const struct observable *o, size_t n);
+
 /** The strictest audience among the lanes of the evidence (enum tlp); TLP_UNSAID when there is none or it is not known. */
 uint8_t reputation_audience(const struct reputation *r, const struct meaning *m);
 

@@ -270,6 +270,21 @@ static void test_batch_says_the_same(void **state)
 	struct told t = { .obs = obs, .w = &w };
 	reputation_batch(&w.view, obs, N, CLEARANCE_ALL, NOW, compare, &t);
 	assert_int_equal(t.n, N);
+	/* What is not known has no claim, whatever it is; and that is said of some, not of all. */
+	unsigned known = 0, claims = 0;
+	for (size_t i = 0; i < N; i += 64) {
+		size_t n = N - i < 64 ? N - i : 64;
+		uint64_t bits = reputation_known(&w.view, obs + i, n);
+		assert_true(n == 64 || bits >> n == 0);
+		for (size_t k = 0; k < n; k++) {
+			struct reputation r;
+			reputation_of(&w.view, &obs[i + k], CLEARANCE_ALL, NOW, &r, NULL, NULL);
+			known += bits >> k & 1;
+			claims += r.verdict.n_claims > 0;
+			assert_true((bits >> k & 1) || (r.verdict.n_claims == 0 && !r.verdict.listed));
+		}
+	}
+	assert_true(claims > 50 && known >= claims && known < N);
 	world_release(&w);
 }
 
