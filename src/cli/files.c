@@ -25,6 +25,13 @@ static bool tell(const struct walk *w, const char *path, bool many, const char *
 	return w->visit(w->ctx, -1, path, many, &f);
 }
 
+static bool tell_error(const struct walk *w, const char *path, bool many, const char *what)
+{
+	char why[200];
+	snprintf(why, sizeof(why), "cannot be %s: %s", what, strerror(errno));
+	return tell(w, path, many, why);
+}
+
 static bool each(const struct walk *w, const char *path, bool many, unsigned depth);
 
 static int not_hidden(const struct dirent *e)
@@ -43,7 +50,7 @@ static bool each_in_directory(const struct walk *w, const char *path, unsigned d
 	int n = scandirat(w->cwd, path, &names, w->hidden ? not_itself : not_hidden, alphasort);
 	bool on = true;
 	if (n < 0)
-		return tell(w, path, true, strerror(errno));
+		return tell_error(w, path, true, "read");
 	for (int i = 0; i < n; i++) {
 		char below[PATH_OCTETS];
 		if (on && snprintf(below, sizeof(below), "%s/%s", path, names[i]->d_name) < (int)sizeof(below))
@@ -58,7 +65,7 @@ static bool each(const struct walk *w, const char *path, bool many, unsigned dep
 {
 	struct stat st, link;
 	if (fstatat(w->cwd, path, &st, 0) || fstatat(w->cwd, path, &link, AT_SYMLINK_NOFOLLOW))
-		return tell(w, path, many, strerror(errno));
+		return tell_error(w, path, many, "opened");
 	if (depth > 0 && S_ISDIR(st.st_mode) && S_ISLNK(link.st_mode))
 		return true;
 	if (S_ISDIR(st.st_mode))
@@ -67,7 +74,7 @@ static bool each(const struct walk *w, const char *path, bool many, unsigned dep
 		return true;
 	int fd = openat(w->cwd, path, O_RDONLY | O_CLOEXEC | w->flags);
 	if (fd < 0)
-		return tell(w, path, many, strerror(errno));
+		return tell_error(w, path, many, "opened");
 	return w->visit(w->ctx, fd, path, many, NULL);
 }
 
