@@ -15,17 +15,13 @@
 
 #include "base/clock.h"
 #include "base/num.h"
+#include "mmdb.h"
 #include "table/writer.h"
 #include "view/reputation.h"
 
 enum { RUNS = 5, QUERIES = 1 << 20, GROUP = 512, SOURCES = 32 };
 
 static const struct siphash_seed seed = { 1, 2 };
-
-struct net {
-	uint32_t addr;
-	uint8_t length;
-};
 
 static uint64_t random_state = 1;
 
@@ -58,19 +54,19 @@ static unsigned random_length(void)
 	return length;
 }
 
-static struct net *make_nets(size_t addresses, size_t prefixes)
+static struct mmdb_net *make_nets(size_t addresses, size_t prefixes)
 {
-	struct net *n = mem_alloc((addresses + prefixes) * sizeof(*n));
+	struct mmdb_net *n = mem_alloc((addresses + prefixes) * sizeof(*n));
 	uint32_t cluster[4000];
 	for (unsigned i = 0; i < COUNT_OF(cluster); i++)
 		cluster[i] = random32() & 0xffff0000;
 	for (size_t i = 0; i < addresses; i++) {
 		uint32_t r = random32();
-		n[i] = (struct net){ random32() % 10 < 6 ? cluster[random32() % COUNT_OF(cluster)] | (r & 0xffff) : r, 32 };
+		n[i] = (struct mmdb_net){ random32() % 10 < 6 ? cluster[random32() % COUNT_OF(cluster)] | (r & 0xffff) : r, 32 };
 	}
 	for (size_t i = addresses; i < addresses + prefixes; i++) {
 		unsigned length = random_length();
-		n[i] = (struct net){ random32() & ~0u << (32 - length), (uint8_t)length };
+		n[i] = (struct mmdb_net){ random32() & ~0u << (32 - length), (uint8_t)length };
 	}
 	return n;
 }
@@ -84,7 +80,7 @@ struct dir {
 
 static int by_length(const void *a, const void *b)
 {
-	return ((const struct net *)a)->length - ((const struct net *)b)->length;
+	return ((const struct mmdb_net *)a)->length - ((const struct mmdb_net *)b)->length;
 }
 
 static void *big(size_t n)
@@ -96,7 +92,7 @@ static void *big(size_t n)
 }
 
 /* Shorter ones first, so that longer ones stand over them. */
-static struct dir dir_of(const struct net *nets, size_t n)
+static struct dir dir_of(const struct mmdb_net *nets, size_t n)
 {
 	struct dir d = { big((size_t)4 << 24), big((size_t)1024 << 20), 0 };
 	for (size_t i = 0; i < n; i++) {
@@ -136,95 +132,7 @@ static uint64_t dir_look(const struct dir *d, const uint32_t *addr, size_t n)
 	return sum;
 }
 
-/* ---- libmaxminddb: a file of its format 2.0, records of 32 bits, one map for each network ---- */
-
-struct tree {
-	uint32_t (*node)[2]; /* 0: nothing; 2^31 and more: a value; else a node */
-	size_t n, cap;
-};
-
-static uint32_t tree_node(struct tree *t, uint32_t inherited)
-{
-	if (t->n == t->cap)
-		t->node = mem_realloc(t->node, (t->cap = t->cap ? t->cap * 2 : 1024) * sizeof(*t->node));
-	t->node[t->n][0] = t->node[t->n][1] = inherited;
-	return (uint32_t)t->n++;
-}
-
-static void tree_add(struct tree *t, struct net net, uint32_t value)
-{
-	uint32_t at = 0;
-	for (unsigned bit = 0; bit + 1 < net.length; bit++) {
-		unsigned side = net.addr >> (31 - bit) & 1;
-		uint32_t next = t->node[at][side];
-		if (next == 0 || next >> 31) {
-			next = tree_node(t, next);
-			t->node[at][side] = next;
-		}
-		at = next;
-	}
-	t->node[at][net.addr >> (32 - net.length) & 1] = 1u << 31 | value;
-}
-
-static void put_text(struct buf *out, const char *text)
-{
-	buf_putc(out, (uint8_t)(2 << 5 | strlen(text)));
-	buf_puts(out, text);
-}
-
-/* Field type 6, 16 or 32 bits unsigned. */
-static void put_number(struct buf *out, uint32_t v)
-{
-	uint32_t octets = htonl(v);
-	buf_putc(out, 6 << 5 | 4);
-	buf_put(out, &octets, 4);
-}
-
-static void put_metadata(struct buf *out, size_t nodes)
-{
-	static const char build[] = { 8, 2, 0, 0, 0, 0, 0, 0, 0, 1 }; /* a uint64: extended type 9 */
-	buf_puts(out, "\xab\xcd\xefMaxMind.com");
-	buf_putc(out, 7 << 5 | 9);
-	put_text(out, "binary_format_major_version"), buf_put(out, "\xa1\x02", 2);
-	put_text(out, "binary_format_minor_version"), buf_put(out, "\xa0", 1);
-	put_text(out, "build_epoch"), buf_put(out, build, sizeof(build));
-	put_text(out, "database_type"), put_text(out, "bench");
-	put_text(out, "description"), buf_putc(out, 7 << 5 | 0);
-	put_text(out, "ip_version"), buf_put(out, "\xa1\x04", 2);
-	put_text(out, "languages"), buf_put(out, "\x00\x04", 2);
-	put_text(out, "node_count"), put_number(out, (uint32_t)nodes);
-	put_text(out, "record_size"), buf_put(out, "\xa1\x20", 2);
-}
-
-static size_t write_mmdb(const char *path, const struct net *nets, size_t n)
-{
-	enum { ENTRY = 1 + 6 + 5 }; /* {"score": number} */
-	struct tree t = { 0 };
-	struct buf out = { 0 };
-	tree_node(&t, 0);
-	for (size_t i = 0; i < n; i++)
-		tree_add(&t, nets[i], (uint32_t)i);
-	for (size_t i = 0; i < t.n; i++)
-		for (unsigned side = 0; side < 2; side++) {
-			uint32_t v = t.node[i][side];
-			v = v == 0 ? (uint32_t)t.n : v >> 31 ? (uint32_t)t.n + 16 + (v & ~(1u << 31)) * ENTRY : v;
-			v = htonl(v);
-			buf_put(&out, &v, 4);
-		}
-	buf_put(&out, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
-	for (size_t i = 0; i < n; i++) {
-		buf_putc(&out, 7 << 5 | 1);
-		put_text(&out, "score");
-		put_number(&out, (uint32_t)i % 100 + 1);
-	}
-	put_metadata(&out, t.n);
-	FILE *file = fopen(path, "wb");
-	must(file && fwrite(out.p, 1, out.n, file) == out.n && fclose(file) == 0, "the mmdb cannot be written");
-	size_t octets = out.n;
-	buf_release(&out);
-	free(t.node);
-	return octets;
-}
+/* ---- libmaxminddb ---- */
 
 static uint64_t mmdb_look(MMDB_s *m, const uint32_t *addr, size_t n)
 {
@@ -243,7 +151,7 @@ static uint64_t mmdb_look(MMDB_s *m, const uint32_t *addr, size_t n)
 
 /* ---- the table ---- */
 
-static struct image *image_of(const struct net *nets, size_t n, uint32_t now_s)
+static struct image *image_of(const struct mmdb_net *nets, size_t n, uint32_t now_s)
 {
 	struct batch *b = batch_new(seed, "/tmp", (size_t)4 << 30);
 	struct image *m;
@@ -328,13 +236,13 @@ int main(int argc, char **argv)
 		return 64;
 	size_t n = addresses + prefixes;
 	uint32_t now_s = (uint32_t)(clock_ms() / 1000);
-	struct net *nets = make_nets(addresses, prefixes);
-	struct net *sorted = mem_alloc(n * sizeof(*sorted));
+	struct mmdb_net *nets = make_nets(addresses, prefixes);
+	struct mmdb_net *sorted = mem_alloc(n * sizeof(*sorted));
 	memcpy(sorted, nets, n * sizeof(*sorted));
 	qsort(sorted, n, sizeof(*sorted), by_length);
 	struct dir d = dir_of(sorted, n);
 	must(close(mkstemp(path)) == 0, "temporary file");
-	size_t mmdb_octets = write_mmdb(path, sorted, n);
+	size_t mmdb_octets = mmdb_write(path, sorted, n, (uint32_t)n);
 	MMDB_s mmdb;
 	must(MMDB_open(path, MMDB_MODE_MMAP, &mmdb) == MMDB_SUCCESS, "the mmdb cannot be opened");
 	unlink(path);

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/num.h"
 #include "codec/observable.h"
+#include "mmdb.h"
 #include "sys/key.h"
 #include "table/batch.h"
 #include "view/snapshot_write.h"
@@ -134,101 +135,14 @@ static void write_snapshot(const char *dir, const char *path, uint64_t keys, boo
 	buf_release(&lanes);
 }
 
-/* ---- a MaxMind DB of addresses: MaxMind DB File Format Specification 2.0, records of 32 bits ---- */
-
-struct tree {
-	uint32_t (*node)[2]; /* 0: nothing; UINT32_MAX: the data; else a node */
-	uint32_t n, cap;
-};
-
-static void tree_add(struct tree *t, uint32_t ip)
-{
-	uint32_t at = 0;
-	for (unsigned bit = 32; bit-- > 0;) {
-		uint32_t *next = &t->node[at][ip >> bit & 1];
-		if (bit == 0) {
-			*next = UINT32_MAX;
-			return;
-		}
-		if (!*next) {
-			if (t->n == t->cap) {
-				size_t side = ip >> bit & 1;
-				t->cap *= 2;
-				t->node = mem_realloc(t->node, t->cap * sizeof(*t->node));
-				next = &t->node[at][side];
-			}
-			t->node[t->n][0] = t->node[t->n][1] = 0;
-			*next = t->n++;
-		}
-		at = *next;
-	}
-}
-
-static void put32(struct buf *b, uint32_t v)
-{
-	v = htonl(v);
-	buf_put(b, &v, 4);
-}
-
-static void put_string(struct buf *b, const char *s)
-{
-	buf_putc(b, (uint8_t)(2 << 5 | strlen(s)));
-	buf_puts(b, s);
-}
-
-static void put_number(struct buf *b, const char *key, uint8_t type, unsigned octets, uint64_t v)
-{
-	put_string(b, key);
-	if (type > 7) {
-		buf_putc(b, (uint8_t)octets);
-		buf_putc(b, (uint8_t)(type - 7));
-	} else {
-		buf_putc(b, (uint8_t)(type << 5 | octets));
-	}
-	for (unsigned i = octets; i-- > 0;)
-		buf_putc(b, (uint8_t)(v >> 8 * i));
-}
-
 static void write_mmdb(const char *path, uint64_t keys)
 {
-	struct tree t = { .node = mem_zalloc(16 * sizeof(*t.node)), .n = 1, .cap = 16 };
-	struct buf b = { 0 };
+	struct mmdb_net *nets = mem_alloc(keys * sizeof(*nets));
 	for (uint64_t i = 0; i < keys; i++)
-		tree_add(&t, address(i));
-	buf_reserve(&b, (size_t)t.n * 8 + 4096);
-	for (uint32_t i = 0; i < t.n; i++)
-		for (unsigned side = 0; side < 2; side++) {
-			uint32_t v = t.node[i][side];
-			put32(&b, v == 0 ? t.n : v == UINT32_MAX ? t.n + 16 : v);
-		}
-	buf_put(&b, (const uint8_t[16]){ 0 }, 16);
-	buf_putc(&b, 7 << 5 | 1); /* the data: {"score": 90} */
-	put_number(&b, "score", 5, 1, 90);
-	buf_puts(&b, "\xab\xcd\xefMaxMind.com");
-	buf_putc(&b, 7 << 5 | 9);
-	put_number(&b, "node_count", 6, 4, t.n);
-	put_number(&b, "record_size", 5, 2, 32);
-	put_number(&b, "ip_version", 5, 2, 4);
-	put_number(&b, "binary_format_major_version", 5, 2, 2);
-	put_number(&b, "binary_format_minor_version", 5, 2, 0);
-	put_number(&b, "build_epoch", 9, 8, 1700000000);
-	put_string(&b, "database_type");
-	put_string(&b, "bench");
-	put_string(&b, "description");
-	buf_putc(&b, 7 << 5);
-	put_string(&b, "languages");
-	buf_put(&b, (const uint8_t[]){ 0, 11 - 7 }, 2);
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	for (size_t done = 0; done < b.n;) {
-		ssize_t n = write(fd, b.p + done, b.n - done);
-		if (n <= 0)
-			exit(1);
-		done += (size_t)n;
-	}
-	close(fd);
-	printf("MaxMind DB of %llu addresses: %.1f MB, %.1f octets a key\n", (unsigned long long)keys, (double)b.n / 1e6, (double)b.n / (double)keys);
-	free(t.node);
-	buf_release(&b);
+		nets[i] = (struct mmdb_net){ address(i), 32 };
+	size_t octets = mmdb_write(path, nets, keys, 1);
+	printf("MaxMind DB of %llu addresses: %.1f MB, %.1f octets a key\n", (unsigned long long)keys, (double)octets / 1e6, (double)octets / (double)keys);
+	free(nets);
 }
 
 /* ---- measuring ---- */

@@ -32,8 +32,6 @@ static void find_ranges(struct nest *n, const struct table_view *v)
 		w->end = image_range(m, w->addr, &w->at);
 		if (w->at == w->end) { /* none begins here: the last one before, if there is one */
 			w->at = w->end ? w->end - 1 : 0;
-			if (w->end)
-				prefetch_block(m, w->at);
 			continue;
 		}
 		__builtin_prefetch(m->samples + w->at / BLOCK_KEYS);
