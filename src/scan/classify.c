@@ -156,20 +156,27 @@ static void pad(struct span text, size_t from, uint8_t ret[BLOCK])
 		memcpy(ret, text.p + from, text.n - from);
 }
 
-static void classify_portable(struct span text, struct marks *m)
+/* Inlined with `look` into a function of the same target: the loop is compiled for each. */
+typedef void look_block(const uint8_t *p, struct classes *ret_classes);
+static inline __attribute__((always_inline)) void classify_with(look_block *look, struct span text, struct marks *m)
 {
 	struct classes c;
 	struct before b = { 0 };
 	uint8_t last[BLOCK];
 	size_t whole = text.n / BLOCK;
 	for (size_t k = 0; k < whole; k++) {
-		look_portable(text.p + k * BLOCK, &c);
+		look(text.p + k * BLOCK, &c);
 		mark(&c, &b, text, m, k);
 	}
 	pad(text, whole * BLOCK, last);
-	look_portable(last, &c);
+	look(last, &c);
 	mark(&c, &b, text, m, whole);
 	m->any_odd = b.any_odd != 0;
+}
+
+static void classify_portable(struct span text, struct marks *m)
+{
+	classify_with(look_portable, text, m);
 }
 
 #if HAVE_AVX2
@@ -225,18 +232,7 @@ AVX2 INLINE void look_avx2(const uint8_t *p, struct classes *c)
 
 AVX2 static void classify_avx2(struct span text, struct marks *m)
 {
-	struct classes c;
-	struct before b = { 0 };
-	uint8_t last[BLOCK];
-	size_t whole = text.n / BLOCK;
-	for (size_t k = 0; k < whole; k++) {
-		look_avx2(text.p + k * BLOCK, &c);
-		mark(&c, &b, text, m, k);
-	}
-	pad(text, whole * BLOCK, last);
-	look_avx2(last, &c);
-	mark(&c, &b, text, m, whole);
-	m->any_odd = b.any_odd != 0;
+	classify_with(look_avx2, text, m);
 }
 #else
 static void classify_avx2(struct span text, struct marks *m)
