@@ -45,6 +45,8 @@ enum entry_kind {
 				    several indexes when it was split */
 	ENTRY_PRUNED = 6, /**< bodies of feeds from the first index to the last are gone by retention: likewise */
 	ENTRY_KEY = 7,    /**< the node's key was replaced: JSON body, signed by both */
+	ENTRY_DECISION = 8, /**< something was proposed, approved, ended ...: JSON body, view/decision.h */
+	ENTRY_EVIDENCE = 9, /**< a file that a decision names; can be erased as a feed's body */
 	ENTRY_KINDS,
 };
 
@@ -106,7 +108,7 @@ struct verify_counts {
 /** Is it within its bounds?  @return ERR_RANGE, ERR_SYNTAX.  The lane's existence and the import are not looked at. */
 enum err submission_check(const struct submission *s, struct fault *f) MUST_USE;
 
-/** A name of a kind for people: "feed", "source", "lane", "ended", "erased", "pruned", "key"; "unknown". */
+/** A name of a kind for people: "feed", "source", "lane", "ended", "erased", "pruned", "key", "decision", "evidence"; "unknown". */
 const char *entry_kind_name(uint8_t kind);
 
 #endif

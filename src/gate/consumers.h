@@ -1,0 +1,34 @@
+/* Consumers: who has which serial of a feed since when, from what they asked for; and the clock: how long an unblocking takes to reach each.
+ *
+ * In memory; faces tell, the command line, metrics and the API read.  Any thread. */
+#ifndef GATE_CONSUMERS_H
+#define GATE_CONSUMERS_H
+
+#include "base/buf.h"
+#include "gate/feed.h"
+
+struct consumers;
+struct consumers *consumers_new(void);
+void consumers_free(struct consumers *c);
+
+/** @param who   name of the consumer, or its address where it has no key
+ *  @param serial  the serial that it has now, or has been given whole and acknowledged; @param how  "soa", "axfr", "ixfr", "http", "lapi", "nft" ... */
+void consumers_saw(struct consumers *c, const char *feed, const char *who, uint64_t serial, const char *how, int64_t now_ms);
+/** Something was retracted with this serial (less in force), at this time: the clock of everybody who is behind it runs. */
+void consumers_retracted(struct consumers *c, uint64_t serial, int64_t at_ms);
+
+struct consumer_seen {
+	char feed[FEED_NAME_MAX + 1], who[FEED_NAME_MAX + 1], how[8];
+	uint64_t serial;
+	int64_t since_ms, last_ms;      /**< has had that serial since; was heard of last */
+	uint32_t n_unblocks;            /**< of the last 256 retractions, how many it has seen */
+	uint32_t p50_ms, p95_ms, max_ms; /**< how long those took */
+	uint64_t behind;                /**< retractions that it has not seen: it still enforces */
+	int64_t oldest_ms;              /**< the first of these; 0: none */
+};
+/** One at a time, under the lock: `i` from 0 on.  @return false: no more. */
+bool consumers_get(struct consumers *c, size_t i, struct consumer_seen *ret_seen);
+void consumers_json(struct consumers *c, uint64_t serial, struct buf *out);
+void consumers_metrics(struct consumers *c, uint64_t serial, struct buf *out);
+
+#endif

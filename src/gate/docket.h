@@ -1,0 +1,101 @@
+/* Docket: the decisions of a node, opened: their lane, the fold of it, what is in force by value, and the journal of what changed.
+ *
+ *   propose, approve, unblock ... ──▶ protected? policy? ──▶ ledger (lane "decisions") ──▶ decision set, table ──▶ journal ──▶ faces
+ *
+ * Serial: each entry that changes what is in force raises it by one, so that it is the same however often the lane is folded.  Leases end by an
+ * entry of their own ("expire"), so between two entries nothing changes, and what a consumer has at a serial is one thing.
+ *
+ * Threads: any; changes are made one at a time under its lock, which readers of the table do not take. */
+#ifndef GATE_DOCKET_H
+#define GATE_DOCKET_H
+
+#include "ledger/ledger.h"
+#include "view/roster.h"
+
+#define DOCKET_LANE "decisions"
+
+struct docket;
+
+/** What the node's configuration asks for before a decision is in force. */
+struct docket_policy {
+	unsigned approvals; /**< by others than who proposed it; 0: a proposal is a decision at once */
+	unsigned parties;   /**< distinct ones among proposer and approvers */
+};
+
+/** Who must not be blocked: asked before anything is proposed or put in force.
+ *  @param out  appended: who protects it and why, a clause ("the special-purpose range 10.0.0.0/8 (RFC 1918)").
+ *  @return true: it is protected. */
+typedef bool docket_guard(void *ctx, const struct observable *o, struct buf *out);
+
+/** Open, and fold the lane.  @param dir  the data directory. */
+enum err docket_open(const char *dir, bool writable, struct ledger *l, struct docket **ret_docket, struct fault *f) MUST_USE;
+void docket_close(struct docket *d);
+/** Before others use it.  Without a policy: 1 approval, 2 parties. */
+void docket_set_policy(struct docket *d, struct docket_policy p);
+void docket_set_guard(struct docket *d, docket_guard *guard, void *ctx);
+/** Who wants to know that the serial has risen; called by the thread that did it, behind its lock.  At most DOCKET_LISTENERS_MAX, before others use it. */
+enum { DOCKET_LISTENERS_MAX = 8 };
+void docket_listen(struct docket *d, void (*call)(void *ctx, uint64_t serial), void *ctx);
+/** Save what is derived, so that the next opening has less to fold. */
+enum err docket_save(struct docket *d, struct fault *f) MUST_USE;
+
+/* ---- writing ---- */
+
+/** Who says it. */
+struct speaker {
+	const char *party; /**< at most 63 octets */
+	const char *by;    /**< the person; "" : nobody in particular */
+};
+
+/** What docket_say() is asked for: `op` of view/decision.h without enacts, which the policy decides (a policy's own decisions are in force at once:
+ *  op.policy is not empty).  Values must be canonical (decision_value_put()).
+ *  Sets op->enacts.  @param ret_index  of the entry in the lane.
+ *  @return OK: durable, folded, and seen by every face; ERR_FORBIDDEN: protected, refused by state or policy (see decision_check()); ERR_NOTFOUND:
+ *          unblock or unprotect of a value that nothing is on (the fault names a covering one that is); ERR_RANGE: the lease; or as ledger_wait(). */
+enum err docket_say(struct docket *d, const struct speaker *who, struct decision_op *op, uint64_t *ret_index, struct fault *f) MUST_USE;
+/** Keep a file as evidence.  @param ret_index  of its entry; `out` gets "decisions/INDEX sha256:HEX". */
+enum err docket_evidence(struct docket *d, const struct speaker *who, struct span octets, const char *media, struct buf *out,
+			 struct fault *f) MUST_USE;
+/** Ends the leases that end at `now_s` or before, by one entry.  @param ret_n  how many decisions.  */
+enum err docket_expire(struct docket *d, uint32_t now_s, unsigned *ret_n, struct fault *f) MUST_USE;
+/** When the next one ends; 0: never. */
+uint32_t docket_next_end(struct docket *d);
+/** Ask the guard again for all that is in force, and suspend what is protected by now: after the register has changed. */
+enum err docket_recheck(struct docket *d, unsigned *ret_n, struct fault *f) MUST_USE;
+
+/* ---- reading ---- */
+
+/** The decisions, for as long as it is held (nobody decides meanwhile). */
+const struct decision_set *docket_hold(struct docket *d);
+void docket_let(struct docket *d);
+/** The values of a decision, in the form of decision_op.values, appended.  Not while it is held. */
+enum err docket_values(struct docket *d, const struct decision *of, struct buf *out, struct fault *f) MUST_USE;
+
+/** The table of what is in force: a registered reader (table_reader_init()), never waits.  table_leave(docket_table()) ends it. */
+struct table *docket_table(struct docket *d);
+/** Leases that end at this second or before are over: for force_of(). */
+uint32_t docket_tick(struct docket *d);
+uint64_t docket_serial(struct docket *d);
+
+/** One key of the journal: what was, and what is. */
+struct turn {
+	uint64_t serial;      /**< the last change of the key */
+	struct table_key key; /**< points into the buffer */
+	struct force_pair before, after;
+};
+struct turns {
+	uint64_t from, serial; /**< between these two */
+	size_t n;
+	struct turn *turn;     /**< one for each key, in no order; ups (something less is in force) first */
+	struct buf store;
+};
+void turns_release(struct turns *t);
+/** The net changes since `serial`, which was the newest once.  @return ERR_NOTFOUND: it never was, or the journal does not go back so far. */
+enum err docket_since(struct docket *d, uint64_t serial, struct turns *ret_turns, struct fault *f) MUST_USE;
+/** Everything in force: a roster (the caller's to drop), and what changed since it was made. */
+enum err docket_full(struct docket *d, struct roster **ret_roster, struct turns *ret_since, struct fault *f) MUST_USE;
+
+/** When the serial became what it is: the time of the entry, ms; 0: not known any more. */
+int64_t docket_time_of(struct docket *d, uint64_t serial);
+
+#endif

@@ -1,0 +1,106 @@
+/* Feeds: named selections that faces serve, and the consumers of each, with their keys.
+ *
+ * They stand in DIR/feeds.conf, mode 0600 for the keys' sake, one a line, as "sipar feed" writes them; "feed = NAME word=value" in
+ * DIR/sipar.conf adds selections for snapshots.  A set is immutable; a change writes the file anew and makes another set.
+ *
+ *   feed NAME type=rpz reasons=phishing,c2 zone=rpz.example notify=192.0.2.53:53 ...
+ *   consumer FEED NAME SECRET-IN-BASE64 [addresses]
+ */
+#ifndef GATE_FEED_H
+#define GATE_FEED_H
+
+#include "gate/docket.h"
+#include "gate/export.h"
+
+enum { FEED_NAME_MAX = 63, FEED_LANES_MAX = 511, FEEDS_MAX = 64, FEED_TEXT_MAX = 255, CONSUMERS_MAX = 256, FEED_SECRET = 32 };
+
+enum feed_type {
+	FEED_SNAPSHOT, /**< claims, as one signed file: gate/export.h */
+	FEED_RPZ,      /**< decisions, as a response policy zone */
+	FEED_LIST,     /**< decisions, as lists over HTTP and by the CrowdSec API */
+	FEED_TYPES
+};
+
+/** What a resolver answers for a name that is blocked (RPZ). */
+enum feed_answer { ANSWER_NXDOMAIN, ANSWER_NODATA, ANSWER_DROP, ANSWER_GARDEN /**< a walled garden: CNAME to feed.garden */ };
+
+struct feed {
+	char name[FEED_NAME_MAX + 1];    /**< [a-z0-9._-]+; "": none */
+	uint8_t type;
+	/* snapshot */
+	char lanes[FEED_LANES_MAX + 1];  /**< names with commas; "": those of the audience */
+	uint8_t audience;                /**< enum tlp: lanes for all that this level or a wider one has */
+	uint8_t kinds, min_score;        /**< kinds: of rpz and list, too */
+	uint32_t categories;
+	/* rpz and list: decisions */
+	force wanted;                    /**< blocks of these reasons; of a list challenges, too */
+	bool passthru;                   /**< rpz: what is protected by "sipar protect" is served as rpz-passthru */
+	uint8_t answer;                  /**< rpz: enum feed_answer */
+	char zone[FEED_TEXT_MAX + 1];    /**< rpz: the zone's name, without a final dot; its own name when it was not given */
+	char garden[FEED_TEXT_MAX + 1];
+	char notify[FEED_TEXT_MAX + 1];  /**< rpz: "ADDR:PORT" with commas: who gets NOTIFY besides consumers with addresses */
+	char allow[FEED_TEXT_MAX + 1];   /**< rpz: addresses and prefixes that may transfer without TSIG, with commas; "": none */
+	uint32_t ttl_s, refresh_s;       /**< rpz; 30 and 60 */
+	uint32_t max;                    /**< list: at most so many values, the most important first; 0: no cap */
+	bool open;                       /**< list: for everybody, without a key */
+};
+
+/** One that takes a feed.  Its one secret is its TSIG key (hmac-sha256, named "NAME.FEED"), and its API key is made of it. */
+struct consumer {
+	char feed[FEED_NAME_MAX + 1], name[FEED_NAME_MAX + 1];
+	uint8_t secret[FEED_SECRET];
+	char notify[FEED_TEXT_MAX + 1]; /**< "ADDR:PORT" with commas: where it hears NOTIFY, signed with its key */
+};
+
+struct feeds {
+	unsigned n, n_consumers;
+	struct feed v[FEEDS_MAX];
+	struct consumer consumer[CONSUMERS_MAX];
+};
+
+/** Everything that is for everybody; of a list or rpz all reasons. */
+void feed_defaults(struct feed *feed);
+/** One word of it.  @return ERR_USAGE with a sentence: there is no such word, or it does not take the value. */
+enum err feed_set(struct feed *feed, struct span word, struct span value, struct fault *f) MUST_USE;
+/** "NAME word=value word=value": one more.  @return ERR_USAGE; ERR_EXISTS; ERR_FULL. */
+enum err feeds_add(struct feeds *feeds, struct span text, struct fault *f) MUST_USE;
+/** NULL: none of that name. */
+const struct feed *feeds_find(const struct feeds *feeds, const char *name);
+/** The feed of type rpz whose zone this is ("rpz.example", lower case).  NULL: none. */
+const struct feed *feeds_zone(const struct feeds *feeds, struct span zone);
+const struct consumer *feeds_consumer(const struct feeds *feeds, const char *feed, const char *name);
+/** By API key, in constant time for each.  NULL: none. */
+const struct consumer *feeds_api_key(const struct feeds *feeds, struct span key);
+/** The API key of a consumer, 40 hexadecimal digits, appended: the start of SHA-256("sipar-api-key" || secret). */
+void consumer_api_key(const struct consumer *c, struct buf *out);
+/** Name of its TSIG key: "nayatel.isp-rpz". */
+void consumer_tsig_name(const struct consumer *c, struct buf *out);
+
+/** What the gate needs of a snapshot's selection.  @return ERR_NOTFOUND: a lane that it names is not there. */
+enum err feed_selection(const struct feed *feed, struct ledger *l, struct selection *ret_selection, struct fault *f) MUST_USE;
+
+/** DIR/feeds.conf, added to what is in `feeds`; a missing file is no error.  @return ERR_USAGE with file and line; ERR_IO. */
+enum err feeds_read(const char *dir, struct feeds *feeds, struct fault *f) MUST_USE;
+/** Write the file anew, durable, by rename. */
+enum err feeds_write(const char *dir, const struct feeds *feeds, struct fault *f) MUST_USE;
+
+/* ---- what is in a feed ---- */
+
+/** One key of a feed: what is wanted of it. */
+struct feed_item {
+	struct table_key key;
+	force self, below;   /**< bits of feed.wanted (and FORCE_PROTECT with passthru); both 0: gone, of a change */
+};
+/** What a pair is in a feed: masked by what it wants, its kinds, and by protection. */
+struct force_pair feed_mask(const struct feed *feed, const struct table_key *k, struct force_pair p);
+typedef bool feed_visit(void *ctx, const struct feed_item *item);
+/** Everything in the feed at one serial; the guard of the docket is asked for each key once more, so that nothing protected leaves by any
+ *  face.  Holds no lock while it visits.  @param ret_serial  which.  @return ERR_CANCELLED: the visitor said stop. */
+enum err feed_each(struct docket *d, const struct feed *feed, feed_visit *visit, void *ctx, uint64_t *ret_serial, struct fault *f)
+	MUST_USE;
+/** What changed in it between two serials: items that are gone or changed, those with less in force first.
+ *  @return ERR_NOTFOUND: as docket_since(); then feed_each(). */
+enum err feed_since(struct docket *d, const struct feed *feed, uint64_t serial, feed_visit *visit, void *ctx, uint64_t *ret_serial,
+		    struct fault *f) MUST_USE;
+
+#endif
