@@ -36,6 +36,8 @@ static const struct row rows[] = {
 	{ "dns_workers", "0", "Threads that answer DNS over UDP; 0: one per core.", NUMBER(dns_workers, 64) },
 	{ "http_threads", "0", "Threads that answer HTTP; 0: one per core.", NUMBER(http_threads, 64) },
 	{ "body_max", "16", "MiB that the body of an HTTP request may have.", NUMBER(body_max_mib, 1024) },
+	{ "approvals", "1", "Approvals, besides the proposal, that put a decision in force (sipar block); 0: none.", NUMBER(approvals, 7) },
+	{ "parties", "2", "Distinct parties that there must be among who proposes and approves a decision.", NUMBER(parties, 8) },
 	{ "witness", "none", "Keys of witnesses whose cosignatures are taken, as \"sipar witness --vkey\" prints them there:\n"
 			     "# name+id+base64, with commas, or on several such lines.", LIST(witnesses, NOTE_COSIGNATURE) },
 	{ "log", "none", "Keys of logs that this node cosigns when they ask for it (POST /add-checkpoint): likewise.",

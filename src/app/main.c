@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/control.h"
+#include "app/opening.h"
 #include "app/verbs.h"
 #include "sys/key.h"
 
@@ -66,6 +67,7 @@ static int look_at_usage(const struct verb *v, struct verb_env *env, int argc, c
 static int run_with_node(const struct verb *v, struct verb_env *env, int argc, char **argv)
 {
 	const int standard[3] = { env->in, env->out, env->err };
+	struct config *config;
 	struct fault f;
 	int code = look_at_usage(v, env, argc, argv);
 	if (code)
@@ -75,7 +77,11 @@ static int run_with_node(const struct verb *v, struct verb_env *env, int argc, c
 	enum err e = control_call(env->dir, standard, argc, argv, &code, &f);
 	if (e == OK)
 		return code;
-	if (e == ERR_NOTFOUND && (e = node_open(env->dir, LOCK_WAIT_MS, &env->node, &f)) == OK) {
+	config = e == ERR_NOTFOUND ? mem_alloc(sizeof(*config)) : NULL;
+	if (config)
+		e = opening(env->dir, LOCK_WAIT_MS, config, &env->node, &f);
+	free(config);
+	if (e == OK) {
 		table_reader_init();
 		code = verb_run(v, env, argc, argv);
 		table_reader_exit();

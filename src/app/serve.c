@@ -10,6 +10,8 @@
 #include "app/config.h"
 #include "app/control.h"
 #include "app/keeper.h"
+#include "app/leases.h"
+#include "app/opening.h"
 #include "app/verbs.h"
 #include "base/log.h"
 #include "cli/option.h"
@@ -47,6 +49,7 @@ struct daemon {
 	struct dns_server *dns;
 	struct control *control;
 	struct keeper *keeper;
+	struct leases *leases;
 	uint8_t audience; /* enum tlp: of those who ask without a name */
 	clearance clear;
 	unsigned dns_workers;
@@ -144,7 +147,8 @@ static enum err open_faces(struct daemon *d, struct fault *f)
 	    (e = http_server_open(&o, node_table(d->node), node_ledger(d->node), &d->http, f)) != OK)
 		return e;
 	node_on_lanes(d->node, show_new_lane, d);
-	if ((e = keeper_start(d->node, &d->keeper, f)) || (e = control_open(d->node, &d->control, f)))
+	if ((e = keeper_start(d->node, &d->keeper, f)) || (e = leases_start(node_docket(d->node), &d->leases, f)) ||
+	    (e = control_open(d->node, &d->control, f)))
 		return e;
 	if (pthread_create(&d->control_thread, NULL, control_thread, d->control)) {
 		control_close(d->control);
@@ -161,6 +165,7 @@ static void close_all(struct daemon *d)
 		pthread_join(d->control_thread, NULL);
 		control_close(d->control);
 	}
+	leases_stop(d->leases);
 	keeper_stop(d->keeper);
 	http_server_close(d->http);
 	if (d->dns)
@@ -221,20 +226,18 @@ static int run(struct verb_env *env, int argc, char **argv)
 	sigset_t signals;
 	struct fault f;
 	int n;
-	config_defaults(&d->config);
 	enum err e = options_parse(rows, argc, argv, &n, &f);
 	if (e == OK && n)
 		e = fault_set(&f, ERR_USAGE, "\"%s\" is one word too many", argv[1]);
-	if (e == OK && (e = config_read(env->dir, &d->config, &f)) == OK &&
-	    (e = override(d->config.http, sizeof(d->config.http), o.http, &f)) == OK)
-		e = override(d->config.dns, sizeof(d->config.dns), o.dns, &f);
 	raise_descriptors();
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	if (e == OK && (e = node_open(env->dir, 2000, &d->node, &f)) == OK)
+	if (e == OK && (e = opening(env->dir, 2000, &d->config, &d->node, &f)) == OK &&
+	    (e = override(d->config.http, sizeof(d->config.http), o.http, &f)) == OK &&
+	    (e = override(d->config.dns, sizeof(d->config.dns), o.dns, &f)) == OK)
 		e = open_faces(d, &f);
 	if (e == OK) {
 		announce(env, d, o.json);

@@ -4,8 +4,11 @@
 
 #include "cli/verb.h"
 
+extern const struct verb verb_approve, verb_refuse, verb_suspend;
 extern const struct verb verb_backup, verb_restore;
+extern const struct verb verb_block;
 extern const struct verb verb_check;
+extern const struct verb verb_decisions;
 extern const struct verb verb_erase;
 extern const struct verb verb_formats;
 extern const struct verb verb_import;
@@ -18,6 +21,7 @@ extern const struct verb verb_rebuild;
 extern const struct verb verb_receipt;
 extern const struct verb verb_scan;
 extern const struct verb verb_source;
+extern const struct verb verb_unblock;
 extern const struct verb verb_verify;
 extern const struct verb verb_why;
 extern const struct verb verb_witness;

@@ -9,6 +9,7 @@
 #ifndef GATE_DOCKET_H
 #define GATE_DOCKET_H
 
+#include "gate/journal.h"
 #include "ledger/ledger.h"
 #include "view/roster.h"
 
@@ -33,6 +34,8 @@ void docket_close(struct docket *d);
 /** Before others use it.  Without a policy: 1 approval, 2 parties. */
 void docket_set_policy(struct docket *d, struct docket_policy p);
 void docket_set_guard(struct docket *d, docket_guard *guard, void *ctx);
+/** Ask it: false when there is none. */
+bool docket_guarded(struct docket *d, const struct observable *o, struct buf *out);
 /** Who wants to know that the serial has risen; called by the thread that did it, behind its lock.  At most DOCKET_LISTENERS_MAX, before others use it. */
 enum { DOCKET_LISTENERS_MAX = 8 };
 void docket_listen(struct docket *d, void (*call)(void *ctx, uint64_t serial), void *ctx);
@@ -49,7 +52,7 @@ struct speaker {
 
 /** What docket_say() is asked for: `op` of view/decision.h without enacts, which the policy decides (a policy's own decisions are in force at once:
  *  op.policy is not empty).  Values must be canonical (decision_value_put()).
- *  Sets op->enacts.  @param ret_index  of the entry in the lane.
+ *  What is left out of `op` (n_values) is counted; op->enacts is set.  @param ret_index  of the entry in the lane.
  *  @return OK: durable, folded, and seen by every face; ERR_FORBIDDEN: protected, refused by state or policy (see decision_check()); ERR_NOTFOUND:
  *          unblock or unprotect of a value that nothing is on (the fault names a covering one that is); ERR_RANGE: the lease; or as ledger_wait(). */
 enum err docket_say(struct docket *d, const struct speaker *who, struct decision_op *op, uint64_t *ret_index, struct fault *f) MUST_USE;
@@ -69,7 +72,7 @@ enum err docket_recheck(struct docket *d, unsigned *ret_n, struct fault *f) MUST
 const struct decision_set *docket_hold(struct docket *d);
 void docket_let(struct docket *d);
 /** The values of a decision, in the form of decision_op.values, appended.  Not while it is held. */
-enum err docket_values(struct docket *d, const struct decision *of, struct buf *out, struct fault *f) MUST_USE;
+enum err docket_values(struct docket *d, uint64_t index, struct buf *out, struct fault *f) MUST_USE;
 
 /** The table of what is in force: a registered reader (table_reader_init()), never waits.  table_leave(docket_table()) ends it. */
 struct table *docket_table(struct docket *d);
@@ -77,22 +80,10 @@ struct table *docket_table(struct docket *d);
 uint32_t docket_tick(struct docket *d);
 uint64_t docket_serial(struct docket *d);
 
-/** One key of the journal: what was, and what is. */
-struct turn {
-	uint64_t serial;      /**< the last change of the key */
-	struct table_key key; /**< points into the buffer */
-	struct force_pair before, after;
-};
-struct turns {
-	uint64_t from, serial; /**< between these two */
-	size_t n;
-	struct turn *turn;     /**< one for each key, in no order; ups (something less is in force) first */
-	struct buf store;
-};
-void turns_release(struct turns *t);
 /** The net changes since `serial`, which was the newest once.  @return ERR_NOTFOUND: it never was, or the journal does not go back so far. */
 enum err docket_since(struct docket *d, uint64_t serial, struct turns *ret_turns, struct fault *f) MUST_USE;
-/** Everything in force: a roster (the caller's to drop), and what changed since it was made. */
+/** Everything in force: a roster (the caller's to drop), and what changed since it was made (for feed_each(): a key that is in both is as
+ *  the turn says). */
 enum err docket_full(struct docket *d, struct roster **ret_roster, struct turns *ret_since, struct fault *f) MUST_USE;
 
 /** When the serial became what it is: the time of the entry, ms; 0: not known any more. */

@@ -20,6 +20,7 @@ struct node {
 	struct ledger *ledger;
 	struct table *table;
 	struct fold *fold;
+	struct docket *docket;
 	bool opened;             /* views and table are folded, and ours to save */
 	pthread_mutex_t writing; /* held while views and table change */
 	void (*on_lanes)(void *ctx), (*on_change)(void *ctx);
@@ -31,7 +32,7 @@ static const struct {
 	enum tlp tlp;
 } default_lanes[] = {
 	{ "public", TLP_CLEAR }, { "community", TLP_GREEN }, { "members", TLP_AMBER }, { "restricted", TLP_RED },
-	{ NODE_LANE, TLP_RED },
+	{ NODE_LANE, TLP_RED }, { DOCKET_LANE, TLP_GREEN },
 };
 
 /* What init has made and could not make whole: the next one begins anew. */
@@ -113,6 +114,15 @@ static enum err open_table(struct node *n, uint64_t *ret_folded, struct fault *f
 	return e;
 }
 
+/* A node of before there were decisions. */
+static enum err ensure_lane(struct node *n, struct fault *f)
+{
+	struct lane lane, wanted = { .name = DOCKET_LANE, .tlp = TLP_GREEN, .realm = "production" };
+	if (ledger_lane_find(n->ledger, CLEARANCE_ALL, DOCKET_LANE, &lane) == OK)
+		return OK;
+	return ledger_lane_create(n->ledger, &wanted, NULL, f);
+}
+
 static enum err open_views(struct node *n, struct fault *f)
 {
 	uint64_t folded = 0;
@@ -149,8 +159,9 @@ enum err node_open(const char *dir, unsigned wait_ms, struct node **ret_node, st
 {
 	struct node *n = new_node(dir);
 	enum err e = is_data_directory(dir, f);
-	if (e == OK && (e = take_lock(n, wait_ms, f)) == OK && (e = ledger_open(dir, true, &n->ledger, f)) == OK)
-		e = open_views(n, f);
+	if (e == OK && (e = take_lock(n, wait_ms, f)) == OK && (e = ledger_open(dir, true, &n->ledger, f)) == OK &&
+	    (e = ensure_lane(n, f)) == OK && (e = open_views(n, f)) == OK)
+		e = docket_open(dir, true, n->ledger, &n->docket, f);
 	if (e)
 		node_close(n);
 	else
@@ -185,6 +196,8 @@ enum err node_open_reader(const char *dir, struct node **ret_node, struct fault 
 		n->fold = fold_new(n->table, folded);
 		e = fold_ledger(n->fold, n->ledger, f);
 	}
+	if (e == OK)
+		e = docket_open(dir, false, n->ledger, &n->docket, f);
 	if (e)
 		node_close(n);
 	else
@@ -205,6 +218,7 @@ void node_close(struct node *n)
 		return;
 	if (n->opened)
 		(void)!fold_save(n->fold, NULL); /* derived: what is not saved is folded again at the next opening */
+	docket_close(n->docket);
 	ledger_close(n->ledger);
 	table_close(n->table);
 	fold_free(n->fold);
@@ -223,6 +237,11 @@ struct ledger *node_ledger(struct node *n)
 struct table *node_table(struct node *n)
 {
 	return n->table;
+}
+
+struct docket *node_docket(struct node *n)
+{
+	return n->docket;
 }
 
 const char *node_dir(const struct node *n)

@@ -6,6 +6,7 @@
 #ifndef GATE_NODE_H
 #define GATE_NODE_H
 
+#include "gate/docket.h"
 #include "ledger/ledger.h"
 #include "table/table.h"
 #include "view/reputation.h"
@@ -19,7 +20,7 @@ struct node_options {
 	struct span passphrase; /**< of the key; empty: none */
 };
 /** Make a data directory: key, ledger with the default lanes (public tlp:clear, community tlp:green, members tlp:amber,
- *  restricted tlp:red, and node tlp:red for what is said about sources).  @return ERR_EXISTS when there is a ledger already. */
+ *  restricted tlp:red, node tlp:red for what is said about sources, and decisions tlp:green).  @return ERR_EXISTS when there is a ledger already. */
 enum err node_init(const char *dir, const struct node_options *o, struct fault *f) MUST_USE;
 /** Take the lock, open, and fold the entries behind those that table and views were saved with.
  *  @param wait_ms  how long to wait for another process that has it.
@@ -37,6 +38,8 @@ void node_close(struct node *n);
 
 struct ledger *node_ledger(struct node *n);
 struct table *node_table(struct node *n);
+/** The decisions. */
+struct docket *node_docket(struct node *n);
 const char *node_dir(const struct node *n);
 
 /** For the writers of gate/: the fold, theirs alone until node_write_end(). */

@@ -196,10 +196,10 @@ static enum err check_body(struct auditing *w, uint64_t index, const struct reco
 	uint64_t first, last;
 	w->body.n = 0;
 	enum err e = w->a->body(w->a->ctx, r->digest, &w->body, &why);
-	if ((e == ERR_GONE || e == ERR_NOTFOUND) && r->kind == ENTRY_FEED)
+	if ((e == ERR_GONE || e == ERR_NOTFOUND) && entry_erasable(r->kind))
 		return ranges_add(&w->missing, index, index), OK;
 	if (e == ERR_GONE || e == ERR_NOTFOUND)
-		return found(w, "the body of entry %llu is lost: only those of feeds can be erased", (ull)index), OK;
+		return found(w, "the body of entry %llu is lost: only those of feeds and evidence can be erased", (ull)index), OK;
 	if (e == ERR_CORRUPT)
 		return found(w, "the body of entry %llu was altered: %s", (ull)index, why.text), OK;
 	if (e) {

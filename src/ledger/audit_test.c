@@ -339,7 +339,7 @@ static void bodies(void **state)
 	l->body[5].p[33] ^= 1;
 	l->lost[2] = l->lost[3] = l->lost[5] = l->lost[0] = true;
 	audit_of(l, &now, NULL, true);
-	expect_findings(l, "the body of entry 0 is lost: only those of feeds can be erased\n"
+	expect_findings(l, "the body of entry 0 is lost: only those of feeds and evidence can be erased\n"
 			"the bodies of entries 2 to 3 are lost: no entry of the lane says that they were erased or pruned\n"
 			"the body of entry 5 is lost: no entry of the lane says that it was erased or pruned\n");
 	log_free(l);

@@ -50,6 +50,12 @@ enum entry_kind {
 	ENTRY_KINDS,
 };
 
+/** May its body be erased?  The node needs the others to know what its lanes mean. */
+static inline bool entry_erasable(uint8_t kind)
+{
+	return kind == ENTRY_FEED || kind == ENTRY_EVIDENCE;
+}
+
 enum {
 	ENTRY_BEGINS = 1,    /**< first piece of an import */
 	ENTRY_SNAPSHOT = 2,  /**< of an ENTRY_ENDED: replaces what the source said before */

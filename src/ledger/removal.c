@@ -117,9 +117,9 @@ enum err removal_erase(struct pool *p, struct writer *w, clearance clear, uint64
 	enum err err = check_reason(reason, f);
 	if (err || (err = reader_entry(p, clear, number, &e, f)))
 		return err;
-	if (e.kind != ENTRY_FEED)
-		err = fault_set(f, ERR_FORBIDDEN, "entry %llu is of kind \"%s\": only bodies of feeds can be erased; the node needs the others "
-				"to know what its lanes mean", (unsigned long long)number, entry_kind_name(e.kind));
+	if (!entry_erasable(e.kind))
+		err = fault_set(f, ERR_FORBIDDEN, "entry %llu is of kind \"%s\": only bodies of feeds and evidence can be erased; the "
+				"node needs the others to know what its lanes mean", (unsigned long long)number, entry_kind_name(e.kind));
 	if (err == OK && (err = check_there(p, clear, number, f)) == OK &&
 	    (err = walk(p, clear, &e, ENTRY_CONTINUES, -1, &r.first, f)) == OK && (err = walk(p, clear, &e, ENTRY_MORE, 1, &r.last, f)) == OK)
 		err = tell(w, e.lane, &r, ret_number ? ret_number : &said, f);

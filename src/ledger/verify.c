@@ -132,7 +132,7 @@ static enum err check_gone(struct hand *h, const struct place *p, const struct r
 	query_reset(q);
 	if (e)
 		return e;
-	if (!row || r->kind != ENTRY_FEED)
+	if (!row || !entry_erasable(r->kind))
 		found(h->v, PLACE_FMT "its body is lost: no entry of the lane says that it was erased or pruned", PLACE_ARG(p));
 	else
 		h->counts.erased++;

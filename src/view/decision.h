@@ -5,14 +5,16 @@
  * (ENTRY_DECISION) of one lane, with one JSON object each.  This is the fold of them without the values, which are in the table of
  * view/force.h: same entries, same decisions.
  *
- * {"op":"propose","action":"block","reason":"phishing","until":1767225600,"enacts":true,"by":"aisha","why":"...","evidence":"...",
- *  "policy":"...","values":["evil.example","*.x.example","198.51.100.7"]}
+ * {"op":"propose","action":"block","reason":"phishing","exact":true,"until":1767225600,"enacts":true,"by":"aisha","why":"...",
+ *  "evidence":"...","policy":"...","values":["evil.example","*.x.example","198.51.100.7"]}
  * {"op":"approve","of":[12],"enacts":true,"by":"bilal","why":""}       op refuse, suspend: likewise, without "enacts"
- * {"op":"unblock","by":"...","why":"...","values":["evil.example"]}     or with "of" in the place of values
+ * {"op":"unblock","of":[12],"by":"bilal","why":""}                     a decision with all its values
+ * {"op":"unblock","of":[12,15],"by":"...","why":"...","values":["evil.example"]}   one value, and the decisions that lose it
  * {"op":"expire","of":[3,4],"at":1767225600}
  * {"op":"protect","until":0,"by":"...","why":"...","values":[...]}      op unprotect: likewise
  *
- * Keys in this order, those without a value left out; "of" are indexes of proposals in the lane.  The party is that of the entry. */
+ * Keys in this order, those without a value left out; "of" are indexes of proposals in the lane: one for
+ * approve, refuse, suspend and an unblock of a whole decision.  The party is that of the entry. */
 #ifndef VIEW_DECISION_H
 #define VIEW_DECISION_H
 
@@ -54,6 +56,7 @@ struct decision_op {
 	uint32_t until_s;           /**< 0: none (protect only) */
 	uint32_t at_s;              /**< of expire */
 	bool enacts;
+	bool exact;                 /**< names among the values do not mean what is below them */
 	struct span by, why, evidence, policy; /**< UTF-8 */
 	const uint64_t *of;
 	unsigned n_of;
@@ -132,8 +135,8 @@ struct decision_entry {
 enum err decision_check(const struct decision_set *s, const struct decision_op *op, const char *party, struct fault *f) MUST_USE;
 /** Do it, for the states of decisions.  One that decision_check() refuses changes nothing, and is answered as by it. */
 enum err decision_apply(struct decision_set *s, const struct decision_op *op, const struct decision_entry *e, struct fault *f) MUST_USE;
-/** One value of the decision that entry `number` put in force was unblocked by the entry `e` alone. */
-void decision_value_out(struct decision_set *s, uint64_t number, const struct decision_op *op, const struct decision_entry *e);
+/** How often it was approved since it was last out of force. */
+unsigned decision_approvals(const struct decision *d);
 /** Parties that have said propose or approve since it was last out of force, distinct; the one of `party` counted too (NULL: none). */
 unsigned decision_parties(const struct decision *d, const char *party);
 /** Active ones whose lease ends at `at_s` or before; at most `room` indexes.  @return how many. */

@@ -1,0 +1,184 @@
+/* sipar decisions: what is proposed, in force, over; who said so; who has it. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "cli/option.h"
+#include "cli/say.h"
+#include "cli/speaker.h"
+#include "cli/verbs.h"
+#include "codec/json.h"
+
+struct decisions_options {
+	const char *dir;
+	bool json, active, history, values;
+};
+
+#define OPTION_ROWS(o)                                                                                                 \
+	{                                                                                                                  \
+		OPTION_DIR(&(o)->dir), OPTION_JSON(&(o)->json),                                                                \
+		{ 'a', "active", NULL, "those in force (without an option: those that wait for somebody, too)", OPTION_FLAG,   \
+		  &(o)->active, 0 },                                                                                           \
+		{ 0, "history", NULL, "all that there ever were, with everything that was said", OPTION_FLAG, &(o)->history, 0 },\
+		{ 0, "values", NULL, "every value, not only the first", OPTION_FLAG, &(o)->values, 0 }, OPTION_END             \
+	}
+
+struct listing {
+	struct verb_env *env;
+	const struct decisions_options *o;
+	struct buf out;
+};
+
+static void put_voice_json(const struct voice *v, struct buf *out)
+{
+	char when[32];
+	time_format(v->time_ms / 1000, when);
+	buf_printf(out, "{\"said\":\"%s\",\"party\":", op_name(v->op));
+	json_put_string(out, span_str(v->party));
+	buf_puts(out, ",\"by\":");
+	json_put_string(out, span_str(v->by));
+	buf_puts(out, ",\"why\":");
+	json_put_string(out, span_str(v->why));
+	buf_printf(out, ",\"at\":\"%s\",\"entry\":\"" DOCKET_LANE "/%llu\"}", when, (unsigned long long)v->index);
+}
+
+static void put_time_json(const char *key, int64_t ms, struct buf *out)
+{
+	char when[32];
+	time_format(ms / 1000, when);
+	buf_printf(out, ",\"%s\":", key);
+	buf_printf(out, ms ? "\"%s\"" : "null", when);
+}
+
+static void put_json(const struct decision *d, struct span values, struct buf *out)
+{
+	buf_printf(out, "{\"decision\":\"" DOCKET_LANE "/%llu\",\"state\":\"%s\",\"action\":\"%s\",\"reason\":\"%s\",\"first\":", (unsigned long long)d->index,
+		   decision_state_name(d->state), action_name(d->action), reason_row(d->reason)->name);
+	json_put_string(out, span_str(d->first));
+	buf_printf(out, ",\"values\":%llu,\"unblocked\":%llu", (unsigned long long)d->n_values, (unsigned long long)d->n_out);
+	put_time_json("since", d->since_ms, out);
+	put_time_json("until", (int64_t)d->until_s * 1000, out);
+	put_time_json("over", d->over_ms, out);
+	if (d->evidence[0]) {
+		buf_puts(out, ",\"evidence\":");
+		json_put_string(out, span_str(d->evidence));
+	}
+	if (d->policy[0]) {
+		buf_puts(out, ",\"policy\":");
+		json_put_string(out, span_str(d->policy));
+	}
+	buf_puts(out, ",\"voices\":[");
+	for (unsigned i = 0; i < d->n_voices; i++) {
+		buf_puts(out, i ? "," : "");
+		put_voice_json(&d->voice[i], out);
+	}
+	buf_puts(out, "]");
+	if (values.n) {
+		buf_puts(out, ",\"all\":[");
+		buf_putspan(out, values);
+		buf_putc(out, ']');
+	}
+	buf_puts(out, "}\n");
+}
+
+static void put_voice_text(const struct voice *v, struct buf *out)
+{
+	buf_puts(out, "    ");
+	say_time(v->time_ms, out);
+	buf_printf(out, "  %-8s %s%s%s%s%s\n", op_name(v->op), v->party, v->by[0] ? "/" : "", v->by, v->why[0] ? ": " : "", v->why);
+}
+
+static void put_text(const struct listing *l, const struct decision *d, struct span values, struct buf *out)
+{
+	uint8_t store[OBS_KEY_MAX];
+	struct observable o;
+	buf_printf(out, DOCKET_LANE "/%-6llu %-10s %-9s %-12s until ", (unsigned long long)d->index, decision_state_name(d->state), action_name(d->action),
+		   reason_row(d->reason)->name);
+	say_time((int64_t)d->until_s * 1000, out);
+	buf_printf(out, "  %s", d->first);
+	if (d->n_values > 1)
+		buf_printf(out, " and %llu more", (unsigned long long)d->n_values - 1);
+	if (d->n_out && d->state == DECISION_ACTIVE)
+		buf_printf(out, " (%llu unblocked)", (unsigned long long)d->n_out);
+	buf_putc(out, '\n');
+	if (l->o->history) {
+		for (unsigned i = 0; i < d->n_voices; i++)
+			put_voice_text(&d->voice[i], out);
+		if (d->evidence[0])
+			buf_printf(out, "    evidence %s\n", d->evidence);
+	}
+	while (decision_value(&values, store, &o)) {
+		buf_puts(out, "    ");
+		obs_format(&o, out);
+		buf_putc(out, '\n');
+	}
+}
+
+static bool is_wanted(const struct decisions_options *o, const struct decision *d)
+{
+	return o->history || d->state == DECISION_ACTIVE || (!o->active && (d->state == DECISION_PROPOSED || d->state == DECISION_SUSPENDED));
+}
+
+/* The i-th decision.  @return false: there is none. */
+static bool list_one(struct listing *l, size_t i, enum err *ret_err, struct fault *f)
+{
+	struct docket *d = node_docket(l->env->node);
+	const struct decision_set *set = docket_hold(d);
+	bool there = i < decision_count(set), wanted = there && is_wanted(l->o, decision_at(set, i));
+	struct buf values = { 0 };
+	if (wanted && l->o->values) {
+		uint64_t index = decision_at(set, i)->index;
+		docket_let(d);
+		*ret_err = docket_values(d, index, &values, f);
+		set = docket_hold(d);
+	}
+	if (wanted && l->o->json)
+		put_json(decision_at(set, i), buf_span(&values), &l->out);
+	else if (wanted)
+		put_text(l, decision_at(set, i), buf_span(&values), &l->out);
+	docket_let(d);
+	buf_release(&values);
+	return there && (l->out.n < 1 << 16 || verb_out(l->env, &l->out));
+}
+
+static enum err list(struct verb_env *env, const struct decisions_options *o, struct fault *f)
+{
+	struct listing l = { .env = env, .o = o };
+	enum err e = OK;
+	for (size_t i = 0; e == OK && list_one(&l, i, &e, f); i++)
+		if ((i & 0xfff) == 0 && verb_cancelled(env))
+			break;
+	verb_out(env, &l.out);
+	buf_release(&l.out);
+	return e;
+}
+
+static int run(struct verb_env *env, int argc, char **argv)
+{
+	struct decisions_options o = { 0 };
+	const struct option rows[] = OPTION_ROWS(&o);
+	struct fault f;
+	int n;
+	enum err e = options_parse(rows, argc, argv, &n, &f);
+	if (e == OK && n)
+		e = fault_set(&f, ERR_USAGE, "decisions: \"%s\" is one word too many", argv[1]);
+	if (e == OK && env->node)
+		e = list(env, &o, &f);
+	return verb_end(env, e, &f);
+}
+
+static void options(struct buf *out)
+{
+	struct decisions_options o;
+	const struct option rows[] = OPTION_ROWS(&o);
+	options_help(rows, out);
+}
+
+const struct verb verb_decisions = {
+	.name = "decisions",
+	.summary = "List decisions: what is in force, what waits, what was said",
+	.usage = "[OPTION...]",
+	.details = "Exit status: 0 listed, 2 not.\n",
+	.flags = VERB_NODE,
+	.run = run,
+	.options = options,
+};
