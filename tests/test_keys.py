@@ -43,7 +43,7 @@ def test_show(node):
     keys = shown(node)
     public = (node.path / "node.pub").read_text().strip()
     assert keys["production"] == [public] and len(keys["exercise"]) == 1 and keys["exercise"] != keys["production"]
-    assert [lane["lane"] for lane in keys["lanes"]] == ["public", "community", "members", "restricted", "node"]
+    assert [lane["lane"] for lane in keys["lanes"]] == ["public", "community", "members", "restricted", "node", "decisions"]
     for lane in keys["lanes"]:
         name, _, key = ed25519.vkey(lane["vkey"])
         assert name == lane["origin"] and lane["origin"].endswith("/lanes/" + lane["lane"])
