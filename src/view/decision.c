@@ -251,20 +251,19 @@ static unsigned states_for(enum op op)
 	}
 }
 
-/* From where the voices count: the proposal, or what came behind the last suspension. */
-static unsigned voices_from(const struct decision *d)
+/* The proposal counts, and of what others said all that came behind the last suspension. */
+static bool counts(const struct decision *d, unsigned voice)
 {
-	unsigned from = 0;
-	for (unsigned i = 0; i < d->n_voices; i++)
+	for (unsigned i = voice; voice && i < d->n_voices; i++)
 		if (d->voice[i].op == OP_SUSPEND)
-			from = i + 1;
-	return from;
+			return false;
+	return true;
 }
 
 static bool has_spoken(const struct decision *d, const char *party, const char *by)
 {
-	for (unsigned i = voices_from(d); i < d->n_voices; i++)
-		if (strcmp(d->voice[i].party, party) == 0 && strcmp(d->voice[i].by, by) == 0)
+	for (unsigned i = 0; i < d->n_voices; i++)
+		if (counts(d, i) && strcmp(d->voice[i].party, party) == 0 && strcmp(d->voice[i].by, by) == 0)
 			return true;
 	return false;
 }
@@ -272,8 +271,8 @@ static bool has_spoken(const struct decision *d, const char *party, const char *
 unsigned decision_approvals(const struct decision *d)
 {
 	unsigned n = 0;
-	for (unsigned i = voices_from(d); i < d->n_voices; i++)
-		n += d->voice[i].op == OP_APPROVE;
+	for (unsigned i = 0; i < d->n_voices; i++)
+		n += d->voice[i].op == OP_APPROVE && counts(d, i);
 	return n;
 }
 
@@ -281,8 +280,8 @@ unsigned decision_parties(const struct decision *d, const char *party)
 {
 	const char *said[DECISION_VOICES_MAX + 1];
 	unsigned n = 0;
-	for (unsigned i = voices_from(d); i <= d->n_voices; i++) {
-		const char *p = i < d->n_voices ? d->voice[i].party : party;
+	for (unsigned i = 0; i <= d->n_voices; i++) {
+		const char *p = i == d->n_voices ? party : counts(d, i) ? d->voice[i].party : NULL;
 		unsigned k = 0;
 		while (p && k < n && strcmp(said[k], p) != 0)
 			k++;

@@ -135,9 +135,9 @@ struct decision_entry {
 enum err decision_check(const struct decision_set *s, const struct decision_op *op, const char *party, struct fault *f) MUST_USE;
 /** Do it, for the states of decisions.  One that decision_check() refuses changes nothing, and is answered as by it. */
 enum err decision_apply(struct decision_set *s, const struct decision_op *op, const struct decision_entry *e, struct fault *f) MUST_USE;
-/** How often it was approved since it was last out of force. */
+/** How often it was approved since it was last suspended. */
 unsigned decision_approvals(const struct decision *d);
-/** Parties that have said propose or approve since it was last out of force, distinct; the one of `party` counted too (NULL: none). */
+/** The distinct parties among who proposed it and who approved it since then; the one of `party` counted too (NULL: none). */
 unsigned decision_parties(const struct decision *d, const char *party);
 /** Active ones whose lease ends at `at_s` or before; at most `room` indexes.  @return how many. */
 unsigned decision_due(const struct decision_set *s, uint32_t at_s, uint64_t *ret_index, unsigned room);
