@@ -89,7 +89,7 @@ static int run_with_node(const struct verb *v, struct verb_env *env, int argc, c
 		return code;
 	}
 	verb_complain(env, "%s: %s", v->name, f.text);
-	return EXIT_TROUBLE;
+	return e == ERR_USAGE ? EXIT_USAGE : EXIT_TROUBLE;
 }
 
 /* What another verb asks for.  Whoever runs registers this thread as a reader of tables itself. */
