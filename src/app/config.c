@@ -38,6 +38,8 @@ static const struct row rows[] = {
 	{ "body_max", "16", "MiB that the body of an HTTP request may have.", NUMBER(body_max_mib, 1024) },
 	{ "approvals", "1", "Approvals, besides the proposal, that put a decision in force (sipar block); 0: none.", NUMBER(approvals, 7) },
 	{ "parties", "2", "Distinct parties that there must be among who proposes and approves a decision.", NUMBER(parties, 8) },
+	{ "spike", "10000", "Hits in one report at which a block for phishing, malware or exploitation is suspended until somebody has looked; 0: never.",
+	  NUMBER(spike, 1000000000) },
 	{ "witness", "none", "Keys of witnesses whose cosignatures are taken, as \"sipar witness --vkey\" prints them there:\n"
 			     "# name+id+base64, with commas, or on several such lines.", LIST(witnesses, NOTE_COSIGNATURE) },
 	{ "log", "none", "Keys of logs that this node cosigns when they ask for it (POST /add-checkpoint): likewise.",

@@ -23,7 +23,7 @@ struct config {
 	uint64_t http_threads, dns_workers; /**< 0: one per core */
 	uint64_t min_score;        /**< for the DNS face to list, 1..100 */
 	uint64_t ttl, negative_ttl; /**< seconds, DNS */
-	uint64_t approvals, parties; /**< before a decision is in force: gate/docket.h */
+	uint64_t approvals, parties, spike; /**< before a decision is in force: gate/docket.h */
 	uint64_t body_max_mib;     /**< of an HTTP request */
 	struct config_keys witnesses; /**< whose cosignatures are taken, NOTE_COSIGNATURE */
 	struct config_feeds feeds;    /**< named selections for snapshots */

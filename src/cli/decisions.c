@@ -58,6 +58,8 @@ static void put_json(const struct decision *d, struct span values, struct buf *o
 	put_time_json("since", d->since_ms, out);
 	put_time_json("until", (int64_t)d->until_s * 1000, out);
 	put_time_json("over", d->over_ms, out);
+	buf_printf(out, ",\"hits\":%llu,\"hits_peak\":%llu", (unsigned long long)d->hits, (unsigned long long)d->hits_peak);
+	put_time_json("hit_last", (int64_t)d->hit_last_s * 1000, out);
 	if (d->evidence[0]) {
 		buf_puts(out, ",\"evidence\":");
 		json_put_string(out, span_str(d->evidence));
@@ -99,6 +101,8 @@ static void put_text(const struct listing *l, const struct decision *d, struct s
 		buf_printf(out, " and %llu more", (unsigned long long)d->n_values - 1);
 	if (d->n_out && d->state == DECISION_ACTIVE)
 		buf_printf(out, " (%llu unblocked)", (unsigned long long)d->n_out);
+	if (d->hits)
+		buf_printf(out, ", %llu hits", (unsigned long long)d->hits);
 	buf_putc(out, '\n');
 	if (l->o->history) {
 		for (unsigned i = 0; i < d->n_voices; i++)

@@ -296,7 +296,7 @@ static int scan_all(struct scan_job *j, struct scan_options *so, char **names, i
 	j->bar = !j->o.quiet && !j->o.follow && isatty(j->env->err);
 	look_at_output(j);
 	so->table = scan_job_table(j);
-	so->seen = j->seen = j->o.sightings ? hours_new(SEEN_MAX) : NULL;
+	so->seen = j->seen = j->o.sightings ? hours_new(SEEN_MAX, 3600) : NULL;
 	j->scan = scan_new(so);
 	if (j->o.follow)
 		scan_follow(j, names, n);

@@ -12,6 +12,7 @@ const struct verb *const cli_verbs[] = {
 	&verb_suspend,
 	&verb_unblock,
 	&verb_decisions,
+	&verb_hits,
 	&verb_lane,
 	&verb_log,
 	&verb_object,

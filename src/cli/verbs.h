@@ -11,6 +11,7 @@ extern const struct verb verb_check;
 extern const struct verb verb_decisions;
 extern const struct verb verb_erase;
 extern const struct verb verb_formats;
+extern const struct verb verb_hits;
 extern const struct verb verb_import;
 extern const struct verb verb_key;
 extern const struct verb verb_lane;

@@ -46,6 +46,8 @@ struct docket {
 	void *guard_ctx;
 	struct { void (*call)(void *ctx, uint64_t serial); void *ctx; } listener[DOCKET_LISTENERS_MAX];
 	unsigned n_listeners;
+	struct reporter { char party[64]; uint32_t last_s; } *reporter; /* the start of the last period that each has told of */
+	size_t n_reporters, reporters_room;
 };
 
 /* ---- the lane ---- */
@@ -246,6 +248,33 @@ static enum err fold_entry(struct docket *d, const struct entry *e, struct span 
 	return err;
 }
 
+static uint32_t *last_of(struct docket *d, const char *party)
+{
+	for (size_t i = 0; i < d->n_reporters; i++)
+		if (strcmp(d->reporter[i].party, party) == 0)
+			return &d->reporter[i].last_s;
+	if (d->n_reporters == d->reporters_room)
+		d->reporter = mem_realloc(d->reporter, (d->reporters_room += 16) * sizeof(*d->reporter));
+	struct reporter *r = &d->reporter[d->n_reporters++];
+	snprintf(r->party, sizeof(r->party), "%s", party);
+	r->last_s = 0;
+	return &r->last_s;
+}
+
+static void fold_hits(struct docket *d, const struct entry *e, struct span body)
+{
+	uint8_t store[OBS_KEY_MAX];
+	struct hits_report r;
+	struct observable o;
+	uint64_t n, of;
+	if (hits_report_read(body, &r, NULL))
+		return;
+	uint32_t *last = last_of(d, e->party);
+	*last = r.from_s > *last ? r.from_s : *last;
+	while (hits_next(&r.hits, store, &o, &n, &of))
+		decision_hit(d->set, of, r.from_s, r.seconds, n);
+}
+
 static enum err fold_lane(struct docket *d, struct fault *f)
 {
 	struct buf body = { 0 };
@@ -257,7 +286,10 @@ static enum err fold_lane(struct docket *d, struct fault *f)
 		if ((e = read_entry(d, d->next, &entry, f)) != OK)
 			break;
 		body.n = 0;
-		if (entry.kind == ENTRY_DECISION && !(entry.flags & ENTRY_CONTINUES) && (e = read_body(d, &entry, &body, f)) == OK)
+		bool whole = (entry.kind == ENTRY_DECISION || entry.kind == ENTRY_HITS) && !(entry.flags & ENTRY_CONTINUES);
+		if (whole && (e = read_body(d, &entry, &body, f)) == OK && entry.kind == ENTRY_HITS)
+			fold_hits(d, &entry, buf_span(&body));
+		else if (whole && e == OK)
 			e = fold_entry(d, &entry, buf_span(&body), f);
 		entry_release(&entry);
 	}
@@ -372,6 +404,7 @@ void docket_close(struct docket *d)
 	table_close(d->table);
 	journal_free(d->journal);
 	decision_set_free(d->set);
+	free(d->reporter);
 	pthread_mutex_destroy(&d->lock);
 	free(d->dir);
 	free(d);
@@ -410,18 +443,15 @@ void docket_listen(struct docket *d, void (*call)(void *ctx, uint64_t serial), v
 /* ---- writing ---- */
 
 /* With the lock: to the lane, and folded. */
-static enum err tell(struct docket *d, const char *party, const struct decision_op *op, uint64_t *ret_index, struct fault *f)
+static enum err tell(struct docket *d, const char *party, uint8_t kind, uint32_t count, struct span body, uint64_t *ret_index, struct fault *f)
 {
-	struct buf body = { 0 };
 	struct entry entry;
 	uint64_t number;
 	if (!d->writable)
 		return fault_set(f, ERR_FORBIDDEN, "the data directory is open for reading only");
-	decision_op_write(op, &body);
-	struct submission s = { .lane = d->lane.number, .kind = ENTRY_DECISION, .time_ms = clock_ms(), .party = party, .source = "",
-				.media = "json", .count = op->n_values ? op->n_values : op->n_of, .body = buf_span(&body) };
+	struct submission s = { .lane = d->lane.number, .kind = kind, .time_ms = clock_ms(), .party = party, .source = "", .media = "json",
+				.count = count, .body = body };
 	enum err e = ledger_append(d->ledger, &s, &number, f);
-	buf_release(&body);
 	if (e)
 		return e;
 	if ((e = ledger_entry(d->ledger, CLEARANCE_ALL, number, &entry)) != OK)
@@ -431,6 +461,15 @@ static enum err tell(struct docket *d, const char *party, const struct decision_
 	e = fold_lane(d, f);
 	if (e == OK && d->folded - d->saved >= SAVE_AFTER)
 		(void)!save(d, NULL);
+	return e;
+}
+
+static enum err tell_op(struct docket *d, const char *party, const struct decision_op *op, uint64_t *ret_index, struct fault *f)
+{
+	struct buf body = { 0 };
+	decision_op_write(op, &body);
+	enum err e = tell(d, party, ENTRY_DECISION, op->n_values ? op->n_values : op->n_of, buf_span(&body), ret_index, f);
+	buf_release(&body);
 	return e;
 }
 
@@ -587,7 +626,7 @@ enum err docket_say(struct docket *d, const struct speaker *who, struct decision
 	if ((op->op == OP_UNBLOCK && op->values.n) || op->op == OP_UNPROTECT)
 		e = find_losers(d, op, of, f);
 	if (e == OK && (e = decision_check(d->set, op, who->party, f)) == OK && (e = decide(d, who->party, op, f)) == OK)
-		e = tell(d, who->party, op, ret_index, f);
+		e = tell_op(d, who->party, op, ret_index, f);
 	pthread_mutex_unlock(&d->lock);
 	free(of);
 	call_listeners(d, before);
@@ -617,7 +656,7 @@ static enum err tell_alone(struct docket *d, struct decision_op *op, struct faul
 {
 	uint64_t index;
 	enum err e = decision_check(d->set, op, "local", f);
-	return e ? e : tell(d, "local", op, &index, f);
+	return e ? e : tell_op(d, "local", op, &index, f);
 }
 
 enum err docket_expire(struct docket *d, uint32_t now_s, unsigned *ret_n, struct fault *f)
@@ -679,6 +718,95 @@ enum err docket_recheck(struct docket *d, unsigned *ret_n, struct fault *f)
 	call_listeners(d, before);
 	if (e == OK)
 		*ret_n = n;
+	return e;
+}
+
+/* ---- hits ---- */
+
+enum { REPORT_OLD_S = 7 * 86400, REPORT_AHEAD_S = 3600 };
+
+static enum err check_report(struct docket *d, const char *party, const struct hits_report *r, struct fault *f)
+{
+	int64_t now_s = clock_ms() / 1000;
+	if (r->from_s < now_s - REPORT_OLD_S || r->from_s > now_s + REPORT_AHEAD_S)
+		return fault_set(f, ERR_RANGE, "a report of hits is of the last seven days: this one is not");
+	if (r->from_s <= *last_of(d, party))
+		return fault_set(f, ERR_EXISTS, "\"%s\" has told of this period, or of a later one, already", party);
+	return OK;
+}
+
+/* The report with the decisions of its values. */
+static void resolve(struct docket *d, struct hits_report *r, struct buf *list)
+{
+	uint8_t store[OBS_KEY_MAX];
+	struct observable o;
+	struct span rest = r->hits;
+	uint64_t n, of;
+	while (hits_next(&rest, store, &o, &n, &of)) {
+		uint32_t entry = 0;
+		const struct table_view *v = table_enter(d->table);
+		force all = o.kind == OBS_NONE ? 0 : force_of(v, &o, atomic_load(&d->tick_s), &entry);
+		table_leave(d->table);
+		const struct decision *by = all && all != FORCE_PROTECT ? decision_enacted(d->set, entry) : NULL;
+		if (by) {
+			hits_put(list, &o, n, by->index);
+		} else {
+			r->merged_values++;
+			r->merged_hits += n;
+		}
+	}
+	r->hits = buf_span(list);
+}
+
+static bool looks_wrong(const struct decision *d)
+{
+	return d->state == DECISION_ACTIVE && d->action == ACTION_BLOCK &&
+	       (d->reason == REASON_PHISHING || d->reason == REASON_MALWARE || d->reason == REASON_EXPLOITATION);
+}
+
+static enum err alarm(struct docket *d, const char *party, const struct hits_report *r, unsigned *ret_alarms, struct fault *f)
+{
+	uint8_t store[OBS_KEY_MAX];
+	struct observable o;
+	struct span rest = r->hits;
+	uint64_t n, of;
+	char text[256];
+	enum err e = OK;
+	while (e == OK && hits_next(&rest, store, &o, &n, &of)) {
+		if (!d->policy.spike || n < d->policy.spike)
+			continue;
+		++*ret_alarms;
+		if (!looks_wrong(decision_find(d->set, of)))
+			continue;
+		snprintf(text, sizeof(text), "%llu hits in %u s, as %s reports: this looks like over-blocking", (unsigned long long)n, r->seconds, party);
+		struct decision_op op = { .op = OP_SUSPEND, .of = &of, .n_of = 1, .why = span_str(text) };
+		e = tell_alone(d, &op, f);
+	}
+	return e;
+}
+
+enum err docket_hits(struct docket *d, const struct speaker *who, const struct hits_report *r, unsigned *ret_alarms, struct fault *f)
+{
+	struct hits_report report = *r;
+	struct buf list = { 0 }, body = { 0 };
+	uint64_t index;
+	unsigned alarms = 0;
+	pthread_mutex_lock(&d->lock);
+	uint64_t before = docket_serial(d);
+	enum err e = check_report(d, who->party, r, f);
+	if (e == OK) {
+		resolve(d, &report, &list);
+		hits_report_write(&report, &body);
+		e = tell(d, who->party, ENTRY_HITS, 1, buf_span(&body), &index, f);
+	}
+	if (e == OK)
+		e = alarm(d, who->party, &report, &alarms, f);
+	pthread_mutex_unlock(&d->lock);
+	call_listeners(d, before);
+	buf_release(&list);
+	buf_release(&body);
+	if (e == OK)
+		*ret_alarms = alarms;
 	return e;
 }
 

@@ -11,6 +11,7 @@
 
 #include "gate/journal.h"
 #include "ledger/ledger.h"
+#include "view/hits.h"
 #include "view/roster.h"
 
 #define DOCKET_LANE "decisions"
@@ -21,6 +22,7 @@ struct docket;
 struct docket_policy {
 	unsigned approvals; /**< by others than who proposed it; 0: a proposal is a decision at once */
 	unsigned parties;   /**< distinct ones among proposer and approvers */
+	uint64_t spike;     /**< hits of one decision in one report that look like a mistake; 0: none do */
 };
 
 /** Who must not be blocked: asked before anything is proposed or put in force.
@@ -65,6 +67,13 @@ enum err docket_expire(struct docket *d, uint32_t now_s, unsigned *ret_n, struct
 uint32_t docket_next_end(struct docket *d);
 /** Ask the guard again for all that is in force, and suspend what is protected by now: after the register has changed. */
 enum err docket_recheck(struct docket *d, unsigned *ret_n, struct fault *f) MUST_USE;
+
+/** Take a report of who->party: one entry, with the decision of each value; what is not in force is left out (and counted as merged).  A blocking of names
+ *  for phishing, malware or exploitation that has policy.spike hits or more is suspended until a person has looked: nobody visits a
+ *  fresh fake so often, but many visit a shop.
+ *  @param ret_alarms  how many decisions have so many hits, of those that are not suspended, too.
+ *  @return ERR_EXISTS: this reporter has told of this period, or a later one; ERR_RANGE: a time far from now; ERR_SYNTAX. */
+enum err docket_hits(struct docket *d, const struct speaker *who, const struct hits_report *r, unsigned *ret_alarms, struct fault *f) MUST_USE;
 
 /* ---- reading ---- */
 

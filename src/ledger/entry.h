@@ -47,6 +47,7 @@ enum entry_kind {
 	ENTRY_KEY = 7,    /**< the node's key was replaced: JSON body, signed by both */
 	ENTRY_DECISION = 8, /**< something was proposed, approved, ended ...: JSON body, view/decision.h */
 	ENTRY_EVIDENCE = 9, /**< a file that a decision names; can be erased as a feed's body */
+	ENTRY_HITS = 10, /**< how often what is in force was met: JSON body, view/hits.h */
 	ENTRY_KINDS,
 };
 
@@ -114,7 +115,7 @@ struct verify_counts {
 /** Is it within its bounds?  @return ERR_RANGE, ERR_SYNTAX.  The lane's existence and the import are not looked at. */
 enum err submission_check(const struct submission *s, struct fault *f) MUST_USE;
 
-/** A name of a kind for people: "feed", "source", "lane", "ended", "erased", "pruned", "key", "decision", "evidence"; "unknown". */
+/** A name of a kind for people: "feed", "source", "lane", "ended", "erased", "pruned", "key", "decision", "evidence", "hits"; "unknown". */
 const char *entry_kind_name(uint8_t kind);
 
 #endif

@@ -7,7 +7,7 @@
 #include "base/siphash.h"
 #include "sys/key.h"
 
-enum { HOUR_S = 3600, FIRST_SLOTS = 256, KEYS_PER_PAIR = 64 };
+enum { FIRST_SLOTS = 256, KEYS_PER_PAIR = 64 };
 
 struct pair {
 	size_t at; /* of its key in `keys` */
@@ -19,6 +19,7 @@ struct pair {
 };
 
 struct hours {
+	unsigned hour_s;
 	pthread_mutex_t lock;
 	struct siphash_seed seed;
 	struct pair *pairs;
@@ -29,12 +30,13 @@ struct hours {
 	uint64_t lost;
 };
 
-struct hours *hours_new(size_t max)
+struct hours *hours_new(size_t max, unsigned hour_s)
 {
 	struct hours *s = mem_zalloc(sizeof(*s));
 	pthread_mutex_init(&s->lock, NULL);
 	random_octets(&s->seed, sizeof(s->seed));
 	s->max = max;
+	s->hour_s = hour_s;
 	return s;
 }
 
@@ -110,7 +112,7 @@ static void add(struct hours *s, struct pair p, const uint8_t *key)
 void hours_add(struct hours *s, const struct observable *o, int64_t unix_s)
 {
 	struct pair p = {
-		.hour = (int32_t)(unix_s / HOUR_S), .n = o->n, .kind = o->kind, .prefix = o->prefix, .wildcard = o->wildcard,
+		.hour = (int32_t)(unix_s / s->hour_s), .n = o->n, .kind = o->kind, .prefix = o->prefix, .wildcard = o->wildcard,
 	};
 	p.hash = siphash13(s->seed, o->key, o->n) ^ (uint64_t)(uint32_t)p.hour * 0x9e3779b97f4a7c15u;
 	pthread_mutex_lock(&s->lock);
@@ -153,7 +155,7 @@ void hours_each(struct hours *s, hours_visit *visit, void *ctx)
 	qsort_r(s->pairs, s->n, sizeof(*s->pairs), compare, s);
 	for (size_t i = 0; i < s->n; i++) {
 		struct observable o = observable_of(s, &s->pairs[i]);
-		if (!visit(ctx, &o, (int64_t)s->pairs[i].hour * HOUR_S, s->pairs[i].count))
+		if (!visit(ctx, &o, (int64_t)s->pairs[i].hour * s->hour_s, s->pairs[i].count))
 			break;
 	}
 	s->n_slots = s->n_slots ? s->n_slots / 2 : 0; /* the order is another one: find them again */

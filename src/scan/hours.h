@@ -1,4 +1,4 @@
-/* Hours: listed observables counted per hour, and nothing else of the lines that they stood in. */
+/* Hours: observables counted per hour, or another period, and nothing else of the lines that they stood in. */
 #ifndef SCAN_HOURS_H
 #define SCAN_HOURS_H
 
@@ -6,8 +6,8 @@
 
 struct hours;
 
-/** @param max  pairs of observable and hour that it holds. */
-struct hours *hours_new(size_t max);
+/** @param max  pairs of observable and hour that it holds; @param hour_s  seconds of an "hour". */
+struct hours *hours_new(size_t max, unsigned hour_s);
 void hours_free(struct hours *s);
 /** Count it once more for the hour that `unix_s` is in.  Any thread. */
 void hours_add(struct hours *s, const struct observable *o, int64_t unix_s);

@@ -37,7 +37,7 @@ static void expect(struct hours *s, const char *text)
 
 static void counts_by_the_hour(void **state)
 {
-	struct hours *s = hours_new(100);
+	struct hours *s = hours_new(100, 3600);
 	(void)state;
 	expect(s, "");
 	add(s, "evil.example", 7200, 2);
@@ -59,7 +59,7 @@ static void counts_by_the_hour(void **state)
 
 static void holds_as_many_as_it_may(void **state)
 {
-	struct hours *s = hours_new(1000);
+	struct hours *s = hours_new(1000, 3600);
 	char name[32];
 	(void)state;
 	for (unsigned i = 0; i < 1010; i++) {

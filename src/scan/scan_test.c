@@ -384,7 +384,7 @@ static void counts_what_is_seen(void **state)
 	struct world *w = *state;
 	struct scan_options o = options_of(w, 2, PRINT_NOTHING);
 	struct buf b = { 0 };
-	o.seen = hours_new(100);
+	o.seen = hours_new(100, 3600);
 	o.stream.chunk_octets = 50;
 	scan_text(w, o, SPAN_LIT("2020-09-12T10:59:59Z evil.example 192.0.2.1 evil.example\n"
 				 "2020-09-12T11:00:00Z evil.example\n"

@@ -401,3 +401,16 @@ enum err decision_apply(struct decision_set *s, const struct decision_op *op, co
 	settle(s);
 	return OK;
 }
+
+void decision_hit(struct decision_set *s, uint64_t index, uint32_t from_s, uint32_t seconds, uint64_t n)
+{
+	struct decision *d = find(s, index);
+	if (!d)
+		return;
+	d->hits += n;
+	d->hits_periods++;
+	if (n > d->hits_peak)
+		d->hits_peak = n;
+	if (from_s + seconds > d->hit_last_s)
+		d->hit_last_s = from_s + seconds;
+}

@@ -109,6 +109,8 @@ struct decision {
 	uint64_t n_values, n_out; /**< of them single ones that were unblocked */
 	const char *first;      /**< its first value */
 	const char *evidence, *policy;
+	uint64_t hits, hits_peak;  /**< that were reported, over all and in one period */
+	uint32_t hits_periods, hit_last_s; /**< periods with hits; the end of the last one */
 	unsigned n_voices;      /**< the proposal is the first; when there are more than have room, the last one is replaced */
 	struct voice voice[DECISION_VOICES_MAX];
 };
@@ -135,6 +137,8 @@ struct decision_entry {
 enum err decision_check(const struct decision_set *s, const struct decision_op *op, const char *party, struct fault *f) MUST_USE;
 /** Do it, for the states of decisions.  One that decision_check() refuses changes nothing, and is answered as by it. */
 enum err decision_apply(struct decision_set *s, const struct decision_op *op, const struct decision_entry *e, struct fault *f) MUST_USE;
+/** It was met `n` times in the `seconds` from `from_s` on.  One that there is not is passed over. */
+void decision_hit(struct decision_set *s, uint64_t index, uint32_t from_s, uint32_t seconds, uint64_t n);
 /** How often it was approved since it was last suspended. */
 unsigned decision_approvals(const struct decision *d);
 /** The distinct parties among who proposed it and who approved it since then; the one of `party` counted too (NULL: none). */
