@@ -11,12 +11,13 @@ enum { FILE_MAX = 1 << 16 };
 
 struct row {
 	const char *name, *value, *help;
-	size_t offset, size; /* size 0: a number, at most `max`; KEYS: a list of keys, of the type `max`; FEEDS */
+	size_t offset, size; /* size 0: a number, at most `max`; KEYS: a list of keys, of the type `max`; FEEDS; POLICIES */
 	uint64_t max;
 };
 
 #define KEYS SIZE_MAX
 #define FEEDS (SIZE_MAX - 1)
+#define POLICIES (SIZE_MAX - 2)
 
 #define TEXT(field) offsetof(struct config, field), sizeof(((struct config *)0)->field), 0
 #define NUMBER(field, max) offsetof(struct config, field), 0, max
@@ -40,6 +41,8 @@ static const struct row rows[] = {
 	{ "parties", "2", "Distinct parties that there must be among who proposes and approves a decision.", NUMBER(parties, 8) },
 	{ "spike", "10000", "Hits in one report at which a block for phishing, malware or exploitation is suspended until somebody has looked; 0: never.",
 	  NUMBER(spike, 1000000000) },
+	{ "policy", "none", "Automatic decisions, one policy a line: NAME reason=, and any of min_score= (90), sources= (2: groups that agree),\n"
+			    "# categories=, kinds= (ip,domain), for= (3d), max= (1000 values); see \"sipar policy\".", offsetof(struct config, policies), POLICIES, 0 },
 	{ "witness", "none", "Keys of witnesses whose cosignatures are taken, as \"sipar witness --vkey\" prints them there:\n"
 			     "# name+id+base64, with commas, or on several such lines.", LIST(witnesses, NOTE_COSIGNATURE) },
 	{ "log", "none", "Keys of logs that this node cosigns when they ask for it (POST /add-checkpoint): likewise.",
@@ -70,6 +73,8 @@ static enum err set(struct config *c, const struct row *r, struct span value, st
 		return span_is(value, "none") ? OK : add_keys((struct config_keys *)(void *)target, value, (uint8_t)r->max);
 	if (r->size == FEEDS)
 		return span_is(value, "none") ? OK : feeds_add((struct config_feeds *)(void *)target, value, f);
+	if (r->size == POLICIES)
+		return span_is(value, "none") ? OK : policies_add((struct policies *)(void *)target, value, f);
 	if (r->size == 0)
 		return num_parse_u64(value, r->max, (uint64_t *)(void *)target);
 	if (value.n == 0 || value.n >= r->size || span_find(value, 0) < value.n)

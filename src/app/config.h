@@ -4,6 +4,7 @@
 #define APP_CONFIG_H
 
 #include "app/feeds.h"
+#include "gate/docket.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "ledger/note.h"
@@ -23,7 +24,8 @@ struct config {
 	uint64_t http_threads, dns_workers; /**< 0: one per core */
 	uint64_t min_score;        /**< for the DNS face to list, 1..100 */
 	uint64_t ttl, negative_ttl; /**< seconds, DNS */
-	uint64_t approvals, parties, spike; /**< before a decision is in force: gate/docket.h */
+	uint64_t approvals, parties, spike; /**< as struct docket_policy */
+	struct policies policies;  /**< likewise */
 	uint64_t body_max_mib;     /**< of an HTTP request */
 	struct config_keys witnesses; /**< whose cosignatures are taken, NOTE_COSIGNATURE */
 	struct config_feeds feeds;    /**< named selections for snapshots */

@@ -8,9 +8,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "gate/automatic.h"
 #include "gate/tidy.h"
 
-enum { EVERY_S = 3600 };
+enum { EVERY_S = 3600, POLICIES_EVERY_S = 60 };
 
 struct keeper {
 	struct node *node;
@@ -18,6 +19,7 @@ struct keeper {
 	pthread_mutex_t lock;
 	pthread_cond_t wakes;
 	bool changed;
+	time_t policies_at; /* monotonic: policies may run again from then on */
 	atomic_bool stop;
 };
 
@@ -51,13 +53,34 @@ static void prune(struct keeper *k)
 		log_line(LOG_NOTICE, "retention: %llu bodies pruned", (unsigned long long)n);
 }
 
+/* After changes, once a minute at most.  @return false: not yet. */
+static bool decide(struct keeper *k)
+{
+	const struct policies *all = docket_policies(node_docket(k->node));
+	struct timespec now;
+	struct fault f;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (all->n && now.tv_sec < k->policies_at)
+		return false;
+	for (unsigned i = 0; i < all->n && !k->stop; i++) {
+		unsigned n = 0;
+		uint64_t index = 0;
+		if (automatic_run(k->node, &all->v[i], &n, &index, &f))
+			log_line(LOG_ERROR, "policy %s: %s", all->v[i].name, f.text);
+		else if (n)
+			log_line(LOG_NOTICE, "policy %s: " DOCKET_LANE "/%llu blocks %u values", all->v[i].name, (unsigned long long)index, n);
+	}
+	k->policies_at = now.tv_sec + POLICIES_EVERY_S;
+	return true;
+}
+
 static void *run(void *arg)
 {
 	struct keeper *k = arg;
 	struct timespec until;
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	table_reader_init();
-	bool due = true;
+	bool due = true, decided = false;
 	pthread_mutex_lock(&k->lock);
 	while (!k->stop) {
 		k->changed = false;
@@ -65,11 +88,20 @@ static void *run(void *arg)
 		if (due)
 			prune(k);
 		tidy(k);
+		decided = decide(k);
 		pthread_mutex_lock(&k->lock);
 		until.tv_sec += due ? EVERY_S : 0;
 		due = false;
-		while (!k->stop && !k->changed && !due)
-			due = pthread_cond_timedwait(&k->wakes, &k->lock, &until) == ETIMEDOUT;
+		while (!k->stop && !k->changed && !due) {
+			struct timespec at = until;
+			if (!decided && k->policies_at < at.tv_sec)
+				at = (struct timespec){ .tv_sec = k->policies_at };
+			if (pthread_cond_timedwait(&k->wakes, &k->lock, &at) != ETIMEDOUT)
+				continue;
+			due = at.tv_sec == until.tv_sec;
+			if (!due)
+				break;
+		}
 	}
 	pthread_mutex_unlock(&k->lock);
 	table_reader_exit();

@@ -14,7 +14,7 @@ enum err opening(const char *dir, unsigned wait_ms, struct config *c, struct nod
 		return e;
 	}
 	struct docket *d = node_docket(*ret_node);
-	docket_set_policy(d, (struct docket_policy){ .approvals = (unsigned)c->approvals, .parties = (unsigned)c->parties, .spike = c->spike });
+	docket_set_policy(d, &(struct docket_policy){ .approvals = (unsigned)c->approvals, .parties = (unsigned)c->parties, .spike = c->spike, .policies = c->policies });
 	/* leases that ended while nobody was there */
 	unsigned n;
 	table_reader_init();

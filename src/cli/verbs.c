@@ -13,6 +13,7 @@ const struct verb *const cli_verbs[] = {
 	&verb_unblock,
 	&verb_decisions,
 	&verb_hits,
+	&verb_policy,
 	&verb_lane,
 	&verb_log,
 	&verb_object,

@@ -18,6 +18,7 @@ extern const struct verb verb_lane;
 extern const struct verb verb_log;
 extern const struct verb verb_object;
 extern const struct verb verb_openapi;
+extern const struct verb verb_policy;
 extern const struct verb verb_rebuild;
 extern const struct verb verb_receipt;
 extern const struct verb verb_scan;

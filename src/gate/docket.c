@@ -418,9 +418,14 @@ enum err docket_save(struct docket *d, struct fault *f)
 	return e;
 }
 
-void docket_set_policy(struct docket *d, struct docket_policy p)
+void docket_set_policy(struct docket *d, const struct docket_policy *p)
 {
-	d->policy = p;
+	d->policy = *p;
+}
+
+const struct policies *docket_policies(const struct docket *d)
+{
+	return &d->policy.policies;
 }
 
 void docket_set_guard(struct docket *d, docket_guard *guard, void *ctx)

@@ -12,6 +12,7 @@
 #include "gate/journal.h"
 #include "ledger/ledger.h"
 #include "view/hits.h"
+#include "view/policy.h"
 #include "view/roster.h"
 
 #define DOCKET_LANE "decisions"
@@ -23,6 +24,7 @@ struct docket_policy {
 	unsigned approvals; /**< by others than who proposed it; 0: a proposal is a decision at once */
 	unsigned parties;   /**< distinct ones among proposer and approvers */
 	uint64_t spike;     /**< hits of one decision in one report that look like a mistake; 0: none do */
+	struct policies policies; /**< of automatic decisions */
 };
 
 /** Who must not be blocked: asked before anything is proposed or put in force.
@@ -34,7 +36,8 @@ typedef bool docket_guard(void *ctx, const struct observable *o, struct buf *out
 enum err docket_open(const char *dir, bool writable, struct ledger *l, struct docket **ret_docket, struct fault *f) MUST_USE;
 void docket_close(struct docket *d);
 /** Before others use it.  Without a policy: 1 approval, 2 parties. */
-void docket_set_policy(struct docket *d, struct docket_policy p);
+void docket_set_policy(struct docket *d, const struct docket_policy *p);
+const struct policies *docket_policies(const struct docket *d);
 void docket_set_guard(struct docket *d, docket_guard *guard, void *ctx);
 /** Ask it: false when there is none. */
 bool docket_guarded(struct docket *d, const struct observable *o, struct buf *out);

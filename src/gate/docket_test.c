@@ -94,7 +94,7 @@ static void make(struct bed *b)
 	must(ledger_open(b->dir, true, &b->ledger, &fault));
 	must(ledger_lane_create(b->ledger, &lane, NULL, &fault));
 	must(docket_open(b->dir, true, b->ledger, &b->docket, &fault));
-	docket_set_policy(b->docket, (struct docket_policy){ .approvals = 1, .parties = 2 });
+	docket_set_policy(b->docket, &(struct docket_policy){ .approvals = 1, .parties = 2 });
 }
 
 static void reopen(struct bed *b, bool anew)
