@@ -18,6 +18,7 @@ struct row {
 #define KEYS SIZE_MAX
 #define FEEDS (SIZE_MAX - 1)
 #define POLICIES (SIZE_MAX - 2)
+#define PREFIXES (SIZE_MAX - 3)
 
 #define TEXT(field) offsetof(struct config, field), sizeof(((struct config *)0)->field), 0
 #define NUMBER(field, max) offsetof(struct config, field), 0, max
@@ -43,6 +44,9 @@ static const struct row rows[] = {
 	  NUMBER(spike, 1000000000) },
 	{ "policy", "none", "Automatic decisions, one policy a line: NAME reason=, and any of min_score= (90), sources= (2: groups that agree),\n"
 			    "# categories=, kinds= (ip,domain), for= (3d), max= (1000 values); see \"sipar policy\".", offsetof(struct config, policies), POLICIES, 0 },
+	{ "bgp_prefix", "none", "Prefix that is registered to the operator, one a line: \"sipar bgp\" announces blackholes of single addresses in these alone.",
+	  offsetof(struct config, bgp_prefixes), PREFIXES, 0 },
+	{ "bgp_next_hop", "none", "Next hop of these routes.", TEXT(bgp_next_hop) },
 	{ "witness", "none", "Keys of witnesses whose cosignatures are taken, as \"sipar witness --vkey\" prints them there:\n"
 			     "# name+id+base64, with commas, or on several such lines.", LIST(witnesses, NOTE_COSIGNATURE) },
 	{ "log", "none", "Keys of logs that this node cosigns when they ask for it (POST /add-checkpoint): likewise.",
@@ -75,6 +79,8 @@ static enum err set(struct config *c, const struct row *r, struct span value, st
 		return span_is(value, "none") ? OK : feeds_add((struct config_feeds *)(void *)target, value, f);
 	if (r->size == POLICIES)
 		return span_is(value, "none") ? OK : policies_add((struct policies *)(void *)target, value, f);
+	if (r->size == PREFIXES)
+		return span_is(value, "none") ? OK : own_prefixes_add((struct own_prefixes *)(void *)target, value, f);
 	if (r->size == 0)
 		return num_parse_u64(value, r->max, (uint64_t *)(void *)target);
 	if (value.n == 0 || value.n >= r->size || span_find(value, 0) < value.n)

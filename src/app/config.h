@@ -5,6 +5,7 @@
 
 #include "app/feeds.h"
 #include "gate/docket.h"
+#include "view/blackhole.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "ledger/note.h"
@@ -25,6 +26,8 @@ struct config {
 	uint64_t min_score;        /**< for the DNS face to list, 1..100 */
 	uint64_t ttl, negative_ttl; /**< seconds, DNS */
 	uint64_t approvals, parties, spike; /**< as struct docket_policy */
+	struct own_prefixes bgp_prefixes;
+	char bgp_next_hop[64];
 	struct policies policies;  /**< likewise */
 	uint64_t body_max_mib;     /**< of an HTTP request */
 	struct config_keys witnesses; /**< whose cosignatures are taken, NOTE_COSIGNATURE */
