@@ -38,6 +38,7 @@ struct docket {
 	struct roster *roster;
 	_Atomic uint32_t tick_s;
 	_Atomic uint64_t serial;
+	_Atomic uint64_t protections;
 	uint64_t next;             /* index of the first entry that is not folded into the set */
 	uint64_t folded;           /* index of the first one that is not in table and journal */
 	uint64_t saved;            /* likewise of what is saved */
@@ -79,8 +80,7 @@ static enum err read_entry(struct docket *d, uint64_t index, struct entry *ret_e
 	return e ? fault_set(f, e, "entry %s/%llu cannot be read", DOCKET_LANE, (unsigned long long)index) : OK;
 }
 
-/* The proposal of a decision: its op, whose spans point into the two buffers. */
-static enum err read_proposal(struct docket *d, uint64_t index, struct buf *body, struct buf *store, struct decision_op *ret_op, struct fault *f)
+enum err docket_read(struct docket *d, uint64_t index, struct buf *body, struct buf *store, struct decision_op *ret_op, struct fault *f)
 {
 	struct entry e;
 	enum err err = read_entry(d, index, &e, f);
@@ -171,7 +171,7 @@ static void fold_decisions(struct step *s)
 	struct buf body = { 0 }, store = { 0 };
 	struct decision_op proposal;
 	for (unsigned i = 0; i < s->op->n_of && s->err == OK; i++) {
-		s->err = read_proposal(s->d, s->op->of[i], &body, &store, &proposal, &s->fault);
+		s->err = docket_read(s->d, s->op->of[i], &body, &store, &proposal, &s->fault);
 		if (s->err)
 			break;
 		s->of = decision_find(s->d->set, s->op->of[i]);
@@ -244,6 +244,8 @@ static enum err fold_entry(struct docket *d, const struct entry *e, struct span 
 		err = fold_force(d, &op, &at, f);
 	if (understood && err == OK)
 		err = decision_apply(d->set, &op, &at, f);
+	if (understood && err == OK && (op.op == OP_PROTECT || op.op == OP_UNPROTECT))
+		atomic_fetch_add(&d->protections, 1);
 	buf_release(&store);
 	return err;
 }
@@ -434,9 +436,14 @@ void docket_set_guard(struct docket *d, docket_guard *guard, void *ctx)
 	d->guard_ctx = ctx;
 }
 
+bool docket_guarded_from(struct docket *d, const struct observable *o, uint8_t action, struct buf *out)
+{
+	return d->guard && d->guard(d->guard_ctx, o, action, out);
+}
+
 bool docket_guarded(struct docket *d, const struct observable *o, struct buf *out)
 {
-	return d->guard && d->guard(d->guard_ctx, o, out);
+	return docket_guarded_from(d, o, ACTION_BLOCK, out);
 }
 
 void docket_listen(struct docket *d, void (*call)(void *ctx, uint64_t serial), void *ctx)
@@ -486,7 +493,7 @@ static void call_listeners(struct docket *d, uint64_t before)
 }
 
 /* Is one of the values protected? */
-static enum err ask_guard(struct docket *d, struct span values, struct fault *f)
+static enum err ask_guard(struct docket *d, struct span values, uint8_t action, struct fault *f)
 {
 	uint8_t store[OBS_KEY_MAX];
 	struct observable o;
@@ -495,15 +502,15 @@ static enum err ask_guard(struct docket *d, struct span values, struct fault *f)
 	while (d->guard && decision_value(&values, store, &o)) {
 		struct buf one = { 0 };
 		n++;
-		if (d->guard(d->guard_ctx, &o, &one) && guarded++ < GUARD_TOLD) {
+		if (d->guard(d->guard_ctx, &o, action, &one) && guarded++ < GUARD_TOLD) {
 			buf_puts(&why, why.n ? "; \"" : "\"");
 			obs_format(&o, &why);
-			buf_puts(&why, "\" by ");
+			buf_puts(&why, "\": ");
 			buf_putspan(&why, buf_span(&one));
 		}
 		buf_release(&one);
 	}
-	enum err e = guarded ? fault_set(f, ERR_FORBIDDEN, "%llu of %llu values must not be blocked; protected is %s", (unsigned long long)guarded,
+	enum err e = guarded ? fault_set(f, ERR_FORBIDDEN, "%llu of %llu values must not be blocked: %s", (unsigned long long)guarded,
 					 (unsigned long long)n, buf_cstr(&why)) : OK;
 	buf_release(&why);
 	return e;
@@ -513,9 +520,9 @@ static enum err ask_guard_again(struct docket *d, uint64_t index, struct fault *
 {
 	struct buf body = { 0 }, store = { 0 };
 	struct decision_op op;
-	enum err e = read_proposal(d, index, &body, &store, &op, f);
+	enum err e = docket_read(d, index, &body, &store, &op, f);
 	if (e == OK)
-		e = ask_guard(d, op.values, f);
+		e = ask_guard(d, op.values, op.action, f);
 	buf_release(&body);
 	buf_release(&store);
 	return e;
@@ -536,7 +543,7 @@ static enum err decide(struct docket *d, const char *party, struct decision_op *
 {
 	enum err e = OK;
 	if (op->op == OP_PROPOSE) {
-		if ((e = check_lease(op, f)) != OK || (e = ask_guard(d, op->values, f)) != OK)
+		if ((e = check_lease(op, f)) != OK || (e = ask_guard(d, op->values, op->action, f)) != OK)
 			return e;
 		op->enacts = op->policy.n || (d->policy.approvals == 0 && d->policy.parties <= 1);
 	} else if (op->op == OP_APPROVE) {
@@ -832,7 +839,7 @@ enum err docket_values(struct docket *d, uint64_t index, struct buf *out, struct
 {
 	struct buf body = { 0 }, store = { 0 };
 	struct decision_op op;
-	enum err e = read_proposal(d, index, &body, &store, &op, f);
+	enum err e = docket_read(d, index, &body, &store, &op, f);
 	if (e == OK)
 		buf_putspan(out, op.values);
 	buf_release(&body);
@@ -848,6 +855,11 @@ struct table *docket_table(struct docket *d)
 uint32_t docket_tick(struct docket *d)
 {
 	return atomic_load_explicit(&d->tick_s, memory_order_relaxed);
+}
+
+uint64_t docket_protections(struct docket *d)
+{
+	return atomic_load_explicit(&d->protections, memory_order_acquire);
 }
 
 uint64_t docket_serial(struct docket *d)

@@ -28,9 +28,10 @@ struct docket_policy {
 };
 
 /** Who must not be blocked: asked before anything is proposed or put in force.
- *  @param out  appended: who protects it and why, a clause ("the special-purpose range 10.0.0.0/8 (RFC 1918)").
+ *  @param action  enum action: what may be challenged must not always be blocked
+ *  @param out     NULL, or appended: who protects it and why, a clause ("the special-purpose range 10.0.0.0/8 (RFC 1918)", "it is an ...").
  *  @return true: it is protected. */
-typedef bool docket_guard(void *ctx, const struct observable *o, struct buf *out);
+typedef bool docket_guard(void *ctx, const struct observable *o, uint8_t action, struct buf *out);
 
 /** Open, and fold the lane.  @param dir  the data directory. */
 enum err docket_open(const char *dir, bool writable, struct ledger *l, struct docket **ret_docket, struct fault *f) MUST_USE;
@@ -39,8 +40,10 @@ void docket_close(struct docket *d);
 void docket_set_policy(struct docket *d, const struct docket_policy *p);
 const struct policies *docket_policies(const struct docket *d);
 void docket_set_guard(struct docket *d, docket_guard *guard, void *ctx);
-/** Ask it: false when there is none. */
+/** Ask it whether that must not be blocked: false when there is none. */
 bool docket_guarded(struct docket *d, const struct observable *o, struct buf *out);
+/** The same for another action. */
+bool docket_guarded_from(struct docket *d, const struct observable *o, uint8_t action, struct buf *out);
 /** Who wants to know that the serial has risen; called by the thread that did it, behind its lock.  At most DOCKET_LISTENERS_MAX, before others use it. */
 enum { DOCKET_LISTENERS_MAX = 8 };
 void docket_listen(struct docket *d, void (*call)(void *ctx, uint64_t serial), void *ctx);
@@ -97,6 +100,11 @@ enum err docket_since(struct docket *d, uint64_t serial, struct turns *ret_turns
 /** Everything in force: a roster (the caller's to drop), and what changed since it was made (for feed_each(): a key that is in both is as
  *  the turn says). */
 enum err docket_full(struct docket *d, struct roster **ret_roster, struct turns *ret_since, struct fault *f) MUST_USE;
+
+/** What entry `index` of the lane says; spans point into the two buffers, the caller's.  @return ERR_GONE, ERR_SYNTAX ... */
+enum err docket_read(struct docket *d, uint64_t index, struct buf *body, struct buf *store, struct decision_op *ret_op, struct fault *f) MUST_USE;
+/** How often something has been protected or unprotected: rises behind the change of the table. */
+uint64_t docket_protections(struct docket *d);
 
 /** When the serial became what it is: the time of the entry, ms; 0: not known any more. */
 int64_t docket_time_of(struct docket *d, uint64_t serial);

@@ -335,8 +335,9 @@ static void any_order(void **state)
 
 /* ---- refusals ---- */
 
-static bool guards_b(void *ctx, const struct observable *o, struct buf *out)
+static bool guards_b(void *ctx, const struct observable *o, uint8_t action, struct buf *out)
 {
+	assert_int_equal(action, ACTION_BLOCK);
 	bool is = o->n == 9 && memcmp(o->key, "b.example", 9) == 0;
 	if (is && *(bool *)ctx)
 		buf_puts(out, "a test");
