@@ -69,6 +69,15 @@ static enum err add_keys(struct config_keys *keys, struct span value, uint8_t ty
 	return OK;
 }
 
+/* Those that others take have keys, and stand where nobody else reads. */
+static enum err add_selection(struct feeds *feeds, struct span value, struct fault *f)
+{
+	enum err e = feeds_add(feeds, value, f);
+	if (e == OK && feeds->v[feeds->n - 1].type != FEED_SNAPSHOT)
+		return fault_set(f, ERR_USAGE, "feeds of type rpz and list are made by \"sipar feed add\", and stand in feeds.conf");
+	return e;
+}
+
 /* @param f  gets a sentence where there is more to say than that the value is not taken. */
 static enum err set(struct config *c, const struct row *r, struct span value, struct fault *f)
 {
@@ -76,7 +85,7 @@ static enum err set(struct config *c, const struct row *r, struct span value, st
 	if (r->size == KEYS)
 		return span_is(value, "none") ? OK : add_keys((struct config_keys *)(void *)target, value, (uint8_t)r->max);
 	if (r->size == FEEDS)
-		return span_is(value, "none") ? OK : feeds_add((struct config_feeds *)(void *)target, value, f);
+		return span_is(value, "none") ? OK : add_selection((struct feeds *)(void *)target, value, f);
 	if (r->size == POLICIES)
 		return span_is(value, "none") ? OK : policies_add((struct policies *)(void *)target, value, f);
 	if (r->size == PREFIXES)

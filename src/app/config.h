@@ -3,11 +3,10 @@
 #ifndef APP_CONFIG_H
 #define APP_CONFIG_H
 
-#include "app/feeds.h"
-#include "gate/docket.h"
 #include "view/blackhole.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "gate/feed.h"
 #include "ledger/note.h"
 
 enum { CONFIG_KEYS_MAX = 64 };
@@ -31,7 +30,7 @@ struct config {
 	struct policies policies;  /**< likewise */
 	uint64_t body_max_mib;     /**< of an HTTP request */
 	struct config_keys witnesses; /**< whose cosignatures are taken, NOTE_COSIGNATURE */
-	struct config_feeds feeds;    /**< named selections for snapshots */
+	struct feeds feeds;           /**< named selections for snapshots */
 	struct config_keys logs;      /**< that are cosigned when they ask for it, NOTE_ED25519 */
 };
 
