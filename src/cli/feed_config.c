@@ -82,10 +82,8 @@ static void put_kresd(const struct writer *w)
 
 static void put_nftables(const struct writer *w)
 {
-	char set[FEED_NAME_MAX + 1], file[FEED_TEXT_MAX + 64];
-	snprintf(set, sizeof(set), "%s", w->feed->name);
-	for (char *c = set; *c; c++)
-		*c = *c == '-' || *c == '.' ? '_' : *c;
+	char set[FEED_SET_NAME_MAX + 1], file[FEED_TEXT_MAX + 64];
+	feed_set_name(w->feed, set);
 	snprintf(file, sizeof(file), "/var/lib/sipar-%s.nft", w->feed->name);
 	put_key_hint(w, "# A line for root's crontab: the sets, replaced in one transaction. ");
 	buf_puts(w->out, "* * * * * ");

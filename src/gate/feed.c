@@ -5,6 +5,7 @@
 
 #include "base/address.h"
 #include "base/num.h"
+#include "base/siphash.h"
 #include "codec/category.h"
 #include "codec/domain.h"
 #include "codec/ip.h"
@@ -421,6 +422,21 @@ enum err feed_set(struct feed *feed, struct span word, struct span value, struct
 	fault_set(f, ERR_USAGE, "\"" SPAN_FMT "\" is none of %s", SPAN_ARG(span_head(word, 100)), buf_cstr(&all));
 	buf_release(&all);
 	return ERR_USAGE;
+}
+
+void feed_set_name(const struct feed *feed, char ret_name[FEED_SET_NAME_MAX + 1])
+{
+	char name[FEED_NAME_MAX + 3];
+	bool letter = feed->name[0] >= 'a' && feed->name[0] <= 'z';
+	snprintf(name, sizeof(name), "%s%s", letter ? "" : "f_", feed->name);
+	uint64_t hash = siphash13((struct siphash_seed){ 0, 0 }, feed->name, strlen(feed->name));
+	for (char *c = name; *c; c++)
+		if (*c == '-' || *c == '.')
+			*c = '_';
+	if (strlen(name) > FEED_SET_NAME_MAX)
+		snprintf(ret_name, FEED_SET_NAME_MAX + 1, "%.13s_%08x", name, (unsigned)(hash >> 32));
+	else
+		snprintf(ret_name, FEED_SET_NAME_MAX + 1, "%s", name);
 }
 
 /* What a word says of the two, to see whether they say the same. */

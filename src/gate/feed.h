@@ -80,6 +80,10 @@ enum err feed_set(struct feed *feed, struct span word, struct span value, struct
 /** When all words are set: do they go together, and with the other feeds (those of another name)?
  *  @return ERR_USAGE; ERR_EXISTS: another one serves the zone. */
 enum err feed_check(const struct feed *feed, const struct feeds *others, struct fault *f) MUST_USE;
+/** Its name where only letters, digits and '_' are taken and the first one is a letter (nftables, ipset), at most 22 octets; long names are cut
+ *  and told apart by a hash. */
+enum { FEED_SET_NAME_MAX = 22 };
+void feed_set_name(const struct feed *feed, char ret_name[FEED_SET_NAME_MAX + 1]);
 /** "NAME word=value word=value", without what is as feed_defaults() has it. */
 void feed_put(const struct feed *feed, struct buf *out);
 
