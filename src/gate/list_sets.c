@@ -1,6 +1,6 @@
 /* Sets of addresses for firewalls.  Addresses go out as they come, in chunks of each family, into plain sets, where one more costs
  * nothing; prefixes wait for the end, collapsed, and go into small sets of intervals. */
-#include "face/http_list_parts.h"
+#include "gate/list_parts.h"
 
 enum { CHUNK = 256 };
 

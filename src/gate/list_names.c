@@ -1,7 +1,7 @@
 /* Lists of names, for resolvers and browsers. */
 #include "codec/ip.h"
 #include "base/octets.h"
-#include "face/http_list_parts.h"
+#include "gate/list_parts.h"
 
 enum { NAME_MAX_OCTETS = 253 };
 

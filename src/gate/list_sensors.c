@@ -1,5 +1,5 @@
 /* Lists for sensors: what they see is told, nothing is stopped. */
-#include "face/http_list_parts.h"
+#include "gate/list_parts.h"
 
 /* Rules are numbered in the order in which they stand, far above what others use. */
 enum { GROUP = 64 };

@@ -1,5 +1,5 @@
 /* The table of forms, and those for programs: text, CSV and JSON. */
-#include "face/http_list_parts.h"
+#include "gate/list_parts.h"
 
 #include "base/clock.h"
 #include "codec/json.h"

@@ -2,8 +2,8 @@
  *
  * A form is a row of list_formats.  Writing is pure: items in, octets out, a piece at a time.  What a form has no way to say is left out, and
  * counted in the last line.  Where a form has no word for what is to be done, only blocks are in it: a challenge must not become a block. */
-#ifndef FACE_HTTP_LIST_H
-#define FACE_HTTP_LIST_H
+#ifndef GATE_LIST_H
+#define GATE_LIST_H
 
 #include "codec/prefixes.h"
 #include "gate/feed.h"

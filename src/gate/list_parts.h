@@ -1,8 +1,8 @@
-/* For http_list*.c alone: the forms, and what several of them share. */
-#ifndef FACE_HTTP_LIST_PARTS_H
-#define FACE_HTTP_LIST_PARTS_H
+/* For list*.c alone: the forms, and what several of them share. */
+#ifndef GATE_LIST_PARTS_H
+#define GATE_LIST_PARTS_H
 
-#include "face/http_list.h"
+#include "gate/list.h"
 
 /** "feed edge, serial 17, 2026-11-25T10:00:00Z" */
 void list_put_about(const struct list *l, struct buf *out);
@@ -18,7 +18,7 @@ bool list_value_csv(struct list *l, const struct list_value *v, struct buf *out)
 void list_begin_json(struct list *l, struct buf *out), list_end_json(struct list *l, struct buf *out);
 bool list_value_json(struct list *l, const struct list_value *v, struct buf *out);
 
-/* http_list_sets.c: firewalls */
+/* list_sets.c: firewalls */
 void list_begin_nft(struct list *l, struct buf *out), list_end_nft(struct list *l, struct buf *out);
 bool list_value_nft(struct list *l, const struct list_value *v, struct buf *out);
 void list_begin_ipset(struct list *l, struct buf *out), list_end_ipset(struct list *l, struct buf *out);
@@ -26,14 +26,14 @@ bool list_value_ipset(struct list *l, const struct list_value *v, struct buf *ou
 void list_begin_rsc(struct list *l, struct buf *out), list_end_rsc(struct list *l, struct buf *out);
 bool list_value_rsc(struct list *l, const struct list_value *v, struct buf *out);
 
-/* http_list_names.c: resolvers and browsers */
+/* list_names.c: resolvers and browsers */
 bool list_value_hosts(struct list *l, const struct list_value *v, struct buf *out);
 void list_begin_adblock(struct list *l, struct buf *out), list_end_adblock(struct list *l, struct buf *out);
 bool list_value_adblock(struct list *l, const struct list_value *v, struct buf *out);
 void list_begin_rpz(struct list *l, struct buf *out), list_end_rpz(struct list *l, struct buf *out);
 bool list_value_rpz(struct list *l, const struct list_value *v, struct buf *out);
 
-/* http_list_sensors.c */
+/* list_sensors.c */
 bool list_value_suricata(struct list *l, const struct list_value *v, struct buf *out);
 void list_end_suricata(struct list *l, struct buf *out);
 void list_begin_zeek(struct list *l, struct buf *out);
