@@ -109,6 +109,7 @@ static enum err apply(const struct words *w, int n, char **operands, struct feed
 /* ---- changes ---- */
 
 struct change {
+	uint64_t serial;   /* of the decisions, at this moment */
 	const struct feed_words *options;
 	const char *feed, *consumer;
 	const struct words *words;
@@ -129,6 +130,7 @@ static enum err add_feed(void *ctx, struct feeds *feeds, struct fault *f)
 	struct feed *feed = &feeds->v[feeds->n - 1];
 	if ((e = apply(c->words, c->n, c->operands, feed, f)) != OK)
 		return e;
+	feed->from = feed->type == FEED_SNAPSHOT ? 0 : c->serial;
 	return feed_check(feed, feeds, f);
 }
 
@@ -140,9 +142,14 @@ static enum err set_feed(void *ctx, struct feeds *feeds, struct fault *f)
 		return fault_set(f, ERR_NOTFOUND, "there is no feed \"%s\"", c->feed);
 	struct feed *feed = &feeds->v[found - feeds->v];
 	uint8_t type = feed->type;
+	force wanted = feed->wanted;
+	uint8_t kinds = feed->kinds;
+	bool passthru = feed->passthru;
 	enum err e = apply(c->words, c->n, c->operands, feed, f);
 	if (e == OK && feed->type != type)
 		return fault_set(f, ERR_USAGE, "the type of a feed stays what it is: remove it and add another");
+	if (feed->wanted != wanted || feed->kinds != kinds || feed->passthru != passthru)
+		feed->from = feed->type == FEED_SNAPSHOT ? 0 : c->serial;
 	return e ? e : feed_check(feed, feeds, f);
 }
 
@@ -425,6 +432,7 @@ static enum err look(const struct feed_words *o, enum what what, int n, const st
 
 static enum err change(struct verb_env *env, enum what what, struct change *c, struct fault *f)
 {
+	c->serial = docket_serial(node_docket(env->node));
 	enum err e = node_feeds_change(env->node, whats[what].change, c, f);
 	if (e)
 		return e;

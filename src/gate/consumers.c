@@ -183,6 +183,15 @@ bool consumers_serial(struct consumers *c, const char *feed, const char *who, co
 	return r != NULL;
 }
 
+void consumers_agent(struct consumers *c, const char *feed, const char *who, const char *how, const char *agent)
+{
+	pthread_mutex_lock(&c->mutex);
+	struct row *r = find(c, feed, who, how);
+	if (r)
+		snprintf(r->seen.agent, sizeof(r->seen.agent), "%s", agent);
+	pthread_mutex_unlock(&c->mutex);
+}
+
 /* ---- reading ---- */
 
 static int by_size(const void *a, const void *b)
@@ -230,21 +239,32 @@ static void put_time(struct buf *out, const char *name, int64_t ms)
 	buf_printf(out, ms ? ",\"%s\":\"%s\"" : ",\"%s\":null", name, when);
 }
 
+void consumer_json(const struct consumer_seen *s, uint64_t serial, struct buf *out)
+{
+	buf_printf(out, "{\"feed\":\"%s\",\"consumer\":", s->feed);
+	json_put_string(out, span_str(s->who));
+	buf_printf(out, ",\"how\":\"%s\",\"serial\":%llu,\"current\":%s,\"lag\":%llu", s->how, (unsigned long long)s->serial,
+		   s->serial >= serial ? "true" : "false", (unsigned long long)(serial > s->serial ? serial - s->serial : 0));
+	put_time(out, "since", s->since_ms);
+	put_time(out, "last", s->last_ms);
+	buf_printf(out, ",\"unblocks\":%u,\"p50_ms\":%u,\"p95_ms\":%u,\"max_ms\":%u,\"behind\":%llu", s->n_unblocks, s->p50_ms, s->p95_ms,
+		   s->max_ms, (unsigned long long)s->behind);
+	put_time(out, "oldest", s->oldest_ms);
+	if (s->agent[0]) {
+		buf_puts(out, ",\"agent\":");
+		json_put_string(out, span_str(s->agent));
+	}
+	buf_putc(out, '}');
+}
+
 void consumers_json(struct consumers *c, uint64_t serial, struct buf *out)
 {
 	struct consumer_seen s;
 	buf_putc(out, '[');
 	for (size_t i = 0; consumers_get(c, i, &s); i++) {
-		buf_printf(out, "%s{\"feed\":\"%s\",\"consumer\":", i ? "," : "", s.feed);
-		json_put_string(out, span_str(s.who));
-		buf_printf(out, ",\"how\":\"%s\",\"serial\":%llu,\"current\":%s,\"lag\":%llu", s.how, (unsigned long long)s.serial,
-			   s.serial >= serial ? "true" : "false", (unsigned long long)(serial > s.serial ? serial - s.serial : 0));
-		put_time(out, "since", s.since_ms);
-		put_time(out, "last", s.last_ms);
-		buf_printf(out, ",\"unblocks\":%u,\"p50_ms\":%u,\"p95_ms\":%u,\"max_ms\":%u,\"behind\":%llu", s.n_unblocks, s.p50_ms, s.p95_ms,
-			   s.max_ms, (unsigned long long)s.behind);
-		put_time(out, "oldest", s.oldest_ms);
-		buf_putc(out, '}');
+		if (i)
+			buf_putc(out, ',');
+		consumer_json(&s, serial, out);
 	}
 	buf_putc(out, ']');
 }

@@ -31,6 +31,7 @@ bool consumers_serial(struct consumers *c, const char *feed, const char *who, co
 
 struct consumer_seen {
 	char feed[FEED_NAME_MAX + 1], who[FEED_NAME_MAX + 1], how[8];
+	char agent[64];                 /**< "": it has not said */
 	uint64_t serial;
 	int64_t since_ms, last_ms;      /**< has had that serial since; was heard of last */
 	uint32_t n_unblocks;            /**< of the last 256 retractions, how many it has seen */
@@ -40,6 +41,10 @@ struct consumer_seen {
 };
 /** One at a time, under the lock: `i` from 0 on.  @return false: no more. */
 bool consumers_get(struct consumers *c, size_t i, struct consumer_seen *ret_seen);
+/** What the client calls itself (User-Agent); of a row that is there. */
+void consumers_agent(struct consumers *c, const char *feed, const char *who, const char *how, const char *agent);
+/** One row as an object. */
+void consumer_json(const struct consumer_seen *s, uint64_t serial, struct buf *out);
 void consumers_json(struct consumers *c, uint64_t serial, struct buf *out);
 void consumers_metrics(struct consumers *c, uint64_t serial, struct buf *out);
 

@@ -274,6 +274,11 @@ static enum err set_max(struct feed *feed, struct span value, struct fault *f)
 	return set_u32(value, MAX_MAX, "a number of values", &feed->max, f);
 }
 
+static enum err set_from(struct feed *feed, struct span value, struct fault *f)
+{
+	return set_number(value, UINT64_MAX, "a serial", &feed->from, f);
+}
+
 /* ---- words: writing ---- */
 
 static void put_reasons(const struct feed *feed, struct buf *out)
@@ -381,6 +386,11 @@ static void put_max(const struct feed *feed, struct buf *out)
 	buf_putu(out, feed->max);
 }
 
+static void put_from(const struct feed *feed, struct buf *out)
+{
+	buf_putu(out, feed->from);
+}
+
 enum { SNAPSHOT = 1 << FEED_SNAPSHOT, RPZ = 1 << FEED_RPZ, LIST = 1 << FEED_LIST };
 
 static const struct row {
@@ -403,6 +413,7 @@ static const struct row {
 	{ "allow", RPZ, set_allow, put_allow },
 	{ "max", LIST, set_max, put_max },
 	{ "open", RPZ | LIST, set_open, put_open },
+	{ "from", RPZ | LIST, set_from, put_from },
 	{ "lanes", SNAPSHOT, set_lanes, put_lanes },
 	{ "audience", SNAPSHOT | LIST, set_audience, put_audience },
 	{ "categories", SNAPSHOT, set_categories, put_categories },

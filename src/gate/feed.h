@@ -44,6 +44,7 @@ struct feed {
 	uint32_t ttl_s, refresh_s;       /**< rpz; 30 and 60 */
 	uint32_t max;                    /**< list: at most so many values, the most important first; 0: no cap */
 	bool open;                       /**< list: for everybody, without a key */
+	uint64_t from;                   /**< serial at which it became what it is: before, and at that serial, it may have been something else */
 };
 
 /** What goes into a snapshot: see gate/export.h. */
@@ -159,7 +160,7 @@ struct observable feed_item_observable(const struct feed_item *item);
 enum err feed_each(struct docket *d, const struct feed *feed, feed_visit *visit, void *ctx, uint64_t *ret_serial, struct fault *f)
 	MUST_USE;
 /** What changed in it between two serials: items that are gone or changed, those with less in force first.
- *  @return ERR_NOTFOUND: as docket_since(); then feed_each(). */
+ *  @return ERR_NOTFOUND: as docket_since(), or `serial` is not above feed.from; then feed_each(). */
 enum err feed_since(struct docket *d, const struct feed *feed, uint64_t serial, feed_visit *visit, void *ctx, uint64_t *ret_serial,
 		    struct fault *f) MUST_USE;
 

@@ -129,6 +129,8 @@ void list_put_end(const struct list *l, struct buf *out)
 	buf_printf(out, "end: %llu values", (unsigned long long)l->n);
 	if (l->left_out)
 		buf_printf(out, "; %llu are not here, whole or in part: .%s cannot say them", (unsigned long long)l->left_out, l->format->ending);
+	if (l->beyond)
+		buf_printf(out, "; %llu more are behind the cap of the feed", (unsigned long long)l->beyond);
 	buf_putc(out, '\n');
 }
 
@@ -270,5 +272,8 @@ bool list_value_json(struct list *l, const struct list_value *v, struct buf *out
 void list_end_json(struct list *l, struct buf *out)
 {
 	begin_values(l, out);
-	buf_printf(out, "],\"count\":%llu}\n", (unsigned long long)l->n);
+	buf_printf(out, "],\"count\":%llu", (unsigned long long)l->n);
+	if (l->beyond)
+		buf_printf(out, ",\"beyond\":%llu", (unsigned long long)l->beyond);
+	buf_puts(out, "}\n");
 }

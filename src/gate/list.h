@@ -47,7 +47,8 @@ struct list {
 	bool complete;         /**< ... or this is everything that is in the feed */
 	uint64_t since;
 
-	uint64_t n, left_out;  /**< keys that were written; that were not */
+	uint64_t beyond;       /**< keys that are in the feed, but behind the cap of the list */
+	uint64_t n, left_out;  /**< keys that were written; that the form cannot say */
 	bool values_begun;     /**< private, as all below */
 	unsigned n_written;
 	uint64_t next_id;
@@ -64,6 +65,8 @@ void list_gone(struct list *l, const struct feed_item *item, struct buf *out);
 void list_put(struct list *l, const struct feed_item *item, struct buf *out);
 void list_end(struct list *l, struct buf *out);
 
+/** "phishing c2", with something else between them. */
+void list_put_reasons(uint32_t reasons, const char *between, struct buf *out);
 /** Up to two values of an item: of a domain more than one where the name and those below it have another force.
  *  @return how many. */
 unsigned list_values(const struct feed_item *item, struct list_value ret_values[2]);

@@ -8,8 +8,6 @@
 void list_put_about(const struct list *l, struct buf *out);
 /** The last line: "end: 3 values" and how many were left out. */
 void list_put_end(const struct list *l, struct buf *out);
-/** "phishing c2". */
-void list_put_reasons(uint32_t reasons, const char *between, struct buf *out);
 
 void list_begin_txt(struct list *l, struct buf *out), list_end_hash(struct list *l, struct buf *out), list_begin_hash(struct list *l, struct buf *out);
 bool list_value_txt(struct list *l, const struct list_value *v, struct buf *out);

@@ -30,6 +30,8 @@ struct node {
 	pthread_mutex_t fed;     /* ... and while the pointer to them is read or set */
 	const struct feeds *feeds;
 	struct consumers *consumers;
+	pthread_mutex_t telling; /* held while the consumers are told of what is taken back ... */
+	uint64_t told;           /* ... up to this serial */
 };
 
 static const struct {
@@ -148,6 +150,7 @@ static struct node *new_node(const char *dir)
 	pthread_mutex_init(&n->writing, NULL);
 	pthread_mutex_init(&n->feeding, NULL);
 	pthread_mutex_init(&n->fed, NULL);
+	pthread_mutex_init(&n->telling, NULL);
 	n->feeds = feeds_new();
 	n->consumers = consumers_new();
 	return n;
@@ -164,6 +167,25 @@ static enum err is_data_directory(const char *dir, struct fault *f)
 			 strerror(errno), dir);
 }
 
+/* The clock of the consumers runs for what is taken back.  Of two changes at one time, either thread may tell both. */
+static void tell_consumers(void *ctx, uint64_t serial)
+{
+	struct node *n = ctx;
+	struct turns t;
+	pthread_mutex_lock(&n->telling);
+	if (serial > n->told && docket_since(n->docket, n->told, &t, NULL) == OK) {
+		uint64_t last = 0;
+		for (size_t i = 0; i < t.n && turn_is_back(&t.turn[i]); i++) {
+			if (t.turn[i].serial != last)
+				consumers_retracted(n->consumers, t.turn[i].serial, docket_time_of(n->docket, t.turn[i].serial));
+			last = t.turn[i].serial;
+		}
+		n->told = t.serial;
+		turns_release(&t);
+	}
+	pthread_mutex_unlock(&n->telling);
+}
+
 static enum err open_feeds(struct node *n, struct fault *f)
 {
 	enum err e = feeds_read(n->dir, (struct feeds *)(uintptr_t)n->feeds, f); /* nobody else has it yet */
@@ -177,11 +199,14 @@ enum err node_open(const char *dir, unsigned wait_ms, struct node **ret_node, st
 	if (e == OK && (e = take_lock(n, wait_ms, f)) == OK && (e = ledger_open(dir, true, &n->ledger, f)) == OK &&
 	    (e = open_feeds(n, f)) == OK && (e = ensure_lane(n, f)) == OK && (e = open_views(n, f)) == OK)
 		e = docket_open(dir, true, n->ledger, &n->docket, f);
-	if (e)
+	if (e) {
 		node_close(n);
-	else
-		*ret_node = n;
-	return e;
+		return e;
+	}
+	n->told = docket_serial(n->docket);
+	docket_listen(n->docket, tell_consumers, n);
+	*ret_node = n;
+	return OK;
 }
 
 /* Whoever writes may replace files between our reading of the manifest and their opening: then there is another manifest. */
@@ -246,6 +271,7 @@ void node_close(struct node *n)
 	pthread_mutex_destroy(&n->writing);
 	pthread_mutex_destroy(&n->feeding);
 	pthread_mutex_destroy(&n->fed);
+	pthread_mutex_destroy(&n->telling);
 	free(n->dir);
 	free(n);
 }
