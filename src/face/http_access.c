@@ -32,15 +32,12 @@ bool http_caller_find(struct http_request *q, const struct feeds *feeds, struct 
 	struct span key = find_key(q, &store);
 	const struct consumer *c = key.n ? feeds_api_key(feeds, key) : NULL;
 	bool fine = c || !key.n;
+	http_request_peer(q, caller.peer);
 	if (c) {
 		caller.known = true;
 		memcpy(caller.feed, c->feed, sizeof(caller.feed));
 		memcpy(caller.name, c->name, sizeof(caller.name));
-	} else if (fine) {
-		char peer[ADDRESS_TEXT_MAX];
-		http_request_peer(q, peer);
-		snprintf(caller.name, sizeof(caller.name), "%s", peer);
-	} else
+	} else if (!fine)
 		http_problem(a, 403, q->target, "the key is that of no consumer: \"sipar feed key FEED NAME\" makes one");
 	if (store.p)
 		explicit_bzero(store.p, store.cap);

@@ -62,7 +62,7 @@ static bool make(void *ctx, struct buf *out)
 
 static void saw(struct serving *v)
 {
-	consumers_saw(node_consumers(v->server->options.node), v->feed.name, v->caller.name, v->list.serial, "http", clock_ms());
+	consumers_saw(node_consumers(v->server->options.node), v->feed.name, http_caller_name(&v->caller, v->feed.name), v->list.serial, "http", clock_ms());
 }
 
 static void over(void *ctx, bool whole)
@@ -176,6 +176,7 @@ static void serve(struct http_server *s, struct http_request *q, struct serving 
 	if (!v->list.asked_since && matches(http_request_header(q, "If-None-Match"), etag)) {
 		a->status = 304;
 		put_fields(v, etag, a);
+		http_answer_header(a, "Vary", HTTP_VARY);
 		saw(v);
 		over(v, false);
 		return;

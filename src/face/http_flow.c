@@ -58,7 +58,7 @@ void http_flow(struct http_request *q, struct http_answer *a, const struct http_
 		w->gzip = gzip_writer_new();
 		http_answer_header(a, "Content-Encoding", "gzip");
 	}
-	http_answer_header(a, "Vary", "Accept-Encoding, Authorization, X-Api-Key");
+	http_answer_header(a, "Vary", HTTP_VARY);
 	a->status = 200;
 	a->type = type;
 	a->more = flow_more;

@@ -155,9 +155,9 @@ static bool is_wanted(const struct filter *f, const struct list_value *v)
 		return false;
 	if (protect_kinds(v->o.kind) == KINDS_IP && !(prefix ? f->range : f->ip))
 		return false;
-	if (!v->gone && ((f->containing[0] && !strstr(scenario, f->containing)) || (f->without[0] && strstr(scenario, f->without))))
+	if ((f->containing[0] && !strstr(scenario, f->containing)) || (f->without[0] && strstr(scenario, f->without)))
 		return false;
-	return v->gone || (v->action == LIST_CHALLENGE ? f->captcha : f->ban);
+	return v->action == LIST_CHALLENGE ? f->captcha : f->ban;
 }
 
 /* The same for the same value and type, for ever: below 2^53, so that every reader of JSON has it whole. */
@@ -237,26 +237,24 @@ static void end_list(struct streaming *v, struct buf *out)
 /* What a bouncer must forget: what is gone, and what has another type now, before it is told that. */
 static void put_deleted(struct streaming *v, const struct feed_item *item, struct buf *out)
 {
-	static const char *const types[] = { "ban", "captcha" };
-	bool challenges = (v->feed.wanted & force_challenges(REASONS_ALL)) != 0;
-	struct list_value is[2], gone = { .o = feed_item_observable(item), .self = true, .gone = true };
-	unsigned n = list_values(item, is);
-	gone.o.wildcard = false;
-	for (size_t t = 0; t < (challenges ? 2 : 1); t++) {
+	struct list_value was[2], is[2];
+	unsigned n_was = list_values(&item->key, item->was, was);
+	unsigned n = list_values(&item->key, (struct force_pair){ item->self, item->below }, is);
+	for (unsigned i = 0; i < n_was; i++) {
 		bool stands = false;
-		for (unsigned i = 0; i < n; i++)
-			stands |= strcmp(type_of(&is[i]), types[t]) == 0;
-		if (stands || !is_wanted(&v->filter, &gone))
+		for (unsigned k = 0; k < n; k++)
+			stands |= is[k].action == was[i].action;
+		if (stands || !is_wanted(&v->filter, &was[i]))
 			continue;
 		put_comma(v, out);
-		put_decision(&gone, types[t], 0, out);
+		put_decision(&was[i], type_of(&was[i]), 0, out);
 	}
 }
 
 static void put_new(struct streaming *v, const struct feed_item *item, struct buf *out)
 {
 	struct list_value is[2];
-	unsigned n = list_values(item, is);
+	unsigned n = list_values(&item->key, (struct force_pair){ item->self, item->below }, is);
 	for (unsigned i = 0; i < n; i++) {
 		if (!is_wanted(&v->filter, &is[i]))
 			continue;
@@ -274,6 +272,7 @@ static bool next_gone(struct streaming *v, struct feed_item *ret_item)
 	while (v->all && feed_next(v->all, ret_item)) {
 		if (force_any(feed_mask(&v->feed, &ret_item->key, (struct force_pair){ ret_item->self, ret_item->below })))
 			continue;
+		ret_item->was = (struct force_pair){ ret_item->self, ret_item->below };
 		ret_item->self = ret_item->below = 0;
 		return true;
 	}
@@ -388,16 +387,16 @@ static bool same_key(const struct table_key *a, const struct table_key *b)
 }
 
 /* The end of the longest lease on the key of hit `i`, which may stand in several levels. */
-static uint32_t left_of(const struct table_hits *hits, unsigned i, uint32_t tick_s)
+static uint32_t left_of(const struct table_hits *hits, unsigned i)
 {
-	uint32_t until = 0;
+	uint32_t until = 0, now_s = (uint32_t)(clock_ms() / 1000);
 	for (unsigned k = i; k < hits->n; k++)
 		for (unsigned c = 0; same_key(&hits->hit[i].key, &hits->hit[k].key) && c < hits->hit[k].n; c++) {
 			const struct claim *is = &hits->hit[k].claims[c];
 			if ((is->stance == ACTION_BLOCK || is->stance == ACTION_CHALLENGE) && is->until > until)
 				until = is->until;
 		}
-	return until > tick_s ? until - tick_s : LEASE_MAX_S;
+	return until > now_s ? until - now_s : LEASE_MAX_S;
 }
 
 static bool was_before(const struct table_hits *hits, unsigned i)
@@ -412,20 +411,19 @@ static void put_hit(struct streaming *v, const struct table_view *view, const st
 {
 	struct docket *d = node_docket(v->server->options.node);
 	const struct table_hit *hit = &hits->hit[i];
-	uint32_t tick_s = docket_tick(d);
-	struct force_pair p = feed_mask(&v->feed, &hit->key, force_on(view, &hit->key, tick_s));
-	struct feed_item item = { hit->key, p.self, p.below };
+	struct force_pair p = feed_mask(&v->feed, &hit->key, force_on(view, &hit->key, docket_tick(d)));
+	struct feed_item item = { hit->key, p.self, p.below, { 0, 0 } };
 	struct list_value is[2];
 	struct observable o = feed_item_observable(&item);
 	if (was_before(hits, i) || (!hit->exact && v->filter.exactly) || !force_any(p) || docket_guarded(d, &o, NULL))
 		return;
-	unsigned n = list_values(&item, is);
+	unsigned n = list_values(&hit->key, p, is);
 	for (unsigned k = 0; k < n; k++) {
 		bool meant = hit->exact ? is[k].self : hit->key.kind == OBS_DOMAIN ? is[k].below : true;
 		if (!meant || !is_wanted(&v->filter, &is[k]))
 			continue;
 		put_comma(v, out);
-		put_decision(&is[k], type_of(&is[k]), left_of(hits, i, tick_s), out);
+		put_decision(&is[k], type_of(&is[k]), left_of(hits, i), out);
 	}
 }
 

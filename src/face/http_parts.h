@@ -94,13 +94,21 @@ void http_table_leave(struct http_server *s);
 struct http_caller {
 	bool known;                     /**< by a key, of feed `feed` */
 	char feed[FEED_NAME_MAX + 1], name[FEED_NAME_MAX + 1];
+	char peer[ADDRESS_TEXT_MAX];
 };
+/** By what the consumer of a feed is known. */
+static inline const char *http_caller_name(const struct http_caller *c, const char *feed)
+{
+	return c->known && strcmp(c->feed, feed) == 0 ? c->name : c->peer;
+}
 /** By X-Api-Key, "Authorization: Bearer KEY", or "Basic" with the key as the password.
  *  @return false: the key is nobody's, and the answer says so. */
 bool http_caller_find(struct http_request *q, const struct feeds *feeds, struct http_caller *ret_caller, struct http_answer *a);
 /** May they have this feed?  @return false: no, and the answer says so (401 without a key, 403). */
 bool http_caller_may(const struct http_request *q, const struct feed *feed, const struct http_caller *caller, struct http_answer *a);
 
+/** What the answers about feeds depend on besides the target. */
+#define HTTP_VARY "Accept-Encoding, Authorization, X-Api-Key"
 /** An answer of any length, made while it is sent, and packed where the client takes that.
  *  @param make  appends the next piece; false: it was the last.  @param over  called once; `whole`: all of it was taken by the connection. */
 struct http_flow {

@@ -134,6 +134,7 @@ enum err feeds_write(const char *dir, const struct feeds *feeds, struct fault *f
 struct feed_item {
 	struct table_key key;
 	force self, below;   /**< bits of feed.wanted (and FORCE_PROTECT with passthru); both 0: gone, of a change */
+	struct force_pair was; /**< of a change: the same before it */
 };
 /** What a pair is in a feed: masked by what it wants, its kinds, and by protection. */
 struct force_pair feed_mask(const struct feed *feed, const struct table_key *k, struct force_pair p);

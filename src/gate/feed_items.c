@@ -58,7 +58,7 @@ static bool is_guarded(const struct feed_reading *r, const struct feed_item *ite
 static bool take(const struct feed_reading *r, const struct table_key *k, struct force_pair p, struct feed_item *ret_item)
 {
 	struct force_pair wanted = feed_mask(&r->feed, k, p);
-	struct feed_item item = { *k, wanted.self, wanted.below };
+	struct feed_item item = { *k, wanted.self, wanted.below, { 0, 0 } };
 	if (!force_any(wanted) || is_guarded(r, &item))
 		return false;
 	*ret_item = item;
@@ -156,14 +156,16 @@ static bool next_of_changes(struct feed_reading *r, struct feed_item *ret_item)
 		while (r->turn < r->turns.n) {
 			const struct turn *t = &r->turns.turn[r->turn++];
 			struct force_pair before = feed_mask(&r->feed, &t->key, t->before), after = feed_mask(&r->feed, &t->key, t->after);
-			struct feed_item item = { t->key, after.self, after.below };
+			struct feed_item item = { t->key, after.self, after.below, before };
 			/* It may have been protected only since: then whoever has it must lose it. */
 			bool guarded = force_any(after) && is_guarded(r, &item);
 			bool less = guarded || is_less(before.self, after.self) || is_less(before.below, after.below);
 			if (less != (r->round == 0) || (!guarded && before.self == after.self && before.below == after.below))
 				continue;
-			if (guarded)
+			if (guarded) {
+				item.was = (struct force_pair){ before.self | after.self, before.below | after.below };
 				item.self = item.below = 0;
+			}
 			*ret_item = item;
 			return true;
 		}

@@ -51,18 +51,17 @@ static void set_action(struct list_value *v, force is)
 	v->reasons = v->action == LIST_BLOCK ? is & REASONS_ALL : v->action == LIST_CHALLENGE ? is >> FORCE_CHALLENGES & REASONS_ALL : 0;
 }
 
-unsigned list_values(const struct feed_item *item, struct list_value ret_values[2])
+unsigned list_values(const struct table_key *k, struct force_pair is, struct list_value ret_values[2])
 {
-	struct observable o = feed_item_observable(item);
+	const struct observable o = { .kind = k->kind, .prefix = k->prefix, .n = k->n, .key = k->p };
 	unsigned n = 0;
-	o.wildcard = false;
-	if (item->self) {
-		ret_values[n] = (struct list_value){ .o = o, .self = true, .below = o.kind == OBS_DOMAIN && item->below == item->self };
-		set_action(&ret_values[n++], item->self);
+	if (is.self) {
+		ret_values[n] = (struct list_value){ .o = o, .self = true, .below = o.kind == OBS_DOMAIN && is.below == is.self };
+		set_action(&ret_values[n++], is.self);
 	}
-	if (o.kind == OBS_DOMAIN && item->below && item->below != item->self) {
+	if (o.kind == OBS_DOMAIN && is.below && is.below != is.self) {
 		ret_values[n] = (struct list_value){ .o = o, .below = true };
-		set_action(&ret_values[n++], item->below);
+		set_action(&ret_values[n++], is.below);
 	}
 	return n;
 }
@@ -79,25 +78,33 @@ void list_begin(struct list *l, struct buf *out)
 	l->format->begin(l, out);
 }
 
+/* What the list says of a key, in one: the name, those below it. */
+static struct list_value told(const struct list *l, const struct table_key *k, struct force_pair is)
+{
+	struct list_value v[2], all = { .o = { .kind = k->kind, .prefix = k->prefix, .n = k->n, .key = k->p } };
+	unsigned n = list_values(k, is, v);
+	for (unsigned i = 0; i < n; i++)
+		if (can_say(l, &v[i])) {
+			all.self |= v[i].self;
+			all.below |= v[i].below;
+		}
+	return all;
+}
+
 void list_gone(struct list *l, const struct feed_item *item, struct buf *out)
 {
-	struct list_value v[2], gone = { .o = feed_item_observable(item), .self = true, .gone = true };
-	unsigned n = list_values(item, v);
-	gone.o.wildcard = false;
-	gone.below = gone.o.kind == OBS_DOMAIN;
-	for (unsigned i = 0; i < n; i++)
-		if (can_say(l, &v[i])) { /* what is in force stays */
-			gone.self &= !v[i].self;
-			gone.below &= !v[i].below;
-		}
-	if ((gone.self || gone.below) && protect_kinds(gone.o.kind) & l->format->kinds)
+	struct list_value gone = told(l, &item->key, item->was), is = told(l, &item->key, (struct force_pair){ item->self, item->below });
+	gone.self &= !is.self;
+	gone.below &= !is.below;
+	gone.gone = true;
+	if (gone.self || gone.below)
 		l->format->value(l, &gone, out);
 }
 
 void list_put(struct list *l, const struct feed_item *item, struct buf *out)
 {
 	struct list_value v[2];
-	unsigned n = list_values(item, v);
+	unsigned n = list_values(&item->key, (struct force_pair){ item->self, item->below }, v);
 	bool whole = true;
 	for (unsigned i = 0; i < n; i++)
 		whole = can_say(l, &v[i]) && l->format->value(l, &v[i], out) && whole;

@@ -67,8 +67,8 @@ void list_end(struct list *l, struct buf *out);
 
 /** "phishing c2", with something else between them. */
 void list_put_reasons(uint32_t reasons, const char *between, struct buf *out);
-/** Up to two values of an item: of a domain more than one where the name and those below it have another force.
+/** Up to two values of a key: of a domain two where the name and those below it have another force.
  *  @return how many. */
-unsigned list_values(const struct feed_item *item, struct list_value ret_values[2]);
+unsigned list_values(const struct table_key *k, struct force_pair is, struct list_value ret_values[2]);
 
 #endif
