@@ -238,7 +238,7 @@ static void end_list(struct streaming *v, struct buf *out)
 static void put_deleted(struct streaming *v, const struct feed_item *item, struct buf *out)
 {
 	struct list_value was[2], is[2];
-	unsigned n_was = list_values(&item->key, item->was, was);
+	unsigned n_was = list_values(&item->key, (struct force_pair){ item->was_self, item->was_below }, was);
 	unsigned n = list_values(&item->key, (struct force_pair){ item->self, item->below }, is);
 	for (unsigned i = 0; i < n_was; i++) {
 		bool stands = false;
@@ -272,7 +272,8 @@ static bool next_gone(struct streaming *v, struct feed_item *ret_item)
 	while (v->all && feed_next(v->all, ret_item)) {
 		if (force_any(feed_mask(&v->feed, &ret_item->key, (struct force_pair){ ret_item->self, ret_item->below })))
 			continue;
-		ret_item->was = (struct force_pair){ ret_item->self, ret_item->below };
+		ret_item->was_self = ret_item->self;
+		ret_item->was_below = ret_item->below;
 		ret_item->self = ret_item->below = 0;
 		return true;
 	}
@@ -412,7 +413,7 @@ static void put_hit(struct streaming *v, const struct table_view *view, const st
 	struct docket *d = node_docket(v->server->options.node);
 	const struct table_hit *hit = &hits->hit[i];
 	struct force_pair p = feed_mask(&v->feed, &hit->key, force_on(view, &hit->key, docket_tick(d)));
-	struct feed_item item = { hit->key, p.self, p.below, { 0, 0 } };
+	struct feed_item item = { .key = hit->key, .self = p.self, .below = p.below };
 	struct list_value is[2];
 	struct observable o = feed_item_observable(&item);
 	if (was_before(hits, i) || (!hit->exact && v->filter.exactly) || !force_any(p) || docket_guarded(d, &o, NULL))

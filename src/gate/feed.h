@@ -134,7 +134,8 @@ enum err feeds_write(const char *dir, const struct feeds *feeds, struct fault *f
 struct feed_item {
 	struct table_key key;
 	force self, below;   /**< bits of feed.wanted (and FORCE_PROTECT with passthru); both 0: gone, of a change */
-	struct force_pair was; /**< of a change: the same before it */
+	force was_self, was_below; /**< of feed_since(): the same at the serial asked from, but whatever the guard says by now, so that
+				    *   what was served before it was protected is taken back; of feed_each() 0 */
 };
 /** What a pair is in a feed: masked by what it wants, its kinds, and by protection. */
 struct force_pair feed_mask(const struct feed *feed, const struct table_key *k, struct force_pair p);
@@ -157,10 +158,11 @@ void feed_reading_free(struct feed_reading *r);
 struct observable feed_item_observable(const struct feed_item *item);
 
 /** Everything in the feed at one serial; the guard of the docket is asked for each key once more, so that nothing protected leaves by any
- *  face.  Holds no lock while it visits.  @param ret_serial  which.  @return ERR_CANCELLED: the visitor said stop. */
+ *  face.  Holds no lock while it visits.  @param ret_serial  which; set before the first visit, since a zone begins with it.
+ *  @return ERR_CANCELLED: the visitor said stop. */
 enum err feed_each(struct docket *d, const struct feed *feed, feed_visit *visit, void *ctx, uint64_t *ret_serial, struct fault *f)
 	MUST_USE;
-/** What changed in it between two serials: items that are gone or changed, those with less in force first.
+/** What changed in it between two serials: items that are gone or changed, those with less in force first; `ret_serial` likewise.
  *  @return ERR_NOTFOUND: as docket_since(), or `serial` is not above feed.from; then feed_each(). */
 enum err feed_since(struct docket *d, const struct feed *feed, uint64_t serial, feed_visit *visit, void *ctx, uint64_t *ret_serial,
 		    struct fault *f) MUST_USE;

@@ -58,7 +58,7 @@ static bool is_guarded(const struct feed_reading *r, const struct feed_item *ite
 static bool take(const struct feed_reading *r, const struct table_key *k, struct force_pair p, struct feed_item *ret_item)
 {
 	struct force_pair wanted = feed_mask(&r->feed, k, p);
-	struct feed_item item = { *k, wanted.self, wanted.below, { 0, 0 } };
+	struct feed_item item = { .key = *k, .self = wanted.self, .below = wanted.below };
 	if (!force_any(wanted) || is_guarded(r, &item))
 		return false;
 	*ret_item = item;
@@ -156,16 +156,15 @@ static bool next_of_changes(struct feed_reading *r, struct feed_item *ret_item)
 		while (r->turn < r->turns.n) {
 			const struct turn *t = &r->turns.turn[r->turn++];
 			struct force_pair before = feed_mask(&r->feed, &t->key, t->before), after = feed_mask(&r->feed, &t->key, t->after);
-			struct feed_item item = { t->key, after.self, after.below, before };
+			struct feed_item item = { .key = t->key, .self = after.self, .below = after.below, .was_self = before.self,
+						  .was_below = before.below };
 			/* It may have been protected only since: then whoever has it must lose it. */
 			bool guarded = force_any(after) && is_guarded(r, &item);
 			bool less = guarded || is_less(before.self, after.self) || is_less(before.below, after.below);
 			if (less != (r->round == 0) || (!guarded && before.self == after.self && before.below == after.below))
 				continue;
-			if (guarded) {
-				item.was = (struct force_pair){ before.self | after.self, before.below | after.below };
+			if (guarded)
 				item.self = item.below = 0;
-			}
 			*ret_item = item;
 			return true;
 		}
@@ -207,11 +206,10 @@ static enum err visit_all(struct feed_reading *r, feed_visit *visit, void *ctx, 
 {
 	struct feed_item item;
 	enum err e = OK;
+	*ret_serial = feed_reading_serial(r);
 	while (e == OK && feed_next(r, &item))
 		if (!visit(ctx, &item))
 			e = fault_set(f, ERR_CANCELLED, "stopped on request");
-	if (e == OK)
-		*ret_serial = feed_reading_serial(r);
 	feed_reading_free(r);
 	return e;
 }

@@ -93,7 +93,7 @@ static struct list_value told(const struct list *l, const struct table_key *k, s
 
 void list_gone(struct list *l, const struct feed_item *item, struct buf *out)
 {
-	struct list_value gone = told(l, &item->key, item->was), is = told(l, &item->key, (struct force_pair){ item->self, item->below });
+	struct list_value gone = told(l, &item->key, (struct force_pair){ item->was_self, item->was_below }), is = told(l, &item->key, (struct force_pair){ item->self, item->below });
 	gone.self &= !is.self;
 	gone.below &= !is.below;
 	gone.gone = true;
