@@ -27,6 +27,7 @@ struct row {
 static const struct row rows[] = {
 	{ "http", "127.0.0.1:8300", "Address and port of the HTTP face, or off.", TEXT(http) },
 	{ "dns", "127.0.0.1:5300", "Address and port of the DNS face (UDP and TCP), or off.", TEXT(dns) },
+	{ "rpz", "127.0.0.1:5310", "Address and port where resolvers get policy zones (UDP and TCP), or off.", TEXT(rpz) },
 	{ "zone", "bl.sipar.test", "Domain under which the DNS face answers.", TEXT(zone) },
 	{ "name_server", "none", "Name of this server for NS at the zone's apex, as its parent zone delegates it; none: no NS.",
 	  TEXT(name_server) },

@@ -17,7 +17,7 @@ struct config_keys {
 };
 
 struct config {
-	char http[128], dns[128];  /**< "ADDR:PORT", or "off" */
+	char http[128], dns[128], rpz[128]; /**< "ADDR:PORT", or "off" */
 	char zone[256];
 	char name_server[256];     /**< name for NS at the zone's apex, or "none" */
 	char audience[32];         /**< widest TLP that anonymous askers see claims of: "clear", "green" ... */

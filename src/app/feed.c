@@ -354,14 +354,14 @@ static void split(const char *address, char ret_host[64], unsigned *ret_port)
 static enum err put_lines(const struct verb_env *env, const struct feed_words *o, const struct feed *feed, struct buf *out, struct fault *f)
 {
 	struct config *c = mem_zalloc(sizeof(*c));
-	char http[64] = "", dns[64] = "";
+	char http[64] = "", rpz[64] = "";
 	struct feed_place p = { .consumer = o->consumer };
 	config_defaults(c);
 	enum err e = config_read(node_dir(env->node), c, f);
 	split(c->http, http, &p.http_port);
-	split(c->dns, dns, &p.dns_port);
+	split(c->rpz, rpz, &p.rpz_port);
 	free(c);
-	p.host = o->server ? o->server : *dns ? dns : http;
+	p.host = o->server ? o->server : feed->type == FEED_RPZ && *rpz ? rpz : http;
 	if (e == OK && !o->server && (strcmp(p.host, "0.0.0.0") == 0 || strcmp(p.host, "::") == 0))
 		e = fault_set(f, ERR_USAGE, "sipar.conf says \"%s\", every address of this machine: say with --server which one others reach", p.host);
 	return e ? e : feed_config_put(o->config, feed, &p, out, f);

@@ -29,7 +29,7 @@ static void put_unbound(const struct writer *w)
 			   "# No \"zonefile:\" on purpose: with one, each change stops it for a third of a second.\n", w->feed->name);
 	buf_printf(w->out, "server:\n    module-config: \"respip validator iterator\"\n"
 			   "rpz:\n    name: \"%s\"\n    primary: %s@%u\n    allow-notify: %s\n    rpz-log: yes\n    rpz-log-name: \"%s\"\n",
-		   w->zone, w->place->host, w->place->dns_port, w->place->host, w->feed->name);
+		   w->zone, w->place->host, w->place->rpz_port, w->place->host, w->feed->name);
 }
 
 static void put_bind(const struct writer *w)
@@ -38,7 +38,7 @@ static void put_bind(const struct writer *w)
 	buf_printf(w->out, "key \"%s\" { algorithm hmac-sha256; secret \"" SECRET "\"; };\n", w->key);
 	buf_printf(w->out, "zone \"%s\" {\n    type secondary; file \"%s.db\"; masterfile-format raw; request-ixfr yes;\n"
 			   "    primaries { %s port %u key \"%s\"; };\n    allow-notify { key \"%s\"; }; allow-query { localhost; };\n};\n",
-		   w->zone, w->zone, w->place->host, w->place->dns_port, w->key, w->key);
+		   w->zone, w->zone, w->place->host, w->place->rpz_port, w->key, w->key);
 	buf_printf(w->out, "// In options { }.  Without min-update-interval 0 a change waits for up to a minute.\n"
 			   "    response-policy { zone \"%s\" min-update-interval 0 max-policy-ttl 60; }\n"
 			   "        qname-wait-recurse no min-update-interval 0;\n", w->zone);
@@ -48,7 +48,7 @@ static void put_knot(const struct writer *w)
 {
 	put_key_hint(w, "# knot.conf, Knot DNS 3 as a secondary of the zone. ");
 	buf_printf(w->out, "key:\n  - id: %s\n    algorithm: hmac-sha256\n    secret: " SECRET "\n", w->key);
-	buf_printf(w->out, "remote:\n  - id: sipar\n    address: %s@%u\n    key: %s\n", w->place->host, w->place->dns_port, w->key);
+	buf_printf(w->out, "remote:\n  - id: sipar\n    address: %s@%u\n    key: %s\n", w->place->host, w->place->rpz_port, w->key);
 	buf_printf(w->out, "acl:\n  - id: sipar-notify\n    key: %s\n    action: notify\n", w->key);
 	buf_printf(w->out, "zone:\n  - domain: %s\n    master: sipar\n    acl: sipar-notify\n    zonefile-sync: -1\n    zonefile-load: none\n"
 			   "    journal-content: all\n", w->zone);
@@ -60,7 +60,7 @@ static void put_powerdns(const struct writer *w)
 	buf_puts(w->out, "-- It takes no NOTIFY for such zones, so it asks every 5 seconds.  In recursor.conf, packetcache-ttl=5 has names that it\n"
 			 "-- answered before follow as soon: without it they stay for their own TTL.\n");
 	buf_printf(w->out, "rpzPrimary(\"%s:%u\", \"%s\", {tsigname=\"%s\", tsigalgo=\"hmac-sha256\", tsigsecret=\"" SECRET "\", refresh=5})\n",
-		   w->place->host, w->place->dns_port, w->zone, w->key);
+		   w->place->host, w->place->rpz_port, w->zone, w->key);
 }
 
 static void put_fetch(const struct writer *w, const char *ending, const char *file)
@@ -116,7 +116,7 @@ static void put_curl(const struct writer *w)
 static const struct config {
 	const char *name;
 	unsigned types;
-	bool dns; /* by which face */
+	bool rpz; /* by which face */
 	void (*put)(const struct writer *w);
 } configs[] = {
 	{ "unbound", RPZ, true, put_unbound }, { "bind", RPZ, true, put_bind }, { "knot", RPZ, true, put_knot },
@@ -147,8 +147,8 @@ enum err feed_config_put(const char *which, const struct feed *feed, const struc
 	if (!(c->types >> feed->type & 1))
 		return fault_set(f, ERR_USAGE, "feed \"%s\" is of type %s: %s takes one of type %s", feed->name, feed_type_name(feed->type), which,
 				 c->types & RPZ ? "rpz" : "list");
-	if (!(c->dns ? p->dns_port : p->http_port))
-		return fault_set(f, ERR_NOTFOUND, "the %s face, by which %s would take it, is off in sipar.conf", c->dns ? "DNS" : "HTTP", which);
+	if (!(c->rpz ? p->rpz_port : p->http_port))
+		return fault_set(f, ERR_NOTFOUND, "the %s face, by which %s would take it, is off in sipar.conf", c->rpz ? "RPZ" : "HTTP", which);
 	snprintf(w.zone, sizeof(w.zone), "%s", feed->zone[0] ? feed->zone : feed->name);
 	snprintf(w.key, sizeof(w.key), "%s.%s", p->consumer ? p->consumer : "NAME", feed->name);
 	snprintf(w.url, sizeof(w.url), strchr(p->host, ':') ? "http://[%s]:%u" : "http://%s:%u", p->host, p->http_port);

@@ -7,7 +7,7 @@
 
 struct feed_place {
 	const char *host;             /**< address of this node, without brackets */
-	unsigned dns_port, http_port; /**< 0: that face is off */
+	unsigned rpz_port, http_port; /**< 0: that face is off */
 	const char *consumer;         /**< NULL: one that has yet to get a key */
 };
 
