@@ -318,13 +318,3 @@ def test_ipset_drops_and_passes_again(firewall, decider, serve):
     lan.run("ipset", "restore", stdin=fetch(lan, daemon, "ipset"))
     assert outcome(lan, *WATCHED) == AFTER
     assert sorted(lan.run("ipset", "list", "-n").split()) == ["edge_1_ip4", "edge_1_ip6", "edge_1_net4", "edge_1_net6"]
-
-
-def test_suricata_takes_the_rules(edge, tmp_path):
-    daemon, key = edge
-    if not shutil.which("suricata"):
-        pytest.skip("there is no suricata(1)")
-    rules = tmp_path / "edge.rules"
-    rules.write_bytes(curl(daemon, "/v1/feeds/edge.suricata", "-H", f"X-Api-Key: {key}")[2])
-    done = subprocess.run(["suricata", "-T", "-S", str(rules), "-l", str(tmp_path)], capture_output=True, text=True, timeout=LIMIT)
-    assert done.returncode == 0, done.stdout + done.stderr
