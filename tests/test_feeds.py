@@ -318,3 +318,14 @@ def test_ipset_drops_and_passes_again(firewall, decider, serve):
     lan.run("ipset", "restore", stdin=fetch(lan, daemon, "ipset"))
     assert outcome(lan, *WATCHED) == AFTER
     assert sorted(lan.run("ipset", "list", "-n").split()) == ["edge_1_ip4", "edge_1_ip6", "edge_1_net4", "edge_1_net6"]
+
+
+def test_a_backup_has_them(decider, tmp_path):
+    decider.run("feed", "add", "edge", "--type", "list")
+    decider.run("feed", "key", "edge", "fw1")
+    decider.run("backup", tmp_path / "copy")
+    other = Node(tmp_path / "other")
+    other.run("restore", tmp_path / "copy")
+    assert (other.path / "feeds.conf").read_bytes() == (decider.path / "feeds.conf").read_bytes()
+    assert (other.path / "feeds.conf").stat().st_mode & 0o777 == 0o600
+    assert other.run("feed", "list").out == "edge type=list  (1 consumer)\n"
