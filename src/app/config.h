@@ -3,11 +3,11 @@
 #ifndef APP_CONFIG_H
 #define APP_CONFIG_H
 
-#include "view/blackhole.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "gate/feed.h"
 #include "ledger/note.h"
+#include "view/blackhole.h"
 
 enum { CONFIG_KEYS_MAX = 64 };
 /** Each line of such a setting adds to it. */

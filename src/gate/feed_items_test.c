@@ -51,7 +51,7 @@ static int set_up(void **state)
 	must(ledger_open(b->dir, true, &b->ledger, &fault));
 	must(ledger_lane_create(b->ledger, &lane, NULL, &fault));
 	must(docket_open(b->dir, true, b->ledger, &b->docket, &fault));
-	docket_set_policy(b->docket, (struct docket_policy){ .approvals = 0, .parties = 1 });
+	docket_set_policy(b->docket, &(struct docket_policy){ .approvals = 0, .parties = 1 });
 	docket_set_guard(b->docket, guard, b);
 	*state = b;
 	return 0;
