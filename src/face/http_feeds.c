@@ -38,6 +38,7 @@ static bool make(void *ctx, struct buf *out)
 {
 	struct serving *v = ctx;
 	struct feed_item item;
+	http_reader(v->server); /* for the guard */
 	if (v->stage == BEGIN) {
 		list_begin(&v->list, out);
 		v->stage = v->list.complete ? VALUES : GONE;
@@ -171,6 +172,7 @@ static void serve(struct http_server *s, struct http_request *q, struct serving 
 	struct docket *d = node_docket(s->options.node);
 	char etag[HTTP_HEADER_VALUE_MAX];
 	struct fault f;
+	http_reader(s);
 	v->list.serial = docket_serial(d);
 	tag(&v->feed, v->list.serial, v->list.format, etag);
 	if (!v->list.asked_since && matches(http_request_header(q, "If-None-Match"), etag)) {

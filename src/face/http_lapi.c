@@ -285,6 +285,7 @@ static bool make(void *ctx, struct buf *out)
 {
 	struct streaming *v = ctx;
 	struct feed_item item;
+	http_reader(v->server); /* for the guard */
 	if (v->stage == BEGIN) {
 		buf_puts(out, v->array ? "" : "{\"deleted\":");
 		v->stage = v->array ? NEW : DELETED;
@@ -433,13 +434,12 @@ static void answer_one(struct streaming *v, const struct observable *o, struct b
 	struct docket *d = node_docket(v->server->options.node);
 	struct table_hits *hits = mem_alloc(sizeof(*hits));
 	const struct table_key k = { o->kind, o->prefix, o->n, o->key };
-	(void)http_table_enter(v->server); /* and with that this thread reads the other table, too */
+	http_reader(v->server);
 	const struct table_view *view = table_enter(docket_table(d));
 	table_lookup(view, &k, hits);
 	for (unsigned i = 0; i < hits->n; i++)
 		put_hit(v, view, hits, i, out);
 	table_leave(docket_table(d));
-	http_table_leave(v->server);
 	free(hits);
 	end_list(v, out);
 	buf_putc(out, '\n');

@@ -84,6 +84,8 @@ static inline clearance http_clear(const struct http_server *s)
 	return atomic_load_explicit(&s->clear, memory_order_relaxed);
 }
 
+/** Before a handler, or what makes its answer, calls what reads a table: the thread is registered when it is its first. */
+void http_reader(struct http_server *s);
 /** table_enter() for a handler; the thread is registered when it is its first. */
 const struct table_view *http_table_enter(struct http_server *s);
 void http_table_leave(struct http_server *s);
