@@ -17,6 +17,7 @@
 #include "cli/option.h"
 #include "face/dns.h"
 #include "face/http.h"
+#include "gate/consumers.h"
 
 struct serve_options {
 	const char *dir, *http, *dns;
@@ -58,9 +59,8 @@ struct daemon {
 	pthread_t control_thread;
 };
 
-static void dns_metrics(void *ctx, struct buf *out)
+static void dns_metrics(struct daemon *d, struct buf *out)
 {
-	struct daemon *d = ctx;
 	struct dns_counters c;
 	if (!d->dns)
 		return;
@@ -78,6 +78,13 @@ static void dns_metrics(void *ctx, struct buf *out)
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
 		buf_printf(out, "# HELP sipar_dns_%s_total %s.\n# TYPE sipar_dns_%s_total counter\nsipar_dns_%s_total %llu\n",
 			   rows[i].name, rows[i].help, rows[i].name, rows[i].name, (unsigned long long)rows[i].value);
+}
+
+static void more_metrics(void *ctx, struct buf *out)
+{
+	struct daemon *d = ctx;
+	dns_metrics(d, out);
+	consumers_metrics(node_consumers(d->node), docket_serial(node_docket(d->node)), out);
 }
 
 static void *dns_thread(void *arg)
@@ -139,9 +146,9 @@ static enum err open_faces(struct daemon *d, struct fault *f)
 		return e;
 	struct http_options o = {
 		.address = d->config.http, .threads = or_cores(d->config.http_threads), .clear = d->clear,
-		.body_max = d->config.body_max_mib << 20, .more_metrics = dns_metrics, .more_ctx = d,
+		.body_max = d->config.body_max_mib << 20, .more_metrics = more_metrics, .more_ctx = d,
 		.witnesses = d->config.witnesses.v, .n_witnesses = d->config.witnesses.n, .logs = d->config.logs.v,
-		.n_logs = d->config.logs.n,
+		.n_logs = d->config.logs.n, .node = d->node,
 	};
 	if (strcmp(d->config.http, "off") != 0 &&
 	    (e = http_server_open(&o, node_table(d->node), node_ledger(d->node), &d->http, f)) != OK)
