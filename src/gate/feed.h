@@ -85,6 +85,8 @@ enum err feed_check(const struct feed *feed, const struct feeds *others, struct 
  *  and told apart by a hash. */
 enum { FEED_SET_NAME_MAX = 22 };
 void feed_set_name(const struct feed *feed, char ret_name[FEED_SET_NAME_MAX + 1]);
+/** Has a consumer of the one other values, or other records for them, than by the other?  Then it became what it is with `from`. */
+bool feed_differs(const struct feed *a, const struct feed *b);
 /** "NAME word=value word=value", without what is as feed_defaults() has it. */
 void feed_put(const struct feed *feed, struct buf *out);
 
