@@ -369,7 +369,7 @@ size_t dns_zone_write(const struct dns_zone *z, const struct dns_asked *a, const
 	*(a->what != ASKED_WRONG ? listed ? &count->listed : &count->unlisted :
 				   rcode == DNS_REFUSED ? &count->refused : &count->errors) += 1;
 	count->truncated += w.full;
-	return dns_answer_end(&w, &a->query, rcode, a->what != ASKED_WRONG, a->ede);
+	return dns_answer_end(&w, &a->query, rcode, a->what != ASKED_WRONG, a->ede, (struct span){ 0 });
 }
 
 size_t dns_reply(const struct dns_zone *z, const struct table_view *v, uint32_t now_s, struct span query, size_t limit,
