@@ -44,7 +44,8 @@ enum dns_rated dns_rate_take(struct dns_rate *r, struct span address, uint32_t n
 			b = &line[i];
 			break;
 		}
-		if (now_ms - line[i].touched_ms > now_ms - b->touched_ms)
+		uint32_t idle = now_ms - line[i].touched_ms, least = now_ms - b->touched_ms;
+		if (idle > least || (idle == least && line[i].tokens > b->tokens))
 			b = &line[i];
 	}
 	if (b->tag != tag)
