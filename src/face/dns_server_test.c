@@ -16,6 +16,7 @@
 
 #include "codec/dns_message.h"
 #include "face/dns.h"
+#include "view/force.h"
 #include "view/reputation.h"
 
 enum { WORKERS = 2, CONNECTIONS_MAX = 256 };
