@@ -52,6 +52,5 @@ void dns_told_force(const struct dns_now *now, const struct observable *value, s
 		memset(ret_entry, 0, n * sizeof(*ret_entry));
 		return;
 	}
-	for (size_t i = 0; i < n; i++)
-		ret_force[i] = force_of(now->decided, &value[i], now->tick_s, &ret_entry[i]);
+	force_of_many(now->decided, value, n, now->tick_s, ret_force, ret_entry);
 }
