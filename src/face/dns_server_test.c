@@ -340,10 +340,11 @@ static void decisions_in_batches(void **state)
 	stop(d);
 	char sub[100];
 	table_close(d->decided);
+	snprintf(sub, sizeof(sub), "%s/decisions", d->dir);
+	(void)!table_drop(sub, NULL);
 	snprintf(sub, sizeof(sub), "%s/decisions/table", d->dir);
 	rmdir(sub);
 	snprintf(sub, sizeof(sub), "%s/decisions", d->dir);
-	(void)!table_drop(sub, NULL);
 	rmdir(sub);
 }
 
