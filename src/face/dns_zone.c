@@ -11,7 +11,7 @@
 #include "face/dns_keys.h"
 #include "face/dns_rate.h"
 #include "face/dns_told.h"
-#include "face/dns_zone_parts.h"
+#include "face/dns_parts.h"
 #include "sys/key.h"
 
 enum { V6_OCTETS = 64, LABEL_OCTETS = 1 + 40, CODES_MAX = 8, STRING_MAX = 255, NETS_MAX = 64 };

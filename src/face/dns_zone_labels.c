@@ -17,7 +17,7 @@
 #include "base/num.h"
 #include "codec/domain.h"
 #include "codec/ip.h"
-#include "face/dns_zone_parts.h"
+#include "face/dns_parts.h"
 
 enum { V4_LABELS = 4, V6_LABELS = 32 };
 

@@ -4,7 +4,7 @@
 #include "codec/category.h"
 #include "codec/ip.h"
 #include "face/dns_told.h"
-#include "face/dns_zone_parts.h"
+#include "face/dns_parts.h"
 #include "gate/docket.h"
 
 enum { WHY_MAX = 500 /* octets in front of the URL */, DIGEST_MAX = 64 };

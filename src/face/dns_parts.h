@@ -1,6 +1,6 @@
-/* Inside dns_zone: what its files share. */
-#ifndef FACE_DNS_ZONE_PARTS_H
-#define FACE_DNS_ZONE_PARTS_H
+/* Inside the DNS face: what the files of dns_zone share. */
+#ifndef FACE_DNS_PARTS_H
+#define FACE_DNS_PARTS_H
 
 #include "face/dns_zone.h"
 
