@@ -29,6 +29,7 @@
 #include "codec/dns_message.h"
 #include "codec/observable.h"
 #include "face/dns.h"
+#include "sys/key.h"
 #include "view/force.h"
 #include "view/reputation.h"
 
@@ -492,6 +493,7 @@ int main(int argc, char **argv)
 	struct load l = { .query = mem_alloc((size_t)QUERIES * PACKET), .size = mem_alloc(QUERIES) };
 	if (keys == 0 || rounds < 1 || rounds > ROUNDS_MAX)
 		die("usage: dns_bench [KEYS] [ROUNDS]");
+	sys_key_init();
 	pin(1);
 	for (size_t i = 0; i < COUNT_OF(modes); i++)
 		measure(&l, modes[i], keys, rounds);

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Measures what bench/RESULTS.md reports.  Each figure is a median of several runs and stands beside a limit or a peer measured in the
 same run.  bench/run.py [NAME...]: import, memory, stix, check, start, data, lookup, scan, finder, table, address, incremental,
-ledger, merkle, replay, dns, snapshot, lib."""
+ledger, merkle, replay, dns, block, snapshot, lib."""
 import json
 import os
 import pathlib
@@ -330,6 +330,13 @@ def bench_address(base):
 
 def bench_dns(base):
     program("dns_bench")
+
+
+def bench_block(base):
+    """From the word of a decision to the answer that knows it, on a node with a million values."""
+    node = fresh(base)
+    sipar(node, "import", "-q", "--source", "list", "--format", "lines", write_list(base, made_lines(5, 1000000), "base.txt"))
+    program("block_bench", str(node), "500")
 
 
 def bench_snapshot(base):

@@ -4,6 +4,7 @@
 
 #include "face/dns_told.h"
 #include "face/dns_zone.h"
+#include "sys/key.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -72,6 +73,7 @@ static struct dns_now now;
 static void prepare(void)
 {
 	static const struct dns_key key = { "consumer", SPAN_LIT("0123456789abcdef0123456789abcdef01234567") };
+	sys_key_init();
 	struct source_set *sources = source_set_new();
 	must(source_apply(sources, &(struct source_change){ .op = SOURCE_ADD, .name = SPAN_LIT("feodo") }, NULL));
 	meaning = (struct meaning){ .sources = sources, .rules = rules_new() };

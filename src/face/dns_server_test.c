@@ -17,6 +17,7 @@
 
 #include "codec/dns_message.h"
 #include "face/dns.h"
+#include "sys/key.h"
 #include "view/force.h"
 #include "view/reputation.h"
 
@@ -440,6 +441,7 @@ static void open_errors(void **state)
 
 int main(void)
 {
+	sys_key_init();
 #define SERVED(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		SERVED(over_udp), SERVED(counts), SERVED(tcp_pieces), SERVED(tcp_pipelined), SERVED(tcp_garbage), SERVED(tcp_many),

@@ -11,6 +11,7 @@
 #include "base/num.h"
 #include "face/dns_told.h"
 #include "face/dns_zone.h"
+#include "sys/key.h"
 
 #define ZONE "bl.sipar.test"
 enum { NOW = 1800000000, TTL = 300, NEGATIVE_TTL = 60, PUBLIC = 0, PRIVATE = 1 };
@@ -909,6 +910,7 @@ static void more_options(void **state)
 
 int main(void)
 {
+	sys_key_init();
 #define WITH_TABLE(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		WITH_TABLE(addresses), WITH_TABLE(several_categories), cmocka_unit_test(codes_tell_categories_apart),
