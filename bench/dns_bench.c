@@ -2,6 +2,7 @@
  * recvmmsg/sendmmsg echo in the same run; and how long an answer takes at 20,000 questions a second.
  *
  *   dns_bench [KEYS] [ROUNDS]      three times: addresses and domains of which half are listed, addresses that are not
+ *   dns_bench pace PORT RATE MS    only asks a server that is there, at an even pace, and tells what was lost
  *
  * Child processes, each pinned to the first CPU: the echo, the face with one worker over a table of KEYS keys, the same with 20,000
  * decisions beside them, and rbldnsd over the same list (plain names, its fastest form) where it is installed.  The
@@ -34,7 +35,7 @@
 #include "view/reputation.h"
 
 enum { SOCKETS = 8, DEPTH = 16, BATCH = 32, QUERIES = 1 << 18, ROUND_MS = 1000, ROUNDS_MAX = 99, PACKET = 128 };
-enum { DECISIONS = 20000, PACED = 20000 /* questions a second */, PACED_MS = 2000, PACED_N = PACED / 1000 * PACED_MS };
+enum { DECISIONS = 20000, PACED = 20000 /* questions a second */, PACED_MS = 2000, PACED_SOCKETS = 4 };
 
 static void die(const char *what)
 {
@@ -389,44 +390,54 @@ static double median(double *v, int n)
 	return v[n / 2];
 }
 
-/* Questions at an even pace, whatever the answers do; in microseconds. */
-static void pace(struct load *l, struct child *c, int round)
+struct paced { double p50, p99, most, lost; uint64_t n; };
+
+/* Questions at an even pace, whatever the answers do; times in microseconds, loss in percent. */
+static struct paced pace(struct load *l, uint16_t port, unsigned rate, unsigned ms)
 {
-	static uint64_t begun[PACED_N];
-	static double took[PACED_N];
-	static uint8_t data[512];
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(c->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_DGRAM, 0), room = 4 << 20, n = 0, sent = 0;
-	if (connect(fd, (void *)&to, sizeof(to)))
-		die("connect");
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
-	uint64_t start = clock_mono_ns(), now = start, end = start + (PACED_MS + 200) * 1000000ull;
+	static uint64_t begun[1 << 16];
+	uint8_t data[512];
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd[PACED_SOCKETS], room = 4 << 20;
+	uint64_t all = (uint64_t)rate * ms / 1000, sent = 0, n = 0;
+	double *took = mem_alloc(all * sizeof(*took));
+	for (int i = 0; i < PACED_SOCKETS; i++) {
+		fd[i] = socket(AF_INET, SOCK_DGRAM, 0);
+		setsockopt(fd[i], SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+		if (connect(fd[i], (void *)&to, sizeof(to)))
+			die("connect");
+	}
 	memset(begun, 0, sizeof(begun));
-	while (now < end && n < PACED_N) {
-		if (sent < PACED_N && now >= start + (uint64_t)sent * (1000000000 / PACED)) {
+	uint64_t start = clock_mono_ns(), now = start, end = start + (ms + 500) * 1000000ull;
+	while (now < end && n < all) {
+		if (sent < all && now >= start + sent * 1000000000 / rate) {
 			uint8_t *q = l->query[l->next % QUERIES];
 			q[0] = (uint8_t)(sent >> 8), q[1] = (uint8_t)sent;
-			begun[sent] = now;
-			if (send(fd, q, l->size[l->next++ % QUERIES], 0) < 0)
+			begun[sent & 0xffff] = now;
+			if (send(fd[sent % PACED_SOCKETS], q, l->size[l->next++ % QUERIES], 0) < 0)
 				die("send");
 			sent++;
 		}
-		ssize_t k = recv(fd, data, sizeof(data), MSG_DONTWAIT);
-		now = clock_mono_ns();
-		if (k < 2)
-			continue;
-		/* Numbers turn over after 65,536, answers are never so late. */
-		int i = data[0] << 8 | data[1];
-		if (i < PACED_N && begun[i])
-			took[n++] = (double)(now - begun[i]) / 1000;
+		for (int i = 0; i < PACED_SOCKETS; i++) {
+			ssize_t k = recv(fd[i], data, sizeof(data), MSG_DONTWAIT);
+			now = clock_mono_ns();
+			if (k < 2 || n == all)
+				continue;
+			/* Numbers turn over after 65,536, answers are never so late. */
+			uint64_t *at = &begun[data[0] << 8 | data[1]];
+			if (*at)
+				took[n++] = (double)(now - *at) / 1000;
+			*at = 0;
+		}
 	}
-	close(fd);
+	for (int i = 0; i < PACED_SOCKETS; i++)
+		close(fd[i]);
 	if (n == 0)
 		die("no answers");
-	c->lost[round] = 100.0 * (PACED_N - n) / PACED_N;
-	qsort(took, (size_t)n, sizeof(*took), by_value);
-	c->p50[round] = took[n / 2];
-	c->p99[round] = took[n - 1 - n / 100];
+	qsort(took, n, sizeof(*took), by_value);
+	struct paced p = { took[n / 2], took[n - 1 - n / 100], took[n - 1], 100.0 * (double)(all - n) / (double)all, n };
+	free(took);
+	return p;
 }
 
 static uint64_t number(const char *text, uint64_t otherwise)
@@ -467,7 +478,8 @@ static void measure(struct load *l, const char *mode, uint64_t keys, int rounds)
 			uint64_t got = drive(l, &c[k]);
 			c[k].per_s[at] = (double)got * 1000 / ROUND_MS;
 			c[k].per_cpu[at] = (double)got / (cpu_s(c[k].pid) - cpu);
-			pace(l, &c[k], at);
+			struct paced p = pace(l, c[k].port, PACED, PACED_MS);
+			c[k].p50[at] = p.p50, c[k].p99[at] = p.p99, c[k].lost[at] = p.lost;
 		}
 	for (int k = 0; k < n; k++) {
 		kill(c[k].pid, SIGKILL);
@@ -488,11 +500,19 @@ static void measure(struct load *l, const char *mode, uint64_t keys, int rounds)
 int main(int argc, char **argv)
 {
 	static const char *const modes[] = { "ips", "unlisted", "domains" };
-	uint64_t keys = number(argc > 1 ? argv[1] : NULL, 1000000);
-	int rounds = (int)number(argc > 2 ? argv[2] : NULL, 5);
+	bool only_pace = argc == 5 && strcmp(argv[1], "pace") == 0;
+	uint64_t keys = number(argc > 1 && !only_pace ? argv[1] : NULL, 1000000);
+	int rounds = (int)number(argc > 2 && !only_pace ? argv[2] : NULL, 5);
 	struct load l = { .query = mem_alloc((size_t)QUERIES * PACKET), .size = mem_alloc(QUERIES) };
 	if (keys == 0 || rounds < 1 || rounds > ROUNDS_MAX)
 		die("usage: dns_bench [KEYS] [ROUNDS]");
+	if (only_pace) {
+		for (uint32_t i = 0; i < QUERIES; i++)
+			l.size[i] = (uint8_t)query_of("ips", i, keys, l.query[i]);
+		struct paced p = pace(&l, (uint16_t)number(argv[2], 0), (unsigned)number(argv[3], 0), (unsigned)number(argv[4], 0));
+		printf("%llu answers, %.4f %% lost, p50 %.0f us, p99 %.0f us, most %.0f us\n", (unsigned long long)p.n, p.lost, p.p50, p.p99, p.most);
+		return 0;
+	}
 	sys_key_init();
 	pin(1);
 	for (size_t i = 0; i < COUNT_OF(modes); i++)

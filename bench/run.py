@@ -330,6 +330,24 @@ def bench_address(base):
 
 def bench_dns(base):
     program("dns_bench")
+    paced_import(base)
+
+
+def paced_import(base):
+    """What a client that asks at an even pace notices of the import of a million claims, beside the same without one."""
+    node = fresh(base)
+    sipar(node, "import", "-q", "--source", "base", "--format", "lines", write_list(base, made_lines(1, 1000000), "base.txt"))
+    listed = write_list(base, made_lines(2, 1000000), "large.txt")
+    process, ready, _ = serve(node)
+    for rate in (20000, 50000):
+        for importing in (False, True):
+            client = subprocess.Popen([str(BUILD / "bench" / "dns_bench"), "pace", str(ready["dns_port"]), str(rate), "8000"], stdout=subprocess.PIPE, text=True)
+            time.sleep(1)
+            seconds = sipar(node, "import", "-q", "--source", f"large{rate}", "--format", "lines", listed)[0] if importing else 0
+            told = client.communicate()[0].strip()
+            say(f"dns, {rate} questions a second for 8 s{f', with an import of 1,000,000 lines ({seconds:.1f} s)' if importing else ''}: {told}")
+    process.terminate()
+    process.wait()
 
 
 def bench_block(base):
