@@ -23,7 +23,7 @@ struct dns_loop {
 	const struct dns_decisions *decisions; /**< without a table: none */
 	struct dns_told *told;
 	struct dns_rate *rate;      /**< NULL: no limit */
-	_Atomic uint64_t consumer[DNS_KEY_PLACES];
+	_Atomic uint64_t *consumer; /**< DNS_KEY_PLACES; NULL: no keys */
 };
 
 /** Look at both tables; until dns_loop_leave(). */

@@ -139,6 +139,7 @@ static void open_loops(struct dns_server *s, const struct dns_options *o, struct
 		l->table = t;
 		l->decisions = &s->decisions;
 		l->told = dns_told_new(&s->decisions);
+		l->consumer = o->keyed ? mem_zalloc(DNS_KEY_PLACES * sizeof(*l->consumer)) : NULL;
 		l->rate = o->rate && i < s->workers ? dns_rate_new(o->rate, seed) : NULL;
 	}
 }
@@ -260,6 +261,7 @@ void dns_server_close(struct dns_server *s)
 	for (unsigned i = 0; i <= s->workers; i++) {
 		dns_told_free(s->loop[i].told);
 		dns_rate_free(s->loop[i].rate);
+		free(s->loop[i].consumer);
 	}
 	dns_zone_free(s->zone);
 	pthread_mutex_destroy(&s->consumers);
