@@ -13,7 +13,7 @@
 #include "codec/dns_message.h"
 
 enum { FLAG_QR = 0x8000, FLAG_AA = 0x0400, FLAG_TC = 0x0200, FLAG_RD = 0x0100, OPCODE = 0x7800, EDNS_DO = 0x8000 };
-enum { OPT_SIZE = 11, EDE_SIZE = 6, COOKIE_SIZE = 4 + DNS_COOKIE_MAX, OPTION_COOKIE = 10, OPTION_EDE = 15, POINTER = 0xc000 };
+enum { RECORD_HEAD = 12, OPT_SIZE = 11, EDE_SIZE = 6, COOKIE_SIZE = 4 + DNS_COOKIE_MAX, OPTION_COOKIE = 10, OPTION_EDE = 15, POINTER = 0xc000 };
 
 static uint16_t get16(const uint8_t *p)
 {
@@ -216,31 +216,40 @@ void dns_answer_octets(struct dns_answer *a, const void *p, size_t n)
 	a->n += n;
 }
 
-void dns_answer_u32(struct dns_answer *a, uint32_t v)
+void dns_pointer(uint8_t at[2], unsigned owner)
 {
-	uint8_t octets[4];
-	put32(octets, v);
-	dns_answer_octets(a, octets, sizeof(octets));
+	put16(at, POINTER | (DNS_HEADER_SIZE + owner));
 }
 
-void dns_answer_owner(struct dns_answer *a, unsigned owner)
+static void put_head(uint8_t head[RECORD_HEAD], unsigned owner, enum dns_type type, uint32_t ttl_s, size_t n)
 {
-	uint8_t octets[2];
-	put16(octets, POINTER | (DNS_HEADER_SIZE + owner));
-	dns_answer_octets(a, octets, sizeof(octets));
+	dns_pointer(head, owner);
+	put16(head + 2, type);
+	put16(head + 4, DNS_IN);
+	put32(head + 6, ttl_s);
+	put16(head + 10, (unsigned)n);
 }
 
 void dns_answer_open(struct dns_answer *a, enum dns_section section, unsigned owner, enum dns_type type, uint32_t ttl_s)
 {
-	uint8_t head[12];
+	uint8_t head[RECORD_HEAD];
 	a->record = a->n;
 	a->section = section;
-	put16(head, POINTER | (DNS_HEADER_SIZE + owner));
-	put16(head + 2, type);
-	put16(head + 4, DNS_IN);
-	put32(head + 6, ttl_s);
-	put16(head + 10, 0);
+	put_head(head, owner, type, ttl_s, 0);
 	dns_answer_octets(a, head, sizeof(head));
+}
+
+void dns_answer_record(struct dns_answer *a, enum dns_section section, unsigned owner, enum dns_type type, uint32_t ttl_s,
+		       const void *data, size_t n)
+{
+	if (a->full || a->limit - a->n < RECORD_HEAD + n) {
+		a->full = true;
+		return;
+	}
+	put_head(a->out + a->n, owner, type, ttl_s, n);
+	memcpy(a->out + a->n + RECORD_HEAD, data, n);
+	a->n += RECORD_HEAD + n;
+	a->counts[section - 1]++;
 }
 
 void dns_answer_close(struct dns_answer *a)
@@ -249,7 +258,7 @@ void dns_answer_close(struct dns_answer *a)
 		a->n = a->record;
 		return;
 	}
-	put16(a->out + a->record + 10, (unsigned)(a->n - a->record - 12));
+	put16(a->out + a->record + 10, (unsigned)(a->n - a->record - RECORD_HEAD));
 	a->counts[a->section - 1]++;
 }
 

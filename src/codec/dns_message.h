@@ -87,10 +87,12 @@ void dns_answer_begin(struct dns_answer *a, const struct dns_query *q, size_t li
  *  dns_answer_close(). */
 void dns_answer_open(struct dns_answer *a, enum dns_section section, unsigned owner, enum dns_type type, uint32_t ttl_s);
 void dns_answer_octets(struct dns_answer *a, const void *p, size_t n);
-void dns_answer_u32(struct dns_answer *a, uint32_t v);
-/** The name that is the question's without its first `owner` octets, compressed. */
-void dns_answer_owner(struct dns_answer *a, unsigned owner);
 void dns_answer_close(struct dns_answer *a);
+/** The same in one, for data that is there. */
+void dns_answer_record(struct dns_answer *a, enum dns_section section, unsigned owner, enum dns_type type, uint32_t ttl_s,
+		       const void *data, size_t n);
+/** Let two octets of data be the name that is the question's without its first `owner` octets. */
+void dns_pointer(uint8_t at[2], unsigned owner);
 /** OPT when the asker has EDNS, and the header.
  *  @param authoritative  AA.  @param cookie  for the asker, client's part and all; empty: none; only when the query has one.
  *  @return octets of the whole answer. */

@@ -215,11 +215,11 @@ static void writes_an_answer(void **state)
 	uint8_t out[DNS_UDP_MAX];
 	assert_true(dns_query_read(Q(HEAD("\x01") QUESTION OPT("\x10\x00", "\x00", "\x80\x00") "\x00\x00"), &q));
 	dns_answer_begin(&a, &q, sizeof(out), out);
-	dns_answer_open(&a, DNS_ANSWER, 0, DNS_A, 300);
-	dns_answer_octets(&a, "\x7f\x00\x00\x02", 4);
-	dns_answer_close(&a);
+	dns_answer_record(&a, DNS_ANSWER, 0, DNS_A, 300, "\x7f\x00\x00\x02", 4);
 	dns_answer_open(&a, DNS_AUTHORITY, 13, DNS_NS, 60);
-	dns_answer_owner(&a, 13);
+	uint8_t pointer[2];
+	dns_pointer(pointer, 13);
+	dns_answer_octets(&a, pointer, 2);
 	dns_answer_close(&a);
 	size_t n = dns_answer_end(&a, &q, DNS_NOERROR, true, DNS_EDE_NOT_SUPPORTED, (struct span){ 0 });
 	static const uint8_t expected[] =
@@ -249,9 +249,7 @@ static void truncates(void **state)
 		dns_answer_open(&a, DNS_ANSWER, 0, DNS_TXT, 300);
 		dns_answer_octets(&a, big, size);
 		dns_answer_close(&a);
-		dns_answer_open(&a, DNS_ANSWER, 0, DNS_A, 300);
-		dns_answer_u32(&a, 0x7f000003);
-		dns_answer_close(&a);
+		dns_answer_record(&a, DNS_ANSWER, 0, DNS_A, 300, "\x7f\x00\x00\x03", 4);
 		size_t n = dns_answer_end(&a, &q, DNS_NOERROR, true, DNS_EDE_NOT_SUPPORTED, (struct span){ 0 });
 		assert_true(n <= DNS_PLAIN_MAX);
 		assert_int_equal(out[DNS_PLAIN_MAX], 0x77);

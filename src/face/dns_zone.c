@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "base/octets.h"
 #include "codec/category.h"
 #include "face/dns_cookie.h"
 #include "face/dns_keys.h"
@@ -16,6 +17,7 @@
 
 enum { V6_OCTETS = 64, LABEL_OCTETS = 1 + 40, CODES_MAX = 8, STRING_MAX = 255, NETS_MAX = 64 };
 /* SOA: what secondaries would do, if there were any. */
+enum { SOA_REST = 11 + 2 + 5 * 4 }; /* what is behind the name of the server */
 enum { SOA_REFRESH_S = 3600, SOA_RETRY_S = 600, SOA_EXPIRE_S = 604800 };
 
 struct net {
@@ -33,6 +35,9 @@ struct dns_zone {
 	unsigned n_public;
 	struct net public[NETS_MAX];
 	char url[DNS_URL_MAX + 1];
+	/* Data of the SOA, but for the zone's name (at `rname`, and in front where there is no name server) and the serial. */
+	uint8_t soa[DNS_NAME_MAX + SOA_REST];
+	uint16_t soa_n, soa_rname;
 };
 
 static bool given(const char *text)
@@ -104,6 +109,20 @@ static enum err read_options(const struct dns_options *o, struct dns_zone *z, st
 	return e;
 }
 
+static void make_soa(struct dns_zone *z)
+{
+	const uint32_t times[] = { SOA_REFRESH_S, SOA_RETRY_S, SOA_EXPIRE_S, z->negative_ttl_s };
+	size_t n = z->name_server.labels ? z->name_server.size : 2;
+	memcpy(z->soa, z->name_server.lower, z->name_server.labels ? n : 0);
+	memcpy(z->soa + n, "\012hostmaster", 11);
+	n += 11;
+	z->soa_rname = (uint16_t)n;
+	n += 2 + 4;
+	for (size_t i = 0; i < COUNT_OF(times); i++, n += 4)
+		put_be32(z->soa + n, times[i]);
+	z->soa_n = (uint16_t)n;
+}
+
 enum err dns_zone_new(const struct dns_options *o, struct dns_zone **ret_zone, struct fault *f)
 {
 	struct dns_zone z = {
@@ -113,6 +132,7 @@ enum err dns_zone_new(const struct dns_options *o, struct dns_zone **ret_zone, s
 	enum err e = read_options(o, &z, f);
 	if (e)
 		return e;
+	make_soa(&z);
 	z.keys = o->keyed ? dns_keys_new(random_seed()) : NULL;
 	*ret_zone = mem_alloc(sizeof(z));
 	**ret_zone = z;
@@ -272,9 +292,9 @@ unsigned dns_categories(const struct verdict *v, uint8_t ret[CAT_COUNT])
 
 static void put_code(struct dns_answer *out, uint32_t address, uint32_t ttl_s)
 {
-	dns_answer_open(out, DNS_ANSWER, 0, DNS_A, ttl_s);
-	dns_answer_u32(out, address);
-	dns_answer_close(out);
+	uint8_t octets[4];
+	put_be32(octets, address);
+	dns_answer_record(out, DNS_ANSWER, 0, DNS_A, ttl_s, octets, sizeof(octets));
 }
 
 /* No two categories have one code.  What is decided comes first. */
@@ -310,27 +330,19 @@ static void put_txt(struct dns_answer *out, const struct dns_text *t, uint32_t t
 static void put_soa(struct dns_answer *out, enum dns_section section, const struct dns_zone *z, unsigned zone_at,
 		    uint32_t now_s)
 {
-	dns_answer_open(out, section, zone_at, DNS_SOA, z->negative_ttl_s);
-	if (z->name_server.labels)
-		dns_answer_octets(out, z->name_server.lower, z->name_server.size);
-	else
-		dns_answer_owner(out, zone_at);
-	dns_answer_octets(out, "\012hostmaster", 11);
-	dns_answer_owner(out, zone_at);
-	dns_answer_u32(out, now_s);
-	dns_answer_u32(out, SOA_REFRESH_S);
-	dns_answer_u32(out, SOA_RETRY_S);
-	dns_answer_u32(out, SOA_EXPIRE_S);
-	dns_answer_u32(out, z->negative_ttl_s);
-	dns_answer_close(out);
+	uint8_t data[sizeof(z->soa)];
+	memcpy(data, z->soa, z->soa_n);
+	if (!z->name_server.labels)
+		dns_pointer(data, zone_at);
+	dns_pointer(data + z->soa_rname, zone_at);
+	put_be32(data + z->soa_rname + 2, now_s);
+	dns_answer_record(out, section, zone_at, DNS_SOA, z->negative_ttl_s, data, z->soa_n);
 }
 
 static bool put_apex(struct dns_answer *out, const struct dns_zone *z, unsigned type, uint32_t now_s)
 {
 	if (type == DNS_NS && z->name_server.labels) {
-		dns_answer_open(out, DNS_ANSWER, 0, DNS_NS, z->ttl_s);
-		dns_answer_octets(out, z->name_server.lower, z->name_server.size);
-		dns_answer_close(out);
+		dns_answer_record(out, DNS_ANSWER, 0, DNS_NS, z->ttl_s, z->name_server.lower, z->name_server.size);
 		return true;
 	}
 	if (type == DNS_SOA || type == DNS_ANY)
