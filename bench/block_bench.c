@@ -139,7 +139,8 @@ int main(int argc, char **argv)
 	sys_key_init();
 	must(argc > 1 && (argc < 3 || num_parse_u64(span_str(argv[2]), N_MAX, &n) == OK) && n, "usage: block_bench DIR [N]");
 	must(node_open(argv[1], 2000, &b.node, &f) == OK, f.text);
-	docket_set_policy(node_docket(b.node), (struct docket_policy){ 0, 1 });
+	static const struct docket_policy at_once = { .parties = 1 };
+	docket_set_policy(node_docket(b.node), &at_once);
 	const struct dns_decisions decisions = { .table = docket_table(node_docket(b.node)), .tick = tick, .ctx = node_docket(b.node) };
 	const struct dns_options o = { .address = "127.0.0.1:0", .zone = "bl.sipar.test", .workers = 1, .clear = CLEARANCE_ALL, .min_score = 1,
 				       .ttl_s = 60, .negative_ttl_s = 60, .decisions = &decisions };
