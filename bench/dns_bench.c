@@ -1,14 +1,18 @@
-/* What the DNS face costs beside the kernel: answers per second of server CPU, against a bare recvmmsg/sendmmsg echo in the
- * same run.
+/* What the DNS face costs beside the kernel, and beside rbldnsd: answers per second of server CPU, against a bare
+ * recvmmsg/sendmmsg echo in the same run; and how long an answer takes at 20,000 questions a second.
  *
  *   dns_bench [KEYS] [ROUNDS]      three times: addresses and domains of which half are listed, addresses that are not
+ *   dns_bench pace PORT RATE MS    only asks a server that is there, at an even pace, and tells what was lost
  *
- * Two child processes, each pinned to the first CPU: the echo, and the face with one worker over a table of KEYS keys.  The
+ * Child processes, each pinned to the first CPU: the echo, the face with one worker over a table of KEYS keys, the same with 20,000
+ * decisions beside them, and rbldnsd over the same list (plain names, its fastest form) where it is installed.  The
  * parent, on the second CPU, keeps 8 sockets x 16 queries in flight, one second to each child in turn.  CPU time of the idle
- * one is nothing, so the rounds are comparable however noisy the machine is; medians are printed.
+ * ones is nothing, so the rounds are comparable however noisy the machine is; medians are printed.  A child's CPU time is that of
+ * all its threads, by the clock that /proc/PID/task/TID/schedstat shows, too.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
@@ -16,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,9 +30,12 @@
 #include "codec/dns_message.h"
 #include "codec/observable.h"
 #include "face/dns.h"
+#include "sys/key.h"
+#include "view/force.h"
 #include "view/reputation.h"
 
 enum { SOCKETS = 8, DEPTH = 16, BATCH = 32, QUERIES = 1 << 18, ROUND_MS = 1000, ROUNDS_MAX = 99, PACKET = 128 };
+enum { DECISIONS = 20000, PACED = 20000 /* questions a second */, PACED_MS = 2000, PACED_SOCKETS = 4 };
 
 static void die(const char *what)
 {
@@ -147,31 +155,78 @@ static void fill(struct table *t, const char *mode, uint64_t keys)
 	batch_free(b);
 }
 
-struct child { const char *name; pid_t pid; uint16_t port; double per_cpu[ROUNDS_MAX], per_s[ROUNDS_MAX]; };
-
-/* Tells its port through the pipe once it is ready. */
-static void child_main(int ready, const char *mode, uint64_t keys)
+/* Blocks on values that are neither in the list nor asked for. */
+static struct table *decide(const char *mode)
 {
-	uint16_t port;
-	pin(0); /* the parent is on the other one */
-	if (!mode) {
-		struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-		socklen_t n = sizeof(a);
-		int fd = socket(AF_INET, SOCK_DGRAM, 0);
-		if (fd < 0 || bind(fd, (void *)&a, n) || getsockname(fd, (void *)&a, &n))
-			die("echo");
-		port = ntohs(a.sin_port);
-		if (write(ready, &port, sizeof(port)) != sizeof(port))
-			die("pipe");
-		echo(fd);
+	char dir[] = "/tmp/dns_bench_XXXXXX", sub[64];
+	struct table *t = NULL;
+	struct image *m = NULL;
+	struct fault f;
+	uint64_t folded;
+	if (!mkdtemp(dir) || table_open(dir, (struct siphash_seed){ 5, 6 }, true, &t, &folded, &f))
+		die(dir);
+	struct batch *b = batch_new(table_seed(t), table_dir(t), 1u << 28);
+	enum err e = OK;
+	for (uint64_t i = 0; !e && i < DECISIONS; i++) {
+		char name[64];
+		uint32_t a = htonl(address_of(i << 32));
+		struct table_key k = { .kind = OBS_IPV4, .n = 4, .p = (const uint8_t *)&a };
+		const struct claim c = { .seen = 1, .category = REASON_C2, .stance = ACTION_BLOCK };
+		if (strcmp(mode, "domains") == 0)
+			k = (struct table_key){ .kind = OBS_DOMAIN, .n = (uint16_t)domain_of(i << 32, name), .p = (const uint8_t *)name };
+		e = batch_add(b, &k, &c, &f);
 	}
+	if (e || batch_stamp(b, 1, 0, &f) || batch_finish(b, NULL, &m, NULL, &f) || table_push(t, m, NULL, NULL, NULL, NULL, &f))
+		die(f.text);
+	batch_free(b);
+	snprintf(sub, sizeof(sub), "%s/table", dir);
+	if (table_drop(dir, &f) || rmdir(sub) || rmdir(dir))
+		fprintf(stderr, "dns_bench: left behind: %s\n", dir);
+	return t;
+}
+
+enum sort { ECHO_SERVER, FACE, FACE_DECIDED, RBLDNSD, SORTS };
+
+struct child {
+	enum sort sort;
+	pid_t pid;
+	uint16_t port;
+	double per_cpu[ROUNDS_MAX], per_s[ROUNDS_MAX], p50[ROUNDS_MAX], p99[ROUNDS_MAX], lost[ROUNDS_MAX];
+};
+
+static int bound(uint16_t *ret_port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof(a);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), room = 8 << 20;
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)); /* as the face has it */
+	if (fd < 0 || bind(fd, (void *)&a, n) || getsockname(fd, (void *)&a, &n))
+		die("a port");
+	*ret_port = ntohs(a.sin_port);
+	return fd;
+}
+
+static void tell(int ready, uint16_t port)
+{
+	if (write(ready, &port, sizeof(port)) != sizeof(port))
+		die("pipe");
+}
+
+static uint32_t no_tick(void *ctx)
+{
+	return 0;
+}
+
+static void face_main(int ready, const char *mode, uint64_t keys, bool decided)
+{
 	char dir[] = "/tmp/dns_bench_XXXXXX", sub[64];
 	struct table *t = NULL;
 	struct dns_server *s;
 	struct fault f;
 	uint64_t folded;
+	struct dns_decisions decisions = { .tick = no_tick };
 	struct dns_options o = { .address = "127.0.0.1:0", .zone = "bl.sipar.test", .workers = 1, .clear = CLEARANCE_ALL,
-				 .min_score = 1, .ttl_s = 300, .negative_ttl_s = 60 };
+				 .min_score = 1, .ttl_s = 300, .negative_ttl_s = 60, .decisions = &decisions };
 	if (!mkdtemp(dir) || table_open(dir, (struct siphash_seed){ 3, 4 }, true, &t, &folded, &f))
 		die(dir);
 	fill(t, mode, keys);
@@ -179,26 +234,89 @@ static void child_main(int ready, const char *mode, uint64_t keys)
 	snprintf(sub, sizeof(sub), "%s/table", dir);
 	if (table_drop(dir, &f) || rmdir(sub) || rmdir(dir))
 		fprintf(stderr, "dns_bench: left behind: %s\n", dir);
+	if (decided)
+		decisions.table = decide(mode);
 	if (dns_server_open(&o, t, &s, &f))
 		die(f.text);
-	port = dns_server_port(s);
-	if (write(ready, &port, sizeof(port)) != sizeof(port))
-		die("pipe");
+	tell(ready, dns_server_port(s));
 	dns_server_run(s, 0);
 }
 
-static void spawn(struct child *c, const char *mode, uint64_t keys)
+/* Its zone is written first, into `dir`; the port is one that was free a moment ago. */
+static void rbldnsd_main(int ready, const char *mode, uint64_t keys, const char *dir)
+{
+	char path[64], bind_to[32], zone[64];
+	uint16_t port;
+	snprintf(path, sizeof(path), "%s/list", dir);
+	FILE *list = fopen(path, "w");
+	for (uint64_t i = 0; list && i < keys; i++) {
+		char name[64];
+		uint32_t a = address_of(i);
+		if (strcmp(mode, "domains") == 0)
+			fprintf(list, "%.*s\n", (int)domain_of(i, name), name);
+		else
+			fprintf(list, "%u.%u.%u.%u\n", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
+	}
+	if (!list || fclose(list))
+		die(path);
+	close(bound(&port));
+	snprintf(bind_to, sizeof(bind_to), "127.0.0.1/%u", port);
+	snprintf(zone, sizeof(zone), "bl.sipar.test:%s:list", strcmp(mode, "domains") == 0 ? "dnset" : "ip4set");
+	int nothing = open("/dev/null", O_WRONLY);
+	dup2(nothing, 1);
+	dup2(nothing, 2);
+	tell(ready, port);
+	execlp("rbldnsd", "rbldnsd", "-n", "-u", "nobody:nogroup", "-w", dir, "-b", bind_to, "-c", "0", "-t", "300", zone, (char *)NULL);
+	_exit(1);
+}
+
+static bool answers(uint16_t port)
+{
+	uint8_t q[PACKET], a[512];
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	size_t n = query_of("ips", 0, 1, q);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	bool yes = connect(fd, (void *)&to, sizeof(to)) == 0 && send(fd, q, n, 0) == (ssize_t)n && poll(&p, 1, 100) == 1 &&
+		   recv(fd, a, sizeof(a), 0) > 0;
+	close(fd);
+	return yes;
+}
+
+static void spawn(struct child *c, enum sort sort, const char *mode, uint64_t keys)
 {
 	int ready[2];
+	char dir[] = "/tmp/dns_bench_XXXXXX", path[64];
+	*c = (struct child){ .sort = sort };
+	if (!mkdtemp(dir) || chmod(dir, 0755))
+		die(dir);
+	snprintf(path, sizeof(path), "%s/list", dir);
 	if (pipe(ready) || (c->pid = fork()) < 0)
 		die("fork");
 	if (c->pid == 0) {
-		child_main(ready[1], mode, keys);
+		pin(0); /* the parent is on the other one */
+		if (sort == ECHO_SERVER) {
+			uint16_t port;
+			int fd = bound(&port);
+			tell(ready[1], port);
+			echo(fd);
+		} else if (sort == RBLDNSD)
+			rbldnsd_main(ready[1], mode, keys, dir);
+		else
+			face_main(ready[1], mode, keys, sort == FACE_DECIDED);
 		_exit(0);
 	}
 	close(ready[1]);
 	if (read(ready[0], &c->port, sizeof(c->port)) != sizeof(c->port))
 		die("a child did not start");
+	close(ready[0]);
+	for (int i = 0; !answers(c->port); i++) {
+		if (i == 300)
+			die("a child does not answer");
+		usleep(100000);
+	}
+	unlink(path);
+	rmdir(dir);
 }
 
 static double cpu_s(pid_t pid)
@@ -272,6 +390,56 @@ static double median(double *v, int n)
 	return v[n / 2];
 }
 
+struct paced { double p50, p99, most, lost; uint64_t n; };
+
+/* Questions at an even pace, whatever the answers do; times in microseconds, loss in percent. */
+static struct paced pace(struct load *l, uint16_t port, unsigned rate, unsigned ms)
+{
+	static uint64_t begun[1 << 16];
+	uint8_t data[512];
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd[PACED_SOCKETS], room = 4 << 20;
+	uint64_t all = (uint64_t)rate * ms / 1000, sent = 0, n = 0;
+	double *took = mem_alloc(all * sizeof(*took));
+	for (int i = 0; i < PACED_SOCKETS; i++) {
+		fd[i] = socket(AF_INET, SOCK_DGRAM, 0);
+		setsockopt(fd[i], SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+		if (connect(fd[i], (void *)&to, sizeof(to)))
+			die("connect");
+	}
+	memset(begun, 0, sizeof(begun));
+	uint64_t start = clock_mono_ns(), now = start, end = start + (ms + 500) * 1000000ull;
+	while (now < end && n < all) {
+		if (sent < all && now >= start + sent * 1000000000 / rate) {
+			uint8_t *q = l->query[l->next % QUERIES];
+			q[0] = (uint8_t)(sent >> 8), q[1] = (uint8_t)sent;
+			begun[sent & 0xffff] = now;
+			if (send(fd[sent % PACED_SOCKETS], q, l->size[l->next++ % QUERIES], 0) < 0)
+				die("send");
+			sent++;
+		}
+		for (int i = 0; i < PACED_SOCKETS; i++) {
+			ssize_t k = recv(fd[i], data, sizeof(data), MSG_DONTWAIT);
+			now = clock_mono_ns();
+			if (k < 2 || n == all)
+				continue;
+			/* Numbers turn over after 65,536, answers are never so late. */
+			uint64_t *at = &begun[data[0] << 8 | data[1]];
+			if (*at)
+				took[n++] = (double)(now - *at) / 1000;
+			*at = 0;
+		}
+	}
+	for (int i = 0; i < PACED_SOCKETS; i++)
+		close(fd[i]);
+	if (n == 0)
+		die("no answers");
+	qsort(took, n, sizeof(*took), by_value);
+	struct paced p = { took[n / 2], took[n - 1 - n / 100], took[n - 1], 100.0 * (double)(all - n) / (double)all, n };
+	free(took);
+	return p;
+}
+
 static uint64_t number(const char *text, uint64_t otherwise)
 {
 	uint64_t v = otherwise;
@@ -280,42 +448,72 @@ static uint64_t number(const char *text, uint64_t otherwise)
 	return v;
 }
 
+static bool is_there(const char *program)
+{
+	char path[256];
+	for (struct span rest = span_str(getenv("PATH") ? getenv("PATH") : ""); rest.n;) {
+		struct span dir = span_head(rest, span_find(rest, ':'));
+		rest = span_from(rest, dir.n + 1);
+		snprintf(path, sizeof(path), SPAN_FMT "/%s", SPAN_ARG(dir), program);
+		if (access(path, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void measure(struct load *l, const char *mode, uint64_t keys, int rounds)
 {
-	struct child c[2] = { { .name = "echo" }, { .name = "dns" } };
-	double rate[2];
+	static const char *const names[SORTS] = { "echo", "sipar", "sipar, decisions", "rbldnsd" };
+	struct child c[SORTS];
+	double rate[SORTS];
+	int n = is_there("rbldnsd") ? SORTS : RBLDNSD;
 	for (uint32_t i = 0; i < QUERIES; i++)
 		l->size[i] = (uint8_t)query_of(mode, i, keys, l->query[i]);
-	spawn(&c[0], NULL, 0);
-	spawn(&c[1], mode, keys);
-	for (int r = -1; r < rounds; r++)
-		for (int k = 0; k < 2; k++) {
+	for (int k = 0; k < n; k++)
+		spawn(&c[k], (enum sort)k, mode, keys);
+	for (int r = -1; r < rounds; r++) /* one to warm up */
+		for (int k = 0; k < n; k++) {
+			int at = r < 0 ? 0 : r;
 			double cpu = cpu_s(c[k].pid);
-			uint64_t n = drive(l, &c[k]);
-			if (r < 0) /* one to warm up */
-				continue;
-			c[k].per_s[r] = (double)n * 1000 / ROUND_MS;
-			c[k].per_cpu[r] = (double)n / (cpu_s(c[k].pid) - cpu);
+			uint64_t got = drive(l, &c[k]);
+			c[k].per_s[at] = (double)got * 1000 / ROUND_MS;
+			c[k].per_cpu[at] = (double)got / (cpu_s(c[k].pid) - cpu);
+			struct paced p = pace(l, c[k].port, PACED, PACED_MS);
+			c[k].p50[at] = p.p50, c[k].p99[at] = p.p99, c[k].lost[at] = p.lost;
 		}
-	for (int k = 0; k < 2; k++) {
+	for (int k = 0; k < n; k++) {
 		kill(c[k].pid, SIGKILL);
 		waitpid(c[k].pid, NULL, 0);
 		rate[k] = median(c[k].per_cpu, rounds);
+		printf("dns %-8s %llu keys, %-16s: %.0f answers per CPU second, %.0f a second, %.3f of the echo; at %d a second: "
+		       "p50 %.0f us, p99 %.0f us, %.3f %% lost\n",
+		       mode, (unsigned long long)keys, names[k], rate[k], median(c[k].per_s, rounds), rate[k] / rate[0], PACED,
+		       median(c[k].p50, rounds), median(c[k].p99, rounds), median(c[k].lost, rounds));
 	}
-	printf("dns %-8s %llu keys: %.0f answers per CPU second, %.0f a second; echo %.0f, %.0f; ratio to the echo %.3f\n",
-	       mode, (unsigned long long)keys, rate[1], median(c[1].per_s, rounds), rate[0], median(c[0].per_s, rounds),
-	       rate[1] / rate[0]);
+	if (n > RBLDNSD)
+		printf("dns %-8s ratio to rbldnsd: %.2f, with decisions %.2f\n", mode, rate[FACE] / rate[RBLDNSD], rate[FACE_DECIDED] / rate[RBLDNSD]);
+	else
+		printf("dns %-8s rbldnsd is not installed\n", mode);
 	fflush(stdout);
 }
 
 int main(int argc, char **argv)
 {
 	static const char *const modes[] = { "ips", "unlisted", "domains" };
-	uint64_t keys = number(argc > 1 ? argv[1] : NULL, 1000000);
-	int rounds = (int)number(argc > 2 ? argv[2] : NULL, 5);
+	bool only_pace = argc == 5 && strcmp(argv[1], "pace") == 0;
+	uint64_t keys = number(argc > 1 && !only_pace ? argv[1] : NULL, 1000000);
+	int rounds = (int)number(argc > 2 && !only_pace ? argv[2] : NULL, 5);
 	struct load l = { .query = mem_alloc((size_t)QUERIES * PACKET), .size = mem_alloc(QUERIES) };
 	if (keys == 0 || rounds < 1 || rounds > ROUNDS_MAX)
 		die("usage: dns_bench [KEYS] [ROUNDS]");
+	if (only_pace) {
+		for (uint32_t i = 0; i < QUERIES; i++)
+			l.size[i] = (uint8_t)query_of("ips", i, keys, l.query[i]);
+		struct paced p = pace(&l, (uint16_t)number(argv[2], 0), (unsigned)number(argv[3], 0), (unsigned)number(argv[4], 0));
+		printf("%llu answers, %.4f %% lost, p50 %.0f us, p99 %.0f us, most %.0f us\n", (unsigned long long)p.n, p.lost, p.p50, p.p99, p.most);
+		return 0;
+	}
+	sys_key_init();
 	pin(1);
 	for (size_t i = 0; i < COUNT_OF(modes); i++)
 		measure(&l, modes[i], keys, rounds);

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Measures what bench/RESULTS.md reports.  Each figure is a median of several runs and stands beside a limit or a peer measured in the
 same run.  bench/run.py [NAME...]: import, memory, stix, check, start, data, lookup, scan, finder, table, address, incremental,
-ledger, merkle, replay, dns, rpz, snapshot, lib."""
+ledger, merkle, replay, dns, block, rpz, snapshot, lib."""
 import json
 import os
 import pathlib
@@ -342,6 +342,31 @@ def bench_address(base):
 
 def bench_dns(base):
     program("dns_bench")
+    paced_import(base)
+
+
+def paced_import(base):
+    """What a client that asks at an even pace notices of the import of a million claims, beside the same without one."""
+    node = fresh(base)
+    sipar(node, "import", "-q", "--source", "base", "--format", "lines", write_list(base, made_lines(1, 1000000), "base.txt"))
+    listed = write_list(base, made_lines(2, 1000000), "large.txt")
+    process, ready, _ = serve(node)
+    for rate in (20000, 50000):
+        for importing in (False, True):
+            client = subprocess.Popen([str(BUILD / "bench" / "dns_bench"), "pace", str(ready["dns_port"]), str(rate), "8000"], stdout=subprocess.PIPE, text=True)
+            time.sleep(1)
+            seconds = sipar(node, "import", "-q", "--source", f"large{rate}", "--format", "lines", listed)[0] if importing else 0
+            told = client.communicate()[0].strip()
+            say(f"dns, {rate} questions a second for 8 s{f', with an import of 1,000,000 lines ({seconds:.1f} s)' if importing else ''}: {told}")
+    process.terminate()
+    process.wait()
+
+
+def bench_block(base):
+    """From the word of a decision to the answer that knows it, on a node with a million values."""
+    node = fresh(base)
+    sipar(node, "import", "-q", "--source", "list", "--format", "lines", write_list(base, made_lines(5, 1000000), "base.txt"))
+    program("block_bench", str(node), "500")
 
 
 def cpu_seconds(pid):

@@ -11,7 +11,8 @@ enum { FILE_MAX = 1 << 16 };
 
 struct row {
 	const char *name, *value, *help;
-	size_t offset, size; /* size 0: a number, at most `max`; KEYS: a list of keys, of the type `max`; FEEDS; POLICIES; PREFIXES; GUARD: the enum guard_setting `max` */
+	size_t offset, size; /* size 0: a number, at most `max`; KEYS: a list of keys, of the type `max`; FEEDS; POLICIES; PREFIXES; SWITCH: on or off;
+			      * GUARD: the enum guard_setting `max` */
 	uint64_t max;
 };
 
@@ -20,10 +21,12 @@ struct row {
 #define POLICIES (SIZE_MAX - 2)
 #define GUARD (SIZE_MAX - 3)
 #define PREFIXES (SIZE_MAX - 4)
+#define SWITCH (SIZE_MAX - 5)
 
 #define TEXT(field) offsetof(struct config, field), sizeof(((struct config *)0)->field), 0
 #define NUMBER(field, max) offsetof(struct config, field), 0, max
 #define PROTECTED(setting) offsetof(struct config, guard), GUARD, setting
+#define ON_OFF(field) offsetof(struct config, field), SWITCH, 0
 #define LIST(field, type) offsetof(struct config, field), KEYS, type
 
 static const struct row rows[] = {
@@ -38,6 +41,16 @@ static const struct row rows[] = {
 	{ "min_score", "1", "Lowest score, 1 to 100, at which the DNS face lists.", NUMBER(min_score, 100) },
 	{ "ttl", "60", "Seconds that resolvers may keep a listing.", NUMBER(ttl, 86400) },
 	{ "negative_ttl", "60", "Seconds that resolvers may keep the answer that something is not listed.", NUMBER(negative_ttl, 86400) },
+	{ "txt_url", "none", "Where a listed value is explained: a URL, which TXT answers show with the value behind it.", TEXT(txt_url) },
+	{ "dns_keys", "off", "on: the DNS face answers consumers only, each under KEY.ZONE with its key (sipar feed key).", ON_OFF(dns_keys) },
+	{ "error_codes", "off", "on: who may not ask over DNS is told by 127.255.255.x, which is never a listing; off: by REFUSED.",
+	  ON_OFF(error_codes) },
+	{ "rate", "0", "DNS answers a second over UDP for one network (/24, /56) and worker; 0: no limit.  Set it on a public address.",
+	  NUMBER(rate, 1000000) },
+	{ "public_resolvers", "none", "Addresses and prefixes, with commas, of resolvers through which nobody may ask without a key.",
+	  TEXT(public_resolvers) },
+	{ "cookie_secret", "none", "Secret of DNS cookies, 32 hexadecimal digits, where several servers share an address; behind a comma the\n"
+				   "# one before.  none: a new one each day.", TEXT(cookie_secret) },
 	{ "dns_workers", "0", "Threads that answer DNS over UDP; 0: one per core.", NUMBER(dns_workers, 64) },
 	{ "http_threads", "0", "Threads that answer HTTP; 0: one per core.", NUMBER(http_threads, 64) },
 	{ "body_max", "16", "MiB that the body of an HTTP request may have.", NUMBER(body_max_mib, 1024) },
@@ -101,6 +114,10 @@ static enum err set(struct config *c, const struct row *r, struct span value, st
 		return span_is(value, "none") ? OK : guard_set((struct guard_settings *)(void *)target, (enum guard_setting)r->max, value, f);
 	if (r->size == PREFIXES)
 		return span_is(value, "none") ? OK : own_prefixes_add((struct own_prefixes *)(void *)target, value, f);
+	if (r->size == SWITCH) {
+		*(bool *)target = span_is(value, "on");
+		return span_is(value, "on") || span_is(value, "off") ? OK : ERR_RANGE;
+	}
 	if (r->size == 0)
 		return num_parse_u64(value, r->max, (uint64_t *)(void *)target);
 	if (value.n == 0 || value.n >= r->size || span_find(value, 0) < value.n)

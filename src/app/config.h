@@ -25,6 +25,10 @@ struct config {
 	uint64_t http_threads, dns_workers; /**< 0: one per core */
 	uint64_t min_score;        /**< for the DNS face to list, 1..100 */
 	uint64_t ttl, negative_ttl; /**< seconds, DNS */
+	char txt_url[256];         /**< in TXT, with the value behind it; "none" */
+	bool error_codes, dns_keys; /**< face/dns.h: error_codes, keyed */
+	uint64_t rate;             /**< UDP answers a second for a network; 0: no limit */
+	char public_resolvers[2048], cookie_secret[128]; /**< "none" */
 	uint64_t approvals, parties, spike; /**< as struct docket_policy */
 	struct own_prefixes bgp_prefixes;
 	char bgp_next_hop[64];

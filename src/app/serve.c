@@ -9,6 +9,7 @@
 
 #include "app/config.h"
 #include "app/control.h"
+#include "app/dnsbl.h"
 #include "app/keeper.h"
 #include "app/leases.h"
 #include "app/opening.h"
@@ -16,7 +17,6 @@
 #include "app/zones.h"
 #include "base/log.h"
 #include "cli/option.h"
-#include "face/dns.h"
 #include "face/http.h"
 #include "gate/consumers.h"
 
@@ -36,68 +36,29 @@ struct serve_options {
 		  &(o)->rpz, 0 }, OPTION_END                                                                                   \
 	}
 
-enum { WORKERS_MAX = 65, DESCRIPTORS = 8192 };
-
-struct daemon;
-
-struct dns_worker {
-	struct daemon *daemon;
-	unsigned number;
-	pthread_t thread;
-};
+enum { DESCRIPTORS = 8192 };
 
 struct daemon {
 	struct config config;
 	struct node *node;
 	struct http_server *http;
-	struct dns_server *dns;
+	struct dnsbl *dns;
 	struct control *control;
 	struct keeper *keeper;
 	struct leases *leases;
 	struct zones *zones;
 	uint8_t audience; /* enum tlp: of those who ask without a name */
 	clearance clear;
-	unsigned dns_workers;
-	struct dns_worker worker[WORKERS_MAX];
-	unsigned n_workers;
 	pthread_t control_thread;
 };
-
-static void dns_metrics(struct daemon *d, struct buf *out)
-{
-	struct dns_counters c;
-	if (!d->dns)
-		return;
-	dns_server_count(d->dns, &c);
-	const struct { const char *name, *help; uint64_t value; } rows[] = {
-		{ "queries", "DNS queries read", c.queries },
-		{ "tcp_queries", "of them over TCP", c.tcp_queries },
-		{ "listed", "DNS answers that list", c.listed },
-		{ "unlisted", "DNS answers that do not", c.unlisted },
-		{ "refused", "DNS queries for other zones", c.refused },
-		{ "errors", "DNS queries that are malformed", c.errors },
-		{ "truncated", "DNS answers that did not fit", c.truncated },
-		{ "dropped", "DNS packets without an answer", c.dropped },
-	};
-	for (size_t i = 0; i < COUNT_OF(rows); i++)
-		buf_printf(out, "# HELP sipar_dns_%s_total %s.\n# TYPE sipar_dns_%s_total counter\nsipar_dns_%s_total %llu\n",
-			   rows[i].name, rows[i].help, rows[i].name, rows[i].name, (unsigned long long)rows[i].value);
-}
 
 static void more_metrics(void *ctx, struct buf *out)
 {
 	struct daemon *d = ctx;
-	dns_metrics(d, out);
+	dnsbl_metrics(d->dns, out);
 	if (d->zones)
 		zones_metrics(d->zones, out);
 	consumers_metrics(node_consumers(d->node), docket_serial(node_docket(d->node)), out);
-}
-
-static void *dns_thread(void *arg)
-{
-	struct dns_worker *w = arg;
-	dns_server_run(w->daemon->dns, w->number);
-	return NULL;
 }
 
 static void *control_thread(void *arg)
@@ -112,25 +73,6 @@ static unsigned or_cores(uint64_t n)
 	return n ? (unsigned)n : cores > 0 && cores < 64 ? (unsigned)cores : 1;
 }
 
-static enum err open_dns(struct daemon *d, struct fault *f)
-{
-	struct dns_options o = {
-		.address = d->config.dns, .zone = d->config.zone, .workers = or_cores(d->config.dns_workers), .clear = d->clear,
-		.min_score = (uint8_t)d->config.min_score, .ttl_s = (uint32_t)d->config.ttl,
-		.negative_ttl_s = (uint32_t)d->config.negative_ttl,
-		.name_server = strcmp(d->config.name_server, "none") != 0 ? d->config.name_server : NULL,
-	};
-	enum err e = dns_server_open(&o, node_table(d->node), &d->dns, f);
-	for (unsigned i = 0; e == OK && i <= o.workers; i++) { /* the last one is TCP */
-		d->worker[i].daemon = d;
-		d->worker[i].number = i;
-		if (pthread_create(&d->worker[i].thread, NULL, dns_thread, &d->worker[i]))
-			return fault_set(f, ERR_IO, "a thread for DNS cannot be started");
-		d->n_workers++;
-	}
-	return e;
-}
-
 /* A lane was made while the faces answer. */
 static void show_new_lane(void *ctx)
 {
@@ -138,8 +80,7 @@ static void show_new_lane(void *ctx)
 	clearance clear = ledger_clearance(node_ledger(d->node), d->audience);
 	if (d->http)
 		http_server_set_clear(d->http, clear);
-	if (d->dns)
-		dns_server_set_clear(d->dns, clear);
+	dnsbl_set_clear(d->dns, clear);
 }
 
 static enum err open_faces(struct daemon *d, struct fault *f)
@@ -148,7 +89,7 @@ static enum err open_faces(struct daemon *d, struct fault *f)
 	if (e)
 		return e;
 	d->clear = ledger_clearance(node_ledger(d->node), d->audience);
-	if (strcmp(d->config.dns, "off") != 0 && (e = open_dns(d, f)) != OK)
+	if (strcmp(d->config.dns, "off") != 0 && (e = dnsbl_start(&d->config, d->clear, d->node, &d->dns, f)) != OK)
 		return e;
 	if (strcmp(d->config.rpz, "off") != 0 && (e = zones_start(d->node, d->config.rpz, &d->zones, f)) != OK)
 		return e;
@@ -184,11 +125,7 @@ static void close_all(struct daemon *d)
 	keeper_stop(d->keeper);
 	http_server_close(d->http);
 	zones_stop(d->zones);
-	if (d->dns)
-		dns_server_stop(d->dns);
-	for (unsigned i = 0; i < d->n_workers; i++)
-		pthread_join(d->worker[i].thread, NULL);
-	dns_server_close(d->dns);
+	dnsbl_stop(d->dns);
 	node_close(d->node);
 }
 
@@ -196,7 +133,7 @@ static void close_all(struct daemon *d)
 static void announce(struct verb_env *env, const struct daemon *d, bool json)
 {
 	struct buf out = { 0 };
-	unsigned http = d->http ? http_server_port(d->http) : 0, dns = d->dns ? dns_server_port(d->dns) : 0;
+	unsigned http = d->http ? http_server_port(d->http) : 0, dns = dnsbl_port(d->dns);
 	unsigned rpz = d->zones ? zones_port(d->zones) : 0;
 	if (json)
 		buf_printf(&out, "{\"ready\":true,\"http_port\":%u,\"dns_port\":%u,\"rpz_port\":%u}\n", http, dns, rpz);

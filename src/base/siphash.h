@@ -1,5 +1,6 @@
-/* SipHash-1-3 (Aumasson, Bernstein, "SipHash: a fast short-input PRF", 2012; 1 compression, 3 finalisation rounds):
- * a keyed 64-bit hash against which nobody without the seed can build collisions.  Inline: it is on every hot path. */
+/* SipHash (Aumasson, Bernstein, "SipHash: a fast short-input PRF", 2012): a keyed 64-bit hash against which nobody without the
+ * seed can build collisions.  SipHash-1-3 (1 compression, 3 finalisation rounds) for tables, SipHash-2-4 where a standard asks for it.
+ * Inline: it is on every hot path. */
 #ifndef BASE_SIPHASH_H
 #define BASE_SIPHASH_H
 
@@ -20,8 +21,9 @@ struct siphash_seed {
 		v2 += v1, v1 = SIP_ROTL(v1, 17), v1 ^= v2, v2 = SIP_ROTL(v2, 32);                                              \
 	} while (0)
 
-/** Hash of `n` octets at `p` under `seed`; words are little-endian on every machine. */
-static inline uint64_t siphash13(struct siphash_seed seed, const void *p, size_t n)
+/* Constants for `compress` and `finish` are unrolled. */
+static inline __attribute__((always_inline)) uint64_t siphash_rounds(struct siphash_seed seed, const void *p, size_t n, unsigned compress,
+								     unsigned finish)
 {
 	const uint8_t *in = p;
 	uint64_t v0 = 0x736f6d6570736575ULL ^ seed.k0, v1 = 0x646f72616e646f6dULL ^ seed.k1;
@@ -34,19 +36,31 @@ static inline uint64_t siphash13(struct siphash_seed seed, const void *p, size_t
 		m = __builtin_bswap64(m);
 #endif
 		v3 ^= m;
-		SIP_ROUND(v0, v1, v2, v3);
+		for (unsigned i = 0; i < compress; i++)
+			SIP_ROUND(v0, v1, v2, v3);
 		v0 ^= m;
 	}
 	for (size_t i = 0; i < n; i++)
 		last |= (uint64_t)in[i] << (8 * i);
 	v3 ^= last;
-	SIP_ROUND(v0, v1, v2, v3);
+	for (unsigned i = 0; i < compress; i++)
+		SIP_ROUND(v0, v1, v2, v3);
 	v0 ^= last;
 	v2 ^= 0xff;
-	SIP_ROUND(v0, v1, v2, v3);
-	SIP_ROUND(v0, v1, v2, v3);
-	SIP_ROUND(v0, v1, v2, v3);
+	for (unsigned i = 0; i < finish; i++)
+		SIP_ROUND(v0, v1, v2, v3);
 	return v0 ^ v1 ^ v2 ^ v3;
+}
+
+/** Hash of `n` octets at `p` under `seed`; words are little-endian on every machine. */
+static inline uint64_t siphash13(struct siphash_seed seed, const void *p, size_t n)
+{
+	return siphash_rounds(seed, p, n, 1, 3);
+}
+
+static inline uint64_t siphash24(struct siphash_seed seed, const void *p, size_t n)
+{
+	return siphash_rounds(seed, p, n, 2, 4);
 }
 
 #endif

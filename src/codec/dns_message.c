@@ -13,7 +13,7 @@
 #include "codec/dns_message.h"
 
 enum { FLAG_QR = 0x8000, FLAG_AA = 0x0400, FLAG_TC = 0x0200, FLAG_RD = 0x0100, OPCODE = 0x7800, EDNS_DO = 0x8000 };
-enum { OPT_SIZE = 11, EDE_SIZE = 6, OPTION_EDE = 15, POINTER = 0xc000 };
+enum { RECORD_HEAD = 12, OPT_SIZE = 11, EDE_SIZE = 6, COOKIE_SIZE = 4 + DNS_COOKIE_MAX, OPTION_COOKIE = 10, OPTION_EDE = 15, POINTER = 0xc000 };
 
 static uint16_t get16(const uint8_t *p)
 {
@@ -67,12 +67,19 @@ static size_t skip_name(struct span in)
 	return 0;
 }
 
-static bool options_ok(struct span data)
+/* Of several cookies the first counts (RFC 7873 section 5.2). */
+static bool read_options(struct span data, struct dns_query *q)
 {
 	while (data.n) {
 		if (data.n < 4 || data.n - 4 < get16(data.p + 2))
 			return false;
-		data = span_from(data, 4u + get16(data.p + 2));
+		unsigned n = get16(data.p + 2);
+		if (get16(data.p) == OPTION_COOKIE && !q->cookie.n) {
+			if (n != DNS_COOKIE_CLIENT && (n < DNS_COOKIE_CLIENT + DNS_COOKIE_SERVER_MIN || n > DNS_COOKIE_MAX))
+				return false;
+			q->cookie = span_of(data.p + 4, n);
+		}
+		data = span_from(data, 4u + n);
 	}
 	return true;
 }
@@ -89,7 +96,7 @@ static size_t read_record(struct span in, bool additional, struct dns_query *q, 
 	if (in.n - name - 10 < length)
 		return 0;
 	if (get16(p) == DNS_OPT) {
-		if (!additional || q->edns || in.p[0] != 0 || !options_ok(span_of(p + 10, length)))
+		if (!additional || q->edns || in.p[0] != 0 || !read_options(span_of(p + 10, length), q))
 			return 0;
 		q->edns = true;
 		q->edns_size = get16(p + 2);
@@ -99,28 +106,40 @@ static size_t read_record(struct span in, bool additional, struct dns_query *q, 
 	return name + 10 + length;
 }
 
+/* @return octets of the question at the start of `in`; 0: it is none. */
+static size_t read_question(struct span in, struct dns_query *q)
+{
+	size_t n = read_name(in, &q->name);
+	if (!n || in.n - n < 4)
+		return 0;
+	q->question = span_head(in, n + 4);
+	q->type = get16(in.p + n);
+	q->class = get16(in.p + n + 2);
+	return n + 4;
+}
+
 /* What stands behind the header; the rcode that it deserves. */
 static enum dns_rcode read_body(struct span in, struct dns_query *q)
 {
 	const uint8_t *counts = in.p + 4;
-	unsigned before = get16(counts + 2) + get16(counts + 4), records = before + get16(counts + 6), version = 0;
-	if (get16(counts) != 1)
-		return DNS_FORMERR;
+	unsigned questions = get16(counts), version = 0;
+	unsigned before = get16(counts + 2) + get16(counts + 4), records = before + get16(counts + 6);
 	struct span rest = span_from(in, DNS_HEADER_SIZE);
-	size_t n = read_name(rest, &q->name);
-	if (!n || rest.n - n < 4)
+	if (questions > 1)
 		return DNS_FORMERR;
-	q->question = span_head(rest, n + 4);
-	q->type = get16(rest.p + n);
-	q->class = get16(rest.p + n + 2);
-	rest = span_from(rest, n + 4);
-	for (unsigned i = 0; i < records; i++) {
-		n = read_record(rest, i >= before, q, &version);
+	if (questions) {
+		size_t n = read_question(rest, q);
 		if (!n)
 			return DNS_FORMERR;
 		rest = span_from(rest, n);
 	}
-	if (rest.n)
+	for (unsigned i = 0; i < records; i++) {
+		size_t n = read_record(rest, i >= before, q, &version);
+		if (!n)
+			return DNS_FORMERR;
+		rest = span_from(rest, n);
+	}
+	if (rest.n || !(questions || q->cookie.n))
 		return DNS_FORMERR;
 	return version ? DNS_BADVERS : DNS_NOERROR;
 }
@@ -133,7 +152,7 @@ bool dns_query_read(struct span in, struct dns_query *q)
 	q->flags = get16(in.p + 2);
 	q->type = q->class = q->edns_size = 0;
 	q->edns = q->dnssec_ok = false;
-	q->question = (struct span){ in.p, 0 };
+	q->question = q->cookie = (struct span){ in.p, 0 };
 	/* Other operations lay out their sections in other ways: not read at all. */
 	q->rcode = q->flags & OPCODE ? DNS_NOTIMP : read_body(in, q);
 	return true;
@@ -181,7 +200,7 @@ bool dns_name_under(const struct dns_name *name, const struct dns_name *zone, un
 
 void dns_answer_begin(struct dns_answer *a, const struct dns_query *q, size_t limit, uint8_t *out)
 {
-	*a = (struct dns_answer){ .out = out, .limit = limit - (q->edns ? OPT_SIZE + EDE_SIZE : 0) };
+	*a = (struct dns_answer){ .out = out, .limit = limit - (q->edns ? OPT_SIZE + EDE_SIZE : 0) - (q->cookie.n ? COOKIE_SIZE : 0) };
 	if (q->question.n)
 		memcpy(out + DNS_HEADER_SIZE, q->question.p, q->question.n);
 	a->n = DNS_HEADER_SIZE + q->question.n;
@@ -197,31 +216,40 @@ void dns_answer_octets(struct dns_answer *a, const void *p, size_t n)
 	a->n += n;
 }
 
-void dns_answer_u32(struct dns_answer *a, uint32_t v)
+void dns_pointer(uint8_t at[2], unsigned owner)
 {
-	uint8_t octets[4];
-	put32(octets, v);
-	dns_answer_octets(a, octets, sizeof(octets));
+	put16(at, POINTER | (DNS_HEADER_SIZE + owner));
 }
 
-void dns_answer_owner(struct dns_answer *a, unsigned owner)
+static void put_head(uint8_t head[RECORD_HEAD], unsigned owner, enum dns_type type, uint32_t ttl_s, size_t n)
 {
-	uint8_t octets[2];
-	put16(octets, POINTER | (DNS_HEADER_SIZE + owner));
-	dns_answer_octets(a, octets, sizeof(octets));
+	dns_pointer(head, owner);
+	put16(head + 2, type);
+	put16(head + 4, DNS_IN);
+	put32(head + 6, ttl_s);
+	put16(head + 10, (unsigned)n);
 }
 
 void dns_answer_open(struct dns_answer *a, enum dns_section section, unsigned owner, enum dns_type type, uint32_t ttl_s)
 {
-	uint8_t head[12];
+	uint8_t head[RECORD_HEAD];
 	a->record = a->n;
 	a->section = section;
-	put16(head, POINTER | (DNS_HEADER_SIZE + owner));
-	put16(head + 2, type);
-	put16(head + 4, DNS_IN);
-	put32(head + 6, ttl_s);
-	put16(head + 10, 0);
+	put_head(head, owner, type, ttl_s, 0);
 	dns_answer_octets(a, head, sizeof(head));
+}
+
+void dns_answer_record(struct dns_answer *a, enum dns_section section, unsigned owner, enum dns_type type, uint32_t ttl_s,
+		       const void *data, size_t n)
+{
+	if (a->full || a->limit - a->n < RECORD_HEAD + n) {
+		a->full = true;
+		return;
+	}
+	put_head(a->out + a->n, owner, type, ttl_s, n);
+	memcpy(a->out + a->n + RECORD_HEAD, data, n);
+	a->n += RECORD_HEAD + n;
+	a->counts[section - 1]++;
 }
 
 void dns_answer_close(struct dns_answer *a)
@@ -230,12 +258,21 @@ void dns_answer_close(struct dns_answer *a)
 		a->n = a->record;
 		return;
 	}
-	put16(a->out + a->record + 10, (unsigned)(a->n - a->record - 12));
+	put16(a->out + a->record + 10, (unsigned)(a->n - a->record - RECORD_HEAD));
 	a->counts[a->section - 1]++;
 }
 
 /* Room was kept by dns_answer_begin(). */
-static void put_opt(struct dns_answer *a, const struct dns_query *q, enum dns_rcode rcode, enum dns_ede ede)
+static void put_option(struct dns_answer *a, unsigned code, const void *data, size_t n)
+{
+	uint8_t *p = a->out + a->n;
+	put16(p, code);
+	put16(p + 2, (unsigned)n);
+	memcpy(p + 4, data, n);
+	a->n += 4 + n;
+}
+
+static void put_opt(struct dns_answer *a, const struct dns_query *q, enum dns_rcode rcode, enum dns_ede ede, struct span cookie)
 {
 	uint8_t *p = a->out + a->n;
 	p[0] = 0;
@@ -244,22 +281,21 @@ static void put_opt(struct dns_answer *a, const struct dns_query *q, enum dns_rc
 	p[5] = (uint8_t)(rcode >> 4);
 	p[6] = 0;
 	put16(p + 7, q->dnssec_ok ? EDNS_DO : 0);
-	put16(p + 9, ede == DNS_EDE_NONE ? 0 : EDE_SIZE);
 	a->n += OPT_SIZE;
-	if (ede != DNS_EDE_NONE) {
-		put16(p + 11, OPTION_EDE);
-		put16(p + 13, 2);
-		put16(p + 15, (unsigned)ede);
-		a->n += EDE_SIZE;
-	}
+	size_t options = a->n;
+	if (ede != DNS_EDE_NONE)
+		put_option(a, OPTION_EDE, (const uint8_t[]){ 0, (uint8_t)ede }, 2);
+	if (cookie.n)
+		put_option(a, OPTION_COOKIE, cookie.p, cookie.n);
+	put16(p + 9, (unsigned)(a->n - options));
 	a->counts[2]++;
 }
 
 size_t dns_answer_end(struct dns_answer *a, const struct dns_query *q, enum dns_rcode rcode, bool authoritative,
-		      enum dns_ede ede)
+		      enum dns_ede ede, struct span cookie)
 {
 	if (q->edns)
-		put_opt(a, q, rcode, ede);
+		put_opt(a, q, rcode, ede, cookie);
 	put16(a->out, q->id);
 	put16(a->out + 2, (unsigned)(FLAG_QR | (q->flags & (OPCODE | FLAG_RD)) | (authoritative ? FLAG_AA : 0) |
 				     (a->full ? FLAG_TC : 0) | (rcode & 15)));

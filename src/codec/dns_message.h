@@ -1,4 +1,4 @@
-/* DNS messages (RFC 1035 section 4, RFC 6891): a query with one question in, its answer out.
+/* DNS messages (RFC 1035 section 4, RFC 6891, RFC 7873): a query with one question in, its answer out.
  *
  * Both sides are pure and allocate nothing.  The reader is strict: a question has neither compression nor the abandoned
  * label types, every record behind it lies inside the message, and nothing follows the last one.  The writer compresses
@@ -23,11 +23,14 @@ enum { DNS_IN = 1 };
 
 enum dns_rcode {
 	DNS_NOERROR = 0, DNS_FORMERR = 1, DNS_SERVFAIL = 2, DNS_NXDOMAIN = 3, DNS_NOTIMP = 4, DNS_REFUSED = 5,
-	DNS_BADVERS = 16, /**< needs EDNS */
+	DNS_BADVERS = 16, DNS_BADCOOKIE = 23, /**< need EDNS */
 };
 
 /** Extended errors (RFC 8914): sent when the asker has EDNS. */
-enum dns_ede { DNS_EDE_NONE = -1, DNS_EDE_NOT_AUTHORITATIVE = 20, DNS_EDE_NOT_SUPPORTED = 21 };
+enum dns_ede { DNS_EDE_NONE = -1, DNS_EDE_PROHIBITED = 18, DNS_EDE_NOT_AUTHORITATIVE = 20, DNS_EDE_NOT_SUPPORTED = 21 };
+
+/** Cookies: the client's 8 octets, then what a server made of them, 8 to 32. */
+enum { DNS_COOKIE_CLIENT = 8, DNS_COOKIE_SERVER_MIN = 8, DNS_COOKIE_SERVER_MAX = 32, DNS_COOKIE_MAX = DNS_COOKIE_CLIENT + DNS_COOKIE_SERVER_MAX };
 
 /** A name in wire form, ASCII letters in lower case (so that names compare as octets: no length octet is a letter). */
 struct dns_name {
@@ -54,7 +57,9 @@ struct dns_query {
 	uint16_t id, flags;     /**< as received */
 	uint16_t type, class;
 	enum dns_rcode rcode;   /**< other than DNS_NOERROR: answer with this, and nothing else */
-	struct span question;   /**< octets of the question, its case as asked; empty when it cannot be read */
+	struct span question;   /**< octets of the question, its case as asked; empty when it cannot be read, or when only a cookie
+				     is asked for (RFC 7873 section 5.4): then the rcode is DNS_NOERROR */
+	struct span cookie;     /**< the first COOKIE option: 8, or 16 to 40 octets; empty: none */
 	bool edns, dnssec_ok;
 	uint16_t edns_size;     /**< octets that the asker takes */
 	struct dns_name name;
@@ -82,13 +87,16 @@ void dns_answer_begin(struct dns_answer *a, const struct dns_query *q, size_t li
  *  dns_answer_close(). */
 void dns_answer_open(struct dns_answer *a, enum dns_section section, unsigned owner, enum dns_type type, uint32_t ttl_s);
 void dns_answer_octets(struct dns_answer *a, const void *p, size_t n);
-void dns_answer_u32(struct dns_answer *a, uint32_t v);
-/** The name that is the question's without its first `owner` octets, compressed. */
-void dns_answer_owner(struct dns_answer *a, unsigned owner);
 void dns_answer_close(struct dns_answer *a);
+/** The same in one, for data that is there. */
+void dns_answer_record(struct dns_answer *a, enum dns_section section, unsigned owner, enum dns_type type, uint32_t ttl_s,
+		       const void *data, size_t n);
+/** Let two octets of data be the name that is the question's without its first `owner` octets. */
+void dns_pointer(uint8_t at[2], unsigned owner);
 /** OPT when the asker has EDNS, and the header.
- *  @param authoritative  AA.  @return octets of the whole answer. */
+ *  @param authoritative  AA.  @param cookie  for the asker, client's part and all; empty: none; only when the query has one.
+ *  @return octets of the whole answer. */
 size_t dns_answer_end(struct dns_answer *a, const struct dns_query *q, enum dns_rcode rcode, bool authoritative,
-		      enum dns_ede ede);
+		      enum dns_ede ede, struct span cookie);
 
 #endif

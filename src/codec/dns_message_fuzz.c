@@ -16,7 +16,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t *out = malloc(limit);
 	struct dns_answer a;
 	dns_answer_begin(&a, &q, limit, out);
-	if (q.rcode == DNS_NOERROR) {
+	if (q.cookie.n && (q.cookie.n < DNS_COOKIE_CLIENT || q.cookie.n > DNS_COOKIE_MAX || q.cookie.p + q.cookie.n > data + size || !q.edns))
+		abort();
+	if (q.rcode == DNS_NOERROR && q.question.n == 0 && q.cookie.n == 0)
+		abort();
+	if (q.rcode == DNS_NOERROR && q.question.n) {
 		if (q.question.n != q.name.size + 4u || q.name.start[q.name.labels] + 1u != q.name.size)
 			abort();
 		for (unsigned i = 0; i < q.name.labels; i++) {
@@ -25,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			dns_answer_close(&a);
 		}
 	}
-	if (dns_answer_end(&a, &q, q.rcode, true, DNS_EDE_NOT_SUPPORTED) > limit)
+	if (dns_answer_end(&a, &q, q.rcode, true, DNS_EDE_NOT_SUPPORTED, q.cookie) > limit)
 		abort();
 	free(out);
 	return 0;

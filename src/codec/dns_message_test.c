@@ -52,7 +52,7 @@ static void reads_edns(void **state)
 {
 	(void)state;
 	struct dns_query q;
-	assert_true(dns_query_read(Q(HEAD("\x01") QUESTION OPT("\x10\x00", "\x00", "\x80\x00") "\x00\x05\x00\x0a\x00\x01!"), &q));
+	assert_true(dns_query_read(Q(HEAD("\x01") QUESTION OPT("\x10\x00", "\x00", "\x80\x00") "\x00\x05\x00\x0b\x00\x01!"), &q));
 	assert_int_equal(q.rcode, DNS_NOERROR);
 	assert_true(q.edns);
 	assert_true(q.dnssec_ok);
@@ -116,7 +116,7 @@ static void refused(void **state)
 		uint8_t out[DNS_PLAIN_MAX];
 		struct dns_answer a;
 		dns_answer_begin(&a, &q, sizeof(out), out);
-		size_t n = dns_answer_end(&a, &q, q.rcode, false, DNS_EDE_NONE);
+		size_t n = dns_answer_end(&a, &q, q.rcode, false, DNS_EDE_NONE, (struct span){ 0 });
 		assert_true(n >= DNS_HEADER_SIZE && n <= sizeof(out));
 		assert_int_equal(out[3] & 15, bad[i].rcode);
 	}
@@ -215,13 +215,13 @@ static void writes_an_answer(void **state)
 	uint8_t out[DNS_UDP_MAX];
 	assert_true(dns_query_read(Q(HEAD("\x01") QUESTION OPT("\x10\x00", "\x00", "\x80\x00") "\x00\x00"), &q));
 	dns_answer_begin(&a, &q, sizeof(out), out);
-	dns_answer_open(&a, DNS_ANSWER, 0, DNS_A, 300);
-	dns_answer_octets(&a, "\x7f\x00\x00\x02", 4);
-	dns_answer_close(&a);
+	dns_answer_record(&a, DNS_ANSWER, 0, DNS_A, 300, "\x7f\x00\x00\x02", 4);
 	dns_answer_open(&a, DNS_AUTHORITY, 13, DNS_NS, 60);
-	dns_answer_owner(&a, 13);
+	uint8_t pointer[2];
+	dns_pointer(pointer, 13);
+	dns_answer_octets(&a, pointer, 2);
 	dns_answer_close(&a);
-	size_t n = dns_answer_end(&a, &q, DNS_NOERROR, true, DNS_EDE_NOT_SUPPORTED);
+	size_t n = dns_answer_end(&a, &q, DNS_NOERROR, true, DNS_EDE_NOT_SUPPORTED, (struct span){ 0 });
 	static const uint8_t expected[] =
 		"\x12\x34\x85\x00\x00\x01\x00\x01\x00\x01\x00\x01" QUESTION
 		"\xc0\x0c\x00\x01\x00\x01\x00\x00\x01\x2c\x00\x04\x7f\x00\x00\x02"
@@ -249,10 +249,8 @@ static void truncates(void **state)
 		dns_answer_open(&a, DNS_ANSWER, 0, DNS_TXT, 300);
 		dns_answer_octets(&a, big, size);
 		dns_answer_close(&a);
-		dns_answer_open(&a, DNS_ANSWER, 0, DNS_A, 300);
-		dns_answer_u32(&a, 0x7f000003);
-		dns_answer_close(&a);
-		size_t n = dns_answer_end(&a, &q, DNS_NOERROR, true, DNS_EDE_NOT_SUPPORTED);
+		dns_answer_record(&a, DNS_ANSWER, 0, DNS_A, 300, "\x7f\x00\x00\x03", 4);
+		size_t n = dns_answer_end(&a, &q, DNS_NOERROR, true, DNS_EDE_NOT_SUPPORTED, (struct span){ 0 });
 		assert_true(n <= DNS_PLAIN_MAX);
 		assert_int_equal(out[DNS_PLAIN_MAX], 0x77);
 		bool fits = 12 + 26 + 16 + 12 + size + 16 + 17 <= DNS_PLAIN_MAX;
@@ -263,13 +261,64 @@ static void truncates(void **state)
 	}
 }
 
+#define CLIENT "\x24\x64\xc4\xab\xcf\x10\xc9\x57"
+#define COOKIE_OPT(length, cookie) OPT("\x10\x00", "\x00", "\x00\x00") "\x00" length "\x00\x0a\x00" cookie
+
+static void reads_cookies(void **state)
+{
+	(void)state;
+	struct dns_query q;
+	assert_true(dns_query_read(Q(HEAD("\x01") QUESTION COOKIE_OPT("\x0c", "\x08" CLIENT)), &q));
+	assert_int_equal(q.rcode, DNS_NOERROR);
+	assert_int_equal(q.cookie.n, 8);
+	assert_memory_equal(q.cookie.p, CLIENT, 8);
+	assert_true(dns_query_read(Q(HEAD("\x01") QUESTION COOKIE_OPT("\x14", "\x10" CLIENT CLIENT)), &q));
+	assert_int_equal(q.cookie.n, 16);
+	/* of two the first; behind another option */
+	assert_true(dns_query_read(Q(HEAD("\x01") QUESTION OPT("\x10\x00", "\x00", "\x00\x00") "\x00\x25\x00\x03\x00\x01!\x00\x0a\x00\x08" CLIENT
+					"\x00\x0a\x00\x10" CLIENT CLIENT), &q));
+	assert_int_equal(q.rcode, DNS_NOERROR);
+	assert_int_equal(q.cookie.n, 8);
+	/* lengths that no cookie has (RFC 7873 section 5.2.2) */
+	assert_true(dns_query_read(Q(HEAD("\x01") QUESTION COOKIE_OPT("\x04", "\x00")), &q));
+	assert_int_equal(q.rcode, DNS_FORMERR);
+	assert_true(dns_query_read(Q(HEAD("\x01") QUESTION COOKIE_OPT("\x0b", "\x07" "1234567")), &q));
+	assert_int_equal(q.rcode, DNS_FORMERR);
+	assert_true(dns_query_read(Q(HEAD("\x01") QUESTION COOKIE_OPT("\x13", "\x0f" CLIENT "1234567")), &q));
+	assert_int_equal(q.rcode, DNS_FORMERR);
+	assert_true(dns_query_read(Q(HEAD("\x01") QUESTION COOKIE_OPT("\x2d", "\x29" CLIENT CLIENT CLIENT CLIENT CLIENT "x")), &q));
+	assert_int_equal(q.rcode, DNS_FORMERR);
+	/* a cookie and no question */
+	assert_true(dns_query_read(Q("\x12\x34\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01" COOKIE_OPT("\x0c", "\x08" CLIENT)), &q));
+	assert_int_equal(q.rcode, DNS_NOERROR);
+	assert_int_equal(q.question.n, 0);
+	assert_true(dns_query_read(Q("\x12\x34\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01" OPT("\x10\x00", "\x00", "\x00\x00") "\x00\x00"), &q));
+	assert_int_equal(q.rcode, DNS_FORMERR);
+}
+
+static void writes_a_cookie(void **state)
+{
+	(void)state;
+	struct dns_query q;
+	struct dns_answer a;
+	uint8_t out[DNS_PLAIN_MAX];
+	assert_true(dns_query_read(Q(HEAD("\x01") QUESTION COOKIE_OPT("\x0c", "\x08" CLIENT)), &q));
+	dns_answer_begin(&a, &q, sizeof(out), out);
+	size_t n = dns_answer_end(&a, &q, DNS_BADCOOKIE, false, DNS_EDE_NONE, SPAN_LIT(CLIENT "server's"));
+	static const uint8_t expected[] = "\x12\x34\x81\x07\x00\x01\x00\x00\x00\x00\x00\x01" QUESTION
+					  "\x00\x00\x29\x04\xd0\x01\x00\x00\x00\x00\x14\x00\x0a\x00\x10" CLIENT "server's";
+	assert_int_equal(n, sizeof(expected) - 1);
+	assert_memory_equal(out, expected, n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_a_question), cmocka_unit_test(reads_the_root), cmocka_unit_test(reads_edns),
 		cmocka_unit_test(not_answered), cmocka_unit_test(refused), cmocka_unit_test(other_records),
 		cmocka_unit_test(name_lengths), cmocka_unit_test(names_from_text), cmocka_unit_test(labels_not_octets),
-		cmocka_unit_test(writes_an_answer), cmocka_unit_test(truncates),
+		cmocka_unit_test(writes_an_answer), cmocka_unit_test(truncates), cmocka_unit_test(reads_cookies),
+		cmocka_unit_test(writes_a_cookie),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -11,6 +12,8 @@
 
 #include "base/address.h"
 #include "base/buf.h"
+#include "face/dns_zone.h"
+#include "sys/key.h"
 
 enum { WORKERS_MAX = 256, BACKLOG = 256, RECEIVE_BUFFER = 8 << 20, SEND_BUFFER = 1 << 20, PORT_TRIES = 16 };
 
@@ -21,6 +24,9 @@ struct dns_server {
 	unsigned workers;
 	int stop_fd;
 	atomic_bool stop;
+	struct dns_decisions decisions;
+	pthread_mutex_t consumers;         /* of what follows */
+	uint64_t before[DNS_KEY_PLACES];   /* what was counted there before the place was its consumer's */
 	struct dns_loop loop[WORKERS_MAX + 1]; /* workers, then TCP */
 };
 
@@ -120,6 +126,24 @@ static enum err open_all(struct dns_server *s, const char *text, struct fault *f
 	return fault_set(f, ERR_IO, "DNS cannot listen on \"%s\": %s", text, strerror(errno));
 }
 
+static void open_loops(struct dns_server *s, const struct dns_options *o, struct table *t)
+{
+	struct siphash_seed seed;
+	random_octets(&seed, sizeof(seed));
+	for (unsigned i = 0; i <= s->workers; i++) {
+		struct dns_loop *l = &s->loop[i];
+		l->stop_fd = s->stop_fd;
+		l->wildcard = is_wildcard(&s->address);
+		l->stop = &s->stop;
+		l->zone = s->zone;
+		l->table = t;
+		l->decisions = &s->decisions;
+		l->told = dns_told_new(&s->decisions);
+		l->consumer = o->keyed ? mem_zalloc(DNS_KEY_PLACES * sizeof(*l->consumer)) : NULL;
+		l->rate = o->rate && i < s->workers ? dns_rate_new(o->rate, seed) : NULL;
+	}
+}
+
 enum err dns_server_open(const struct dns_options *o, struct table *t, struct dns_server **ret_server, struct fault *f)
 {
 	if (o->workers < 1 || o->workers > WORKERS_MAX)
@@ -130,6 +154,9 @@ enum err dns_server_open(const struct dns_options *o, struct table *t, struct dn
 	memset(s, 0, sizeof(*s));
 	s->workers = o->workers;
 	s->stop_fd = -1;
+	if (o->decisions)
+		s->decisions = *o->decisions;
+	pthread_mutex_init(&s->consumers, NULL);
 	for (unsigned i = 0; i <= s->workers; i++)
 		s->loop[i].fd = -1;
 	enum err e = address_parse(o->address, &s->address, &s->address_n, f);
@@ -143,14 +170,7 @@ enum err dns_server_open(const struct dns_options *o, struct table *t, struct dn
 		dns_server_close(s);
 		return e;
 	}
-	for (unsigned i = 0; i <= s->workers; i++) {
-		struct dns_loop *l = &s->loop[i];
-		l->stop_fd = s->stop_fd;
-		l->wildcard = is_wildcard(&s->address);
-		l->stop = &s->stop;
-		l->zone = s->zone;
-		l->table = t;
-	}
+	open_loops(s, o, t);
 	*ret_server = s;
 	return OK;
 }
@@ -175,6 +195,50 @@ void dns_server_set_clear(struct dns_server *s, clearance clear)
 	dns_zone_set_clear(s->zone, clear);
 }
 
+static uint64_t asked_at(const struct dns_server *s, unsigned place)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i <= s->workers; i++)
+		sum += atomic_load_explicit(&s->loop[i].consumer[place], memory_order_relaxed);
+	return sum - s->before[place];
+}
+
+static void begin_anew(void *ctx, unsigned place)
+{
+	struct dns_server *s = ctx;
+	s->before[place] += asked_at(s, place);
+}
+
+void dns_server_set_keys(struct dns_server *s, const struct dns_key *key, unsigned n)
+{
+	pthread_mutex_lock(&s->consumers);
+	dns_zone_set_keys(s->zone, key, n, begin_anew, s);
+	pthread_mutex_unlock(&s->consumers);
+}
+
+/* A consumer whose key was changed has had several places. */
+void dns_server_consumers(struct dns_server *s, void (*visit)(void *ctx, const char *consumer, uint64_t queries), void *ctx)
+{
+	const struct dns_keys *keys = dns_zone_keys(s->zone);
+	pthread_mutex_lock(&s->consumers);
+	for (unsigned p = 0; keys && p < DNS_KEY_PLACES; p++) {
+		const char *name = dns_keys_name(keys, p);
+		unsigned q = 0;
+		uint64_t sum = 0;
+		if (!name[0])
+			continue;
+		while (q < p && strcmp(dns_keys_name(keys, q), name) != 0)
+			q++;
+		if (q < p)
+			continue;
+		for (; q < DNS_KEY_PLACES; q++)
+			if (strcmp(dns_keys_name(keys, q), name) == 0)
+				sum += asked_at(s, q);
+		visit(ctx, name, sum);
+	}
+	pthread_mutex_unlock(&s->consumers);
+}
+
 void dns_server_stop(struct dns_server *s)
 {
 	uint64_t one = 1;
@@ -194,7 +258,13 @@ void dns_server_close(struct dns_server *s)
 	close_sockets(s);
 	if (s->stop_fd >= 0)
 		close(s->stop_fd);
+	for (unsigned i = 0; i <= s->workers; i++) {
+		dns_told_free(s->loop[i].told);
+		dns_rate_free(s->loop[i].rate);
+		free(s->loop[i].consumer);
+	}
 	dns_zone_free(s->zone);
+	pthread_mutex_destroy(&s->consumers);
 	free(s);
 }
 

@@ -12,10 +12,13 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "codec/dns_message.h"
 #include "face/dns.h"
+#include "sys/key.h"
+#include "view/force.h"
 #include "view/reputation.h"
 
 enum { WORKERS = 2, CONNECTIONS_MAX = 256 };
@@ -27,7 +30,9 @@ enum { QUERY_SIZE = sizeof(listed) - 1, ANSWER_SIZE = QUERY_SIZE + 16 };
 
 struct daemon {
 	char dir[64];
-	struct table *table;
+	struct table *table, *decided;
+	unsigned rate;
+	bool keyed;
 	struct meaning meaning;
 	struct dns_server *server;
 	struct thread { pthread_t id; struct dns_server *server; unsigned worker; } thread[WORKERS + 1];
@@ -40,11 +45,17 @@ static void *run(void *arg)
 	return NULL;
 }
 
+static uint32_t tick(void *ctx)
+{
+	return 0;
+}
+
 static int start(struct daemon *d, const char *address)
 {
 	struct fault f;
+	const struct dns_decisions decisions = { .table = d->decided, .tick = tick };
 	struct dns_options o = { .address = address, .zone = "bl.sipar.test", .workers = WORKERS, .clear = CLEARANCE_ALL,
-				 .min_score = 1, .ttl_s = 300, .negative_ttl_s = 60 };
+				 .min_score = 1, .ttl_s = 300, .negative_ttl_s = 60, .decisions = &decisions, .rate = d->rate, .keyed = d->keyed };
 	if (dns_server_open(&o, d->table, &d->server, &f)) {
 		fprintf(stderr, "%s\n", f.text);
 		return -1;
@@ -260,6 +271,155 @@ static void answers_from_the_address_asked(void **state)
 	}
 }
 
+/* 20,000 decisions on addresses, every second of a /16, in a table of their own. */
+static void decide(struct daemon *d)
+{
+	enum { N = 20000 };
+	uint64_t folded;
+	struct image *m;
+	char dir[80];
+	snprintf(dir, sizeof(dir), "%s/decisions", d->dir);
+	assert_int_equal(mkdir(dir, 0700), 0);
+	assert_int_equal(table_open(dir, (struct siphash_seed){ 3, 4 }, true, &d->decided, &folded, NULL), OK);
+	struct batch *b = batch_new(table_seed(d->decided), table_dir(d->decided), 1 << 24);
+	for (unsigned i = 0; i < N; i++) {
+		const uint8_t a[4] = { 198, 51, (uint8_t)(i >> 7), (uint8_t)(2 * i) };
+		const struct table_key k = { .kind = OBS_IPV4, .n = 4, .p = a };
+		const struct claim c = { .seen = 1, .stance = ACTION_BLOCK, .category = REASON_C2 };
+		assert_int_equal(batch_add(b, &k, &c, NULL), OK);
+	}
+	assert_int_equal(batch_stamp(b, 1, 0, NULL), OK);
+	assert_int_equal(batch_finish(b, NULL, &m, NULL, NULL), OK);
+	batch_free(b);
+	assert_int_equal(table_push(d->decided, m, NULL, NULL, NULL, NULL, NULL), OK);
+}
+
+static size_t put_query(uint8_t *q, unsigned id, unsigned third, unsigned fourth)
+{
+	char name[40];
+	const uint8_t head[12] = { (uint8_t)(id >> 8), (uint8_t)id, 1, 0, 0, 1 };
+	memcpy(q, head, 12);
+	size_t n = 12;
+	snprintf(name, sizeof(name), "%u.%u.51.198", fourth, third);
+	for (struct span s = span_str(name); s.n;) {
+		size_t dot = span_find(s, '.');
+		q[n++] = (uint8_t)dot;
+		memcpy(q + n, s.p, dot);
+		n += dot;
+		s = span_from(s, dot + 1);
+	}
+	memcpy(q + n, "\x02" "bl\x05sipar\x04test\x00\x00\x01\x00\x01", 19);
+	return n + 19;
+}
+
+/* Batches in which some are blocked by decisions. */
+static void decisions_in_batches(void **state)
+{
+	struct daemon *d = *state;
+	stop(d);
+	decide(d);
+	assert_int_equal(start(d, "127.0.0.1:0"), 0);
+	int fd = client(d, SOCK_DGRAM, "127.0.0.1");
+	for (unsigned round = 0; round < 100; round++) {
+		for (unsigned i = 0; i < 60; i++) {
+			uint8_t q[100];
+			size_t n = put_query(q, i, round, i);
+			assert_int_equal(send(fd, q, n, 0), (ssize_t)n);
+		}
+		for (unsigned i = 0; i < 60; i++) {
+			uint8_t a[DNS_UDP_MAX];
+			ssize_t n = recv(fd, a, sizeof(a), 0);
+			assert_true(n > 12);
+			bool blocked = a[1] % 2 == 0;
+			assert_int_equal(a[3] & 15, blocked ? DNS_NOERROR : DNS_NXDOMAIN);
+			assert_int_equal(a[7], blocked);
+			if (blocked)
+				assert_memory_equal(a + n - 4, "\x7f\x00\x00\x06", 4);
+		}
+	}
+	close(fd);
+	stop(d);
+	char sub[100];
+	table_close(d->decided);
+	snprintf(sub, sizeof(sub), "%s/decisions", d->dir);
+	(void)!table_drop(sub, NULL);
+	snprintf(sub, sizeof(sub), "%s/decisions/table", d->dir);
+	rmdir(sub);
+	snprintf(sub, sizeof(sub), "%s/decisions", d->dir);
+	rmdir(sub);
+}
+
+/* Over the rate a datagram has no answer or a cut one; over TCP everything is answered. */
+static void rated(void **state)
+{
+	struct daemon *d = *state;
+	struct dns_counters c;
+	enum { N = 400, RATE = 2 };
+	stop(d);
+	d->rate = RATE;
+	assert_int_equal(start(d, "127.0.0.1:0"), 0);
+	int fd = client(d, SOCK_DGRAM, "127.0.0.1"), whole = 0, cut = 0;
+	for (unsigned i = 0; i < N; i++)
+		assert_int_equal(send(fd, listed, QUERY_SIZE, 0), QUERY_SIZE);
+	for (int i = 0; i < 500; i++) {
+		dns_server_count(d->server, &c);
+		if (c.queries == N)
+			break;
+		usleep(10000);
+	}
+	assert_int_equal(c.queries, N);
+	uint8_t a[DNS_UDP_MAX];
+	while (recv(fd, a, sizeof(a), MSG_DONTWAIT) > 0) {
+		whole += !(a[2] & 2);
+		cut += !!(a[2] & 2);
+	}
+	assert_int_equal(c.listed, whole);
+	assert_int_equal(c.truncated, cut);
+	assert_int_equal(c.limited, N - whole);
+	assert_in_range(whole, RATE, N / 2);
+	assert_in_range(cut, (N - whole) / 2, (N - whole + 1) / 2);
+	close(fd);
+	fd = client(d, SOCK_STREAM, "127.0.0.1");
+	uint8_t q[100];
+	size_t n = put_framed(q, 3);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(send(fd, q, n, MSG_NOSIGNAL), (ssize_t)n);
+		get_framed(fd, 3);
+	}
+	close(fd);
+}
+
+static void told_consumer(void *ctx, const char *consumer, uint64_t queries)
+{
+	uint64_t *sum = ctx;
+	assert_string_equal(consumer, "one.feed");
+	*sum += queries;
+}
+
+static void consumers_are_counted(void **state)
+{
+	struct daemon *d = *state;
+	static const uint8_t keyed[] =
+		"\x00\x07\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
+		"\x01" "2\x01" "0\x01" "0\x03" "127\x06" "secret\x02" "bl\x05sipar\x04test\x00\x00\x01\x00\x01";
+	const struct dns_key keys[] = { { "one.feed", SPAN_LIT("secret") }, { "one.feed", SPAN_LIT("other") } };
+	uint8_t a[DNS_UDP_MAX];
+	uint64_t sum = 0;
+	stop(d);
+	d->keyed = true;
+	assert_int_equal(start(d, "127.0.0.1:0"), 0);
+	int fd = client(d, SOCK_DGRAM, "127.0.0.1");
+	for (unsigned i = 0; i < 4; i++) { /* without the key, with it, with another, with it again */
+		dns_server_set_keys(d->server, &keys[i == 2], i > 0);
+		assert_int_equal(send(fd, keyed, sizeof(keyed) - 1, 0), sizeof(keyed) - 1);
+		assert_true(recv(fd, a, sizeof(a), 0) > 12);
+		assert_int_equal(a[3] & 15, i % 2 ? DNS_NOERROR : DNS_REFUSED);
+	}
+	dns_server_consumers(d->server, told_consumer, &sum);
+	assert_int_equal(sum, 2);
+	close(fd);
+}
+
 static void open_errors(void **state)
 {
 	struct daemon *d = *state;
@@ -281,10 +441,12 @@ static void open_errors(void **state)
 
 int main(void)
 {
+	sys_key_init();
 #define SERVED(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		SERVED(over_udp), SERVED(counts), SERVED(tcp_pieces), SERVED(tcp_pipelined), SERVED(tcp_garbage), SERVED(tcp_many),
-		SERVED(answers_from_the_address_asked), SERVED(open_errors),
+		SERVED(answers_from_the_address_asked), SERVED(open_errors), SERVED(decisions_in_batches), SERVED(rated),
+		SERVED(consumers_are_counted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,6 +32,7 @@ struct connection {
 	bool no_more;       /* the other side has sent its last */
 	uint64_t active_ms; /* last complete query, or when it began */
 	size_t in_n, out_n, out_at;
+	struct sockaddr_storage from;
 	uint8_t in[IN_SIZE], out[OUT_SIZE];
 };
 
@@ -71,7 +72,9 @@ static struct connection *make_place(struct doors *d)
 
 static void accept_one(struct doors *d)
 {
-	int fd = accept4(d->loop->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), on = 1;
+	struct sockaddr_storage from = { 0 };
+	socklen_t from_n = sizeof(from);
+	int fd = accept4(d->loop->fd, (void *)&from, &from_n, SOCK_NONBLOCK | SOCK_CLOEXEC), on = 1;
 	if (fd < 0) {
 		/* Out of descriptors the listener stays readable: do not spin. */
 		if (errno == EMFILE || errno == ENFILE)
@@ -81,6 +84,7 @@ static void accept_one(struct doors *d)
 	struct connection *c = make_place(d);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	c->fd = fd;
+	c->from = from;
 	c->wants = EPOLLIN;
 	c->no_more = false;
 	c->active_ms = d->now_ms;
@@ -94,8 +98,8 @@ static bool answer_complete(struct doors *d, struct connection *c)
 {
 	size_t at = 0;
 	bool fine = true;
-	const struct table_view *v = table_enter(d->loop->table);
-	uint32_t now_s = (uint32_t)(clock_ms() / 1000);
+	const struct dns_now now = dns_loop_enter(d->loop);
+	const struct dns_asker from = { .address = dns_loop_address(&c->from), .proven = true };
 	c->out_n = c->out_at = 0;
 	while (fine && c->in_n - at >= PREFIX && OUT_SIZE - c->out_n >= ANSWER_SIZE) {
 		size_t n = (size_t)c->in[at] << 8 | c->in[at + 1];
@@ -105,8 +109,8 @@ static bool answer_complete(struct doors *d, struct connection *c)
 			break;
 		else {
 			uint8_t *out = c->out + c->out_n;
-			size_t made = dns_reply(d->loop->zone, v, now_s, span_of(c->in + at + PREFIX, n), UINT16_MAX,
-						out + PREFIX, &d->count);
+			size_t made = dns_reply(d->loop->zone, &now, &from, span_of(c->in + at + PREFIX, n), UINT16_MAX, out + PREFIX,
+						&d->count);
 			d->count.tcp_queries++;
 			fine = made > 0;
 			out[0] = (uint8_t)(made >> 8);
@@ -116,7 +120,7 @@ static bool answer_complete(struct doors *d, struct connection *c)
 			at += PREFIX + n;
 		}
 	}
-	table_leave(d->loop->table);
+	dns_loop_leave(d->loop);
 	c->in_n -= at;
 	memmove(c->in, c->in + at, c->in_n);
 	return fine;

@@ -30,11 +30,12 @@ struct packet {
 struct batch_io {
 	struct dns_loop *loop;
 	struct dns_counters count;
-	uint32_t now_s;
-	const struct source_set *sources;
+	struct dns_now now;
 	struct mmsghdr got[BATCH], send[BATCH];
 	struct observable value[BATCH]; /* those to be looked up, and whose they are */
 	uint8_t owner[BATCH];
+	force force[BATCH];             /* by place in `value`, as the entries */
+	uint32_t entry[BATCH];
 	struct packet packet[BATCH];
 	uint8_t in[BATCH][IN_SIZE], out[BATCH][OUT_SIZE];
 };
@@ -67,40 +68,58 @@ static void any_interface(struct msghdr *m)
 	}
 }
 
-static void answer(struct batch_io *b, unsigned i, const struct verdict *v)
+static void answer(struct batch_io *b, unsigned i, const struct dns_found *found)
 {
 	b->packet[i].out.iov_base = b->out[i];
-	b->packet[i].out.iov_len = dns_zone_write(b->loop->zone, &b->packet[i].asked, v, b->sources, b->now_s, DNS_UDP_MAX,
-						  b->out[i], &b->count);
+	b->packet[i].out.iov_len = dns_zone_write(b->loop->zone, &b->now, &b->packet[i].asked, found, DNS_UDP_MAX, b->out[i], &b->count);
 }
 
 static void looked_up(void *ctx, size_t i, const struct reputation *r)
 {
 	struct batch_io *b = ctx;
-	answer(b, b->owner[i], &r->verdict);
+	const struct dns_found found = { .verdict = &r->verdict, .force = b->force[i], .entry = b->entry[i] };
+	answer(b, b->owner[i], &found);
+}
+
+/* @return false: no answer. */
+static bool read_one(struct batch_io *b, unsigned i, uint32_t now_ms)
+{
+	struct dns_asked *a = &b->packet[i].asked;
+	const struct dns_asker from = { .address = dns_loop_address(&b->packet[i].from) };
+	struct span query = span_of(b->in[i], b->got[i].msg_len);
+	if (b->got[i].msg_hdr.msg_flags & MSG_TRUNC || !dns_zone_read(b->loop->zone, &b->now, &from, query, a, &b->count)) {
+		b->count.dropped++;
+		return false;
+	}
+	if (LIKELY(!b->loop->rate) || a->proven)
+		return true;
+	enum dns_rated rated = dns_rate_take(b->loop->rate, a->from, now_ms);
+	if (rated == DNS_RATE_SLIP)
+		dns_zone_limit(b->loop->zone, a);
+	b->count.limited += rated == DNS_RATE_DROP;
+	return rated != DNS_RATE_DROP;
 }
 
 static void answer_all(struct batch_io *b, unsigned n)
 {
 	unsigned values = 0;
-	const struct table_view *v = table_enter(b->loop->table);
-	b->sources = ((const struct meaning *)v->context)->sources;
-	b->now_s = (uint32_t)(clock_ms() / 1000);
+	b->now = dns_loop_enter(b->loop);
 	b->count.queries += n;
+	uint32_t now_ms = b->loop->rate ? (uint32_t)clock_ms() : 0;
 	for (unsigned i = 0; i < n; i++) {
-		struct dns_asked *a = &b->packet[i].asked;
-		struct span query = span_of(b->in[i], b->got[i].msg_len);
+		const struct dns_asked *a = &b->packet[i].asked;
 		b->packet[i].out.iov_len = 0;
-		if (b->got[i].msg_hdr.msg_flags & MSG_TRUNC || !dns_zone_read(b->loop->zone, query, a))
-			b->count.dropped++;
-		else if (a->what == ASKED_VALUE) {
+		if (!read_one(b, i, now_ms))
+			continue;
+		if (a->what == ASKED_VALUE && !a->truncated) {
 			b->value[values] = a->value;
 			b->owner[values++] = (uint8_t)i;
 		} else
 			answer(b, i, NULL);
 	}
-	reputation_batch(v, b->value, values, dns_zone_clearance(b->loop->zone), b->now_s, looked_up, b);
-	table_leave(b->loop->table);
+	dns_told_force(&b->now, b->value, values, b->force, b->entry);
+	reputation_batch(b->now.view, b->value, values, dns_zone_clearance(b->loop->zone), b->now.now_s, looked_up, b);
+	dns_loop_leave(b->loop);
 }
 
 /* A packet that the kernel will not send (no route back, port 0) is left out, the others go on. */

@@ -8,8 +8,10 @@
 
 #include "codec/dns_message.h"
 #include "codec/observable.h"
-#include "face/dns.h"
-#include "view/reputation.h"
+#include "base/num.h"
+#include "face/dns_told.h"
+#include "face/dns_zone.h"
+#include "sys/key.h"
 
 #define ZONE "bl.sipar.test"
 enum { NOW = 1800000000, TTL = 300, NEGATIVE_TTL = 60, PUBLIC = 0, PRIVATE = 1 };
@@ -22,6 +24,17 @@ struct fixture {
 	struct source_set *sources;
 	struct batch *batch;
 	struct dns_counters count;
+	struct table_view decided;
+	struct batch *decisions;
+	struct dns_decisions names;
+	struct dns_told *told;
+	unsigned named; /* how often a decision was asked for */
+	_Atomic uint64_t consumer[1024];
+	/* who asks, and with which cookie (hexadecimal) */
+	uint8_t from[16];
+	size_t from_n;
+	bool over_tcp;
+	const char *cookie;
 	/* the last answer */
 	uint8_t out[DNS_REPLY_MAX];
 	size_t n;
@@ -45,6 +58,44 @@ static void claim_on(struct fixture *x, const char *text, enum category category
 	assert_int_equal(batch_add(x->batch, &k, &c, NULL), OK);
 }
 
+static void decide(struct fixture *x, const char *text, enum action action, unsigned reason, uint32_t until_s)
+{
+	uint8_t store[OBS_KEY_MAX];
+	struct observable o;
+	assert_int_equal(obs_parse(span_str(text), store, &o, NULL), OK);
+	struct table_key k = { .kind = o.kind, .prefix = o.prefix, .n = o.n, .p = o.key };
+	struct claim c = { .seen = NOW - 60, .until = until_s, .category = (uint8_t)reason, .stance = (uint8_t)action & 15,
+			   .flags = o.wildcard ? CLAIM_WILDCARD : 0 };
+	assert_int_equal(batch_add(x->decisions, &k, &c, NULL), OK);
+}
+
+static bool decision_named(void *ctx, uint32_t entry, uint64_t *ret_index, uint32_t *ret_until_s)
+{
+	struct fixture *x = ctx;
+	x->named++;
+	*ret_index = entry + 5;
+	*ret_until_s = NOW + 3600;
+	return entry == 7;
+}
+
+static void decide_all(struct fixture *x)
+{
+	x->decided = (struct table_view){ .seed = x->view.seed, .n = 1 };
+	x->decisions = batch_new(x->view.seed, "/tmp", 1 << 20);
+	decide(x, "blocked.example", ACTION_BLOCK, REASON_PHISHING, NOW + 3600);
+	decide(x, "198.51.100.7", ACTION_BLOCK, REASON_C2, 0);
+	decide(x, "198.51.100.99", ACTION_BLOCK, REASON_BOTNET, NOW - 1);
+	decide(x, "198.51.100.98", ACTION_CHALLENGE, REASON_BOTNET, 0);
+	decide(x, "203.0.113.9", ACTION_PROTECT, 0, 0);
+	decide(x, "192.168.7.7", ACTION_BLOCK, REASON_C2, 0); /* which the gate would not have let through */
+	decide(x, "2001:db8:77::/48", ACTION_BLOCK, REASON_MALWARE, 0);
+	decide(x, "44d88612fea8a8f36de82e1278abb0ff", ACTION_BLOCK, REASON_MALWARE, 0);
+	assert_int_equal(batch_stamp(x->decisions, 7, 0, NULL), OK);
+	assert_int_equal(batch_finish(x->decisions, NULL, &x->decided.level[0], NULL, NULL), OK);
+	x->names = (struct dns_decisions){ .decision = decision_named, .ctx = x };
+	x->told = dns_told_new(&x->names);
+}
+
 static int setup(void **state)
 {
 	static struct fixture x;
@@ -61,6 +112,9 @@ static int setup(void **state)
 	claim_on(&x, "2.0.0.2", CAT_SPAM, ipsum, PUBLIC);
 	claim_on(&x, "evil.example", CAT_PHISHING, feodo, PUBLIC);
 	claim_on(&x, "192.0.2.66", CAT_MALWARE, ipsum, PRIVATE);
+	claim_on(&x, "0123456789abcdef0123456789abcdef", CAT_MALWARE, ipsum, PUBLIC);
+	claim_on(&x, "0123456789abcdef0123456789abcdef01234567", CAT_MALWARE, ipsum, PUBLIC);
+	claim_on(&x, "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", CAT_SPYWARE, feodo, PUBLIC);
 	for (int i = 0; i < 20; i++) {
 		char name[40];
 		snprintf(name, sizeof(name), "a-source-with-a-long-name-%02d", i);
@@ -74,8 +128,42 @@ static int setup(void **state)
 	struct dns_options o = { .zone = ZONE, .clear = 1u << PUBLIC, .min_score = 1, .ttl_s = TTL,
 				 .negative_ttl_s = NEGATIVE_TTL };
 	assert_int_equal(dns_zone_new(&o, &x.zone, NULL), OK);
+	memcpy(x.from, (const uint8_t[]){ 192, 0, 2, 53 }, 4);
+	x.from_n = 4;
+	decide_all(&x);
 	*state = &x;
 	return 0;
+}
+
+static void renew(struct fixture *x, const struct dns_options *changed)
+{
+	struct dns_options o = *changed;
+	struct fault f = { .text = "" };
+	o.zone = ZONE;
+	o.clear = o.clear ? o.clear : 1u << PUBLIC;
+	o.min_score = o.min_score ? o.min_score : 1;
+	o.ttl_s = TTL;
+	o.negative_ttl_s = NEGATIVE_TTL;
+	dns_zone_free(x->zone);
+	if (dns_zone_new(&o, &x->zone, &f))
+		fail_msg("%s", f.text);
+}
+
+static struct dns_now now_of(struct fixture *x)
+{
+	return (struct dns_now){ .view = &x->view, .decided = &x->decided, .now_s = NOW, .tick_s = NOW, .told = x->told, .consumer = x->consumer };
+}
+
+static struct dns_asker asker_of(struct fixture *x)
+{
+	return (struct dns_asker){ .address = span_of(x->from, x->from_n), .proven = x->over_tcp };
+}
+
+static void reply(struct fixture *x, const uint8_t *q, size_t n, size_t limit)
+{
+	const struct dns_now now = now_of(x);
+	const struct dns_asker from = asker_of(x);
+	x->n = dns_reply(x->zone, &now, &from, span_of(q, n), limit, x->out, &x->count);
 }
 
 static int teardown(void **state)
@@ -84,6 +172,9 @@ static int teardown(void **state)
 	dns_zone_free(x->zone);
 	rules_free(x->meaning.rules);
 	image_free(x->view.level[0]);
+	image_free(x->decided.level[0]);
+	batch_free(x->decisions);
+	dns_told_free(x->told);
 	batch_free(x->batch);
 	source_set_free(x->sources);
 	return 0;
@@ -124,15 +215,23 @@ static int ask(struct fixture *x, const char *name, unsigned type, unsigned edns
 {
 	uint8_t q[600];
 	size_t n = make_query(q, name, type, edns), question = n - DNS_HEADER_SIZE - (edns ? 11 : 0);
-	struct dns_counters *c = &x->count;
-	x->n = dns_reply(x->zone, &x->view, NOW, span_of(q, n), limit, x->out, c);
-	assert_true(x->n >= n && x->n <= limit);
+	const struct dns_counters *c = &x->count;
+	if (edns && x->cookie) {
+		size_t cookie = strlen(x->cookie) / 2;
+		const uint8_t option[4] = { 0, 10, 0, (uint8_t)cookie };
+		memcpy(q + n, option, 4);
+		assert_int_equal(hex_decode(span_str(x->cookie), q + n + 4, cookie), OK);
+		q[n - 1] = (uint8_t)(cookie + 4);
+		n += cookie + 4;
+	}
+	reply(x, q, n, limit);
+	assert_true(x->n + (edns && x->cookie ? 32 : 0) >= n && x->n <= limit);
 	assert_int_equal(at16(x->out), 0xabcd);
 	assert_int_equal(x->out[2] & 0xf9, 0x81); /* QR, QUERY, RD */
 	assert_int_equal(x->out[3] & 0xf0, 0);    /* no RA */
 	assert_memory_equal(x->out + DNS_HEADER_SIZE, q + DNS_HEADER_SIZE, question);
 	assert_int_equal(at16(x->out + 10), edns != 0);
-	assert_int_equal(c->queries, c->listed + c->unlisted + c->errors + c->refused + c->dropped);
+	assert_int_equal(c->queries, c->listed + c->unlisted + c->errors + c->refused + c->dropped + c->limited);
 	return x->out[3] & 15;
 }
 
@@ -215,6 +314,7 @@ static const char v6_listed[] = "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0
 static void addresses(void **state)
 {
 	struct fixture *x = *state;
+	x->decided.n = 0;
 	listed(x, "7.100.51.198." ZONE, (char[]){ code(CAT_SCANNER), 0 });
 	listed(x, "7.100.51.198.BL.SIPAR.Test", (char[]){ code(CAT_SCANNER), 0 });
 	listed(x, "255.113.0.203." ZONE, (char[]){ code(CAT_HIJACKED), 0 });
@@ -284,12 +384,12 @@ static void dot_in_label(void **state)
 	static const uint8_t q[] =
 		"\xab\xcd\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
 		"\x0c" "evil.example\x02" "bl\x05sipar\x04test\x00\x00\x01\x00\x01";
-	x->n = dns_reply(x->zone, &x->view, NOW, span_of(q, sizeof(q) - 1), DNS_UDP_MAX, x->out, &x->count);
+	reply(x, q, sizeof(q) - 1, DNS_UDP_MAX);
 	assert_int_equal(x->out[3] & 15, DNS_NXDOMAIN);
 	static const uint8_t nul[] =
 		"\xab\xcd\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
 		"\x05" "evil\x00\x07" "example\x02" "bl\x05sipar\x04test\x00\x00\x01\x00\x01";
-	x->n = dns_reply(x->zone, &x->view, NOW, span_of(nul, sizeof(nul) - 1), DNS_UDP_MAX, x->out, &x->count);
+	reply(x, nul, sizeof(nul) - 1, DNS_UDP_MAX);
 	assert_int_equal(x->out[3] & 15, DNS_NXDOMAIN);
 }
 
@@ -306,6 +406,7 @@ static void test_points(void **state)
 	unlisted(x, "INVALID." ZONE, DNS_A, DNS_NXDOMAIN);
 	unlisted(x, "test.example." ZONE, DNS_A, DNS_NOERROR);
 	unlisted(x, "example.test." ZONE, DNS_A, DNS_NOERROR);
+	x->decided.n = 0;
 	/* an IPv4-mapped address is the IPv4 address */
 	listed(x, "7.0.4.6.3.3.6.c.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0." ZONE, (char[]){ code(CAT_SCANNER), 0 });
 	char text[1024];
@@ -347,6 +448,7 @@ static void texts(void **state)
 {
 	struct fixture *x = *state;
 	char text[1024];
+	x->decided.n = 0;
 	txt(x, "7.100.51.198." ZONE, text);
 	unsigned score = 0;
 	char expected[200];
@@ -381,8 +483,9 @@ static void least_score(void **state)
 	struct dns_options o = { .zone = ZONE, .clear = 1, .min_score = 100, .ttl_s = TTL, .negative_ttl_s = NEGATIVE_TTL };
 	dns_zone_free(x->zone);
 	assert_int_equal(dns_zone_new(&o, &x->zone, NULL), OK);
-	unlisted(x, "7.100.51.198." ZONE, DNS_A, DNS_NXDOMAIN);
+	unlisted(x, "7.113.0.203." ZONE, DNS_A, DNS_NXDOMAIN);
 	unlisted(x, "evil.example." ZONE, DNS_TXT, DNS_NOERROR);
+	listed(x, "7.100.51.198." ZONE, (char[]){ code(CAT_C2), 0 }); /* by a decision */
 	listed(x, "2.0.0.127." ZONE, "\x02");
 }
 
@@ -414,6 +517,7 @@ static void any_is_minimal(void **state)
 {
 	struct fixture *x = *state;
 	size_t room;
+	x->decided.n = 0;
 	assert_int_equal(ask(x, "7.100.51.198." ZONE, DNS_ANY, 0, DNS_UDP_MAX), DNS_NOERROR);
 	assert_int_equal(at16(x->out + 6), 1);
 	assert_int_equal(at16(answer_at(x, &room) + 2), DNS_A);
@@ -444,7 +548,7 @@ static void refusals(void **state)
 	for (unsigned class = 3; class < 256; class += 252) {
 		size_t n = make_query(query, "7.100.51.198." ZONE, DNS_A, 0);
 		query[n - 1] = (uint8_t)class;
-		x->n = dns_reply(x->zone, &x->view, NOW, span_of(query, n), DNS_UDP_MAX, x->out, &x->count);
+		reply(x, query, n, DNS_UDP_MAX);
 		assert_int_equal(x->out[3] & 15, DNS_REFUSED);
 	}
 }
@@ -456,7 +560,7 @@ static void cut_queries(void **state)
 	uint8_t query[600];
 	size_t n = make_query(query, "7.100.51.198." ZONE, DNS_TXT, 1232);
 	for (size_t k = 0; k < n; k++) {
-		x->n = dns_reply(x->zone, &x->view, NOW, span_of(query, k), DNS_UDP_MAX, x->out, &x->count);
+		reply(x, query, k, DNS_UDP_MAX);
 		assert_int_equal(x->n == 0, k < DNS_HEADER_SIZE);
 		if (x->n)
 			assert_int_equal(x->out[3] & 15, DNS_FORMERR);
@@ -516,8 +620,297 @@ static void options(void **state)
 	assert_int_equal(dns_zone_new(&o, &z, &f), ERR_RANGE);
 }
 
+static void hashes(void **state)
+{
+	struct fixture *x = *state;
+	static const char malware[] = { 5, 0 };
+	listed(x, "0123456789abcdef0123456789abcdef." ZONE, malware);
+	listed(x, "0123456789ABCDEF0123456789abcdef." ZONE, malware);
+	listed(x, "aerukz4jvpg66ajdivtytk6n54." ZONE, malware);
+	listed(x, "AERUKZ4JVPG66ajdivtytk6n54." ZONE, malware);
+	listed(x, "0123456789abcdef0123456789abcdef01234567." ZONE, malware);
+	listed(x, "aerukz4jvpg66ajdivtytk6n54asgrlh." ZONE, malware);
+	listed(x, "aerukz4jvpg66ajdivtytk6n54asgrlhrgv433ybencwpcnlzxxq." ZONE, (char[]){ code(CAT_SPYWARE), 0 });
+	unlisted(x, "0123456789abcdef0123456789abcdee." ZONE, DNS_A, DNS_NOERROR);
+	unlisted(x, "01234567890123456789012345678901." ZONE, DNS_A, DNS_NOERROR); /* digits alone */
+	/* spare bits, a digit that is none, one too few: no hash, but what could be a domain's end */
+	unlisted(x, "aerukz4jvpg66ajdivtytk6n55." ZONE, DNS_A, DNS_NOERROR);
+	unlisted(x, "aerukz4jvpg66ajdivtytk6n5." ZONE, DNS_A, DNS_NOERROR);
+	unlisted(x, "0123456789abcdef0123456789abcdeg." ZONE, DNS_A, DNS_NOERROR);
+	unlisted(x, "www.0123456789abcdef0123456789abcdef." ZONE, DNS_A, DNS_NOERROR);
+	/* test entries: EICAR's file and the empty one */
+	listed(x, "44d88612fea8a8f36de82e1278abb02f." ZONE, "\x02");
+	listed(x, "3395856ce81f2b7382dee72602f798b642f14140." ZONE, "\x02");
+	listed(x, "e5naeg57wzej4vguogez67nz2ftd7ruv5qx6fiwekofkx5sr7uhq." ZONE, "\x02");
+	unlisted(x, "d41d8cd98f00b204e9800998ecf8427e." ZONE, DNS_A, DNS_NOERROR);
+	unlisted(x, "da39a3ee5e6b4b0d3255bfef95601890afd80709." ZONE, DNS_A, DNS_NOERROR);
+	unlisted(x, "4oymiquy7qobjgx36tejs35zeqt24qpemsnzgtfeswmrw6csxbkq." ZONE, DNS_A, DNS_NOERROR);
+	char text[1200];
+	txt(x, "AERUKZ4JVPG66ajdivtytk6n54." ZONE, text);
+	assert_non_null(strstr(text, "0123456789abcdef0123456789abcdef listed: score "));
+	txt(x, "ITMIMEX6VCUPG3PIFYJHRK5QF4." ZONE, text);
+	assert_string_equal(text, "44d88612fea8a8f36de82e1278abb02f listed: test entry");
+}
+
+static void decisions(void **state)
+{
+	struct fixture *x = *state;
+	char text[1200];
+	renew(x, &(struct dns_options){ .min_score = 100, .txt_url = "https://cert.example/why?v=" });
+	/* whatever its score, and names below it, too */
+	listed(x, "blocked.example." ZONE, (char[]){ code(CAT_PHISHING), 0 });
+	listed(x, "www.blocked.example." ZONE, (char[]){ code(CAT_PHISHING), 0 });
+	listed(x, "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.7.7.0.0.8.b.d.0.1.0.0.2." ZONE, (char[]){ code(CAT_MALWARE), 0 });
+	listed(x, "44d88612fea8a8f36de82e1278abb0ff." ZONE, (char[]){ code(CAT_MALWARE), 0 });
+	assert_int_equal(x->count.blocked, 4);
+	/* an ended lease; a challenge, which is no block; protected by the register, and by the RFC */
+	unlisted(x, "99.100.51.198." ZONE, DNS_A, DNS_NXDOMAIN);
+	unlisted(x, "98.100.51.198." ZONE, DNS_A, DNS_NXDOMAIN);
+	unlisted(x, "7.7.168.192." ZONE, DNS_A, DNS_NXDOMAIN);
+	renew(x, &(struct dns_options){ .txt_url = "https://cert.example/why?v=" });
+	unlisted(x, "9.113.0.203." ZONE, DNS_A, DNS_NXDOMAIN);
+	unlisted(x, "9.113.0.203." ZONE, DNS_TXT, DNS_NXDOMAIN);
+	listed(x, "10.113.0.203." ZONE, (char[]){ code(CAT_HIJACKED), 0 });
+	/* by both: the decision's category comes first, and none twice */
+	listed(x, "7.100.51.198." ZONE, (char[]){ code(CAT_C2), code(CAT_SCANNER), 0 });
+	assert_int_equal(x->named, 0);
+	txt(x, "blocked.example." ZONE, text);
+	assert_string_equal(text, "blocked.example listed: blocked for phishing until 2027-01-15T09:00:00Z by decisions/12; "
+				  "see https://cert.example/why?v=blocked.example");
+	txt(x, "7.100.51.198." ZONE, text);
+	assert_non_null(strstr(text, "198.51.100.7 listed: blocked for c2 until 2027-01-15T09:00:00Z by decisions/12; score "));
+	assert_non_null(strstr(text, ", scanner; sources ipsum; see https://cert.example/why?v=198.51.100.7"));
+	assert_int_equal(x->named, 1); /* the second time it was remembered */
+	txt(x, "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.7.7.0.0.8.b.d.0.1.0.0.2." ZONE, text);
+	assert_non_null(strstr(text, "?v=2001%3Adb8%3A77%3A%3A1"));
+	/* many sources do not push the URL out */
+	txt(x, "9.100.51.198." ZONE, text);
+	assert_non_null(strstr(text, "; see https://cert.example/why?v=198.51.100.9"));
+	assert_true(strlen(text) > 500);
+}
+
+static void told(struct fixture *x, const char *name, unsigned error)
+{
+	size_t room;
+	assert_int_equal(ask(x, name, DNS_A, 1232, DNS_UDP_MAX), DNS_NOERROR);
+	assert_int_equal(at16(x->out + 6), 1);
+	const uint8_t *p = answer_at(x, &room);
+	assert_int_equal(at16(p + 8), NEGATIVE_TTL);
+	assert_memory_equal(p + 12, ((const uint8_t[]){ 127, 255, 255, (uint8_t)error }), 4);
+	char text[1200];
+	txt(x, name, text);
+	assert_memory_equal(text, "error, not a listing: ", 22);
+	unlisted(x, name, 28, DNS_NOERROR);
+}
+
+static void prohibited(struct fixture *x, const char *name)
+{
+	size_t room;
+	assert_int_equal(ask(x, name, DNS_A, 1232, DNS_UDP_MAX), DNS_REFUSED);
+	assert_int_equal(at16(x->out + 6) + at16(x->out + 8), 0);
+	assert_int_equal(at16(answer_at(x, &room) + 15), DNS_EDE_PROHIBITED);
+}
+
+#define KEY "0123456789abcdef0123456789abcdef01234567"
+
+static void no_fresh(void *ctx, unsigned place)
+{
+	fail();
+}
+
+static uint64_t asked_by_consumers(struct fixture *x)
+{
+	uint64_t sum = 0;
+	for (size_t i = 0; i < COUNT_OF(x->consumer); i++)
+		sum += x->consumer[i];
+	return sum;
+}
+
+static void keyed(void **state)
+{
+	struct fixture *x = *state;
+	static const struct dns_key key = { "nayatel.isp", SPAN_LIT(KEY) };
+	renew(x, &(struct dns_options){ .keyed = true });
+	prohibited(x, "7.100.51.198." KEY "." ZONE);
+	dns_zone_set_keys(x->zone, &key, 1, no_fresh, NULL);
+	assert_int_equal(asked_by_consumers(x), 0);
+	listed(x, "8.100.51.198." KEY "." ZONE, (char[]){ code(CAT_C2), code(CAT_SCANNER), 0 });
+	listed(x, "www.evil.example.0123456789ABCDEF0123456789abcdef01234567." ZONE, (char[]){ code(CAT_PHISHING), 0 });
+	listed(x, "2.0.0.127." KEY "." ZONE, "\x02");
+	unlisted(x, "1.0.0.127." KEY "." ZONE, DNS_A, DNS_NXDOMAIN);
+	listed(x, "0123456789abcdef0123456789abcdef." KEY "." ZONE, "\x05");
+	listed(x, "test." KEY "." ZONE, "\x02");
+	unlisted(x, "51.198." KEY "." ZONE, DNS_A, DNS_NOERROR);
+	unlisted(x, KEY "." ZONE, DNS_A, DNS_NOERROR);
+	assert_int_equal(asked_by_consumers(x), 8);
+	assert_int_equal(ask(x, ZONE, DNS_SOA, 0, DNS_UDP_MAX), DNS_NOERROR);
+	/* without a key, or with another */
+	prohibited(x, "8.100.51.198." ZONE);
+	prohibited(x, "test." ZONE);
+	prohibited(x, "8.100.51.198.1123456789abcdef0123456789abcdef01234567." ZONE);
+	prohibited(x, "1123456789abcdef0123456789abcdef01234567." ZONE);
+	assert_int_equal(asked_by_consumers(x), 8);
+	renew(x, &(struct dns_options){ .keyed = true, .error_codes = true });
+	told(x, "8.100.51.198." ZONE, DNS_CODE_NO_KEY);
+	told(x, "8.100.51.198." KEY "." ZONE, DNS_CODE_NO_KEY);
+	told(x, KEY "." ZONE, DNS_CODE_NO_KEY);
+	assert_int_equal(ask(x, ZONE, DNS_SOA, 0, DNS_UDP_MAX), DNS_NOERROR);
+	assert_int_equal(at16(x->out + 6), 1);
+	assert_int_equal(ask(x, "www.other.test", DNS_A, 0, DNS_UDP_MAX), DNS_REFUSED);
+}
+
+static void public_resolvers(void **state)
+{
+	struct fixture *x = *state;
+	static const struct dns_key key = { "nayatel.isp", SPAN_LIT(KEY) };
+	static const uint8_t six[16] = { 0x20, 0x01, 0x0d, 0xb8, 0xff, 0x80 };
+	const char *both = "192.0.2.0/25, 2001:db8:ff00::/41,203.0.113.5";
+	renew(x, &(struct dns_options){ .public_resolvers = both });
+	prohibited(x, "8.100.51.198." ZONE);
+	assert_int_equal(ask(x, ZONE, DNS_SOA, 0, DNS_UDP_MAX), DNS_NOERROR);
+	x->from[3] = 128;
+	listed(x, "2.0.0.2." ZONE, (char[]){ code(CAT_SPAM), 0 });
+	memcpy(x->from, six, 16);
+	x->from_n = 16;
+	listed(x, "2.0.0.2." ZONE, (char[]){ code(CAT_SPAM), 0 });
+	x->from[5] = 0x7f;
+	prohibited(x, "2.0.0.2." ZONE);
+	memcpy(x->from, (const uint8_t[]){ 203, 0, 113, 5 }, 4);
+	x->from_n = 4;
+	prohibited(x, "2.0.0.2." ZONE);
+	renew(x, &(struct dns_options){ .public_resolvers = both, .error_codes = true });
+	told(x, "8.100.51.198." ZONE, DNS_CODE_PUBLIC_RESOLVER);
+	/* a key says who asks */
+	renew(x, &(struct dns_options){ .public_resolvers = both, .keyed = true });
+	dns_zone_set_keys(x->zone, &key, 1, no_fresh, NULL);
+	listed(x, "2.0.0.2." KEY "." ZONE, (char[]){ code(CAT_SPAM), 0 });
+}
+
+static const uint8_t *cookie_at(struct fixture *x, unsigned octets)
+{
+	assert_true(x->n > 4u + octets);
+	const uint8_t *p = x->out + x->n - octets - 4;
+	assert_int_equal(at16(p), 10);
+	assert_int_equal(at16(p + 2), octets);
+	return p + 4;
+}
+
+static void cookies(void **state)
+{
+	struct fixture *x = *state;
+	char mine[49] = "";
+	x->cookie = "0102030405060708";
+	listed(x, "2.0.0.2." ZONE, (char[]){ code(CAT_SPAM), 0 });
+	assert_memory_equal(cookie_at(x, 24), "\1\2\3\4\5\6\7\10\1\0\0\0", 12);
+	hex_encode(cookie_at(x, 24), 24, mine);
+	assert_int_equal(x->count.cookies, 0);
+	x->cookie = mine;
+	listed(x, "2.0.0.2." ZONE, (char[]){ code(CAT_SPAM), 0 });
+	assert_int_equal(x->count.cookies, 1);
+	/* a refusal has one, too; another address has not, nor a length that is not ours */
+	assert_int_equal(ask(x, "other.test", DNS_A, 1232, DNS_UDP_MAX), DNS_REFUSED);
+	cookie_at(x, 24);
+	assert_int_equal(x->count.cookies, 2);
+	x->from[3]++;
+	listed(x, "2.0.0.2." ZONE, (char[]){ code(CAT_SPAM), 0 });
+	x->cookie = "010203040506070811223344556677889900";
+	listed(x, "2.0.0.2." ZONE, (char[]){ code(CAT_SPAM), 0 });
+	cookie_at(x, 24);
+	assert_int_equal(x->count.cookies, 2);
+	/* only a cookie is asked for */
+	static const uint8_t bare[] = "\xab\xcd\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x0c\x00\x0a\x00\x08" "12345678";
+	reply(x, bare, sizeof(bare) - 1, DNS_UDP_MAX);
+	assert_int_equal(x->n, 12 + 11 + 4 + 24);
+	assert_int_equal(x->out[3] & 15, DNS_NOERROR);
+	assert_int_equal(at16(x->out + 4) + at16(x->out + 6) + at16(x->out + 8), 0);
+	assert_memory_equal(cookie_at(x, 24), "12345678", 8);
+	/* a secret that is given makes the same cookies as elsewhere: RFC 9018 appendix A.1, at another time */
+	renew(x, &(struct dns_options){ .cookie_secret = "e5e973e5a6b2a43f48e7dc849e37bfcf" });
+	struct dns_counters count = { 0 };
+	struct dns_asked a;
+	uint8_t q[200];
+	x->cookie = NULL;
+	size_t n = make_query(q, "2.0.0.2." ZONE, DNS_A, 1232);
+	memcpy(q + n, "\0\12\0\30", 4);
+	assert_int_equal(hex_decode(SPAN_LIT("2464c4abcf10c957010000005cf79f111f8130c3eee29480"), q + n + 4, 24), OK);
+	q[n - 1] = 28;
+	struct dns_now now = now_of(x);
+	now.now_s = 1559734385;
+	const uint8_t address[4] = { 198, 51, 100, 100 };
+	const struct dns_asker from = { .address = span_of(address, 4) };
+	assert_true(dns_zone_read(x->zone, &now, &from, span_of(q, n + 28), &a, &count));
+	assert_true(a.proven);
+}
+
+/* What is told who is over the rate. */
+static void limits(void **state)
+{
+	struct fixture *x = *state;
+	static const char name[] = "8.100.51.198." ZONE;
+	static const struct { bool codes, cookie; enum dns_rcode rcode; bool truncated; unsigned answers; } cases[] = {
+		{ false, false, DNS_NOERROR, true, 0 },
+		{ false, true, DNS_BADCOOKIE, false, 0 },
+		{ true, false, DNS_NOERROR, false, 1 },
+		{ true, true, DNS_BADCOOKIE, false, 0 },
+	};
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct dns_asked a;
+		uint8_t q[200];
+		const struct dns_now now = now_of(x);
+		const struct dns_asker from = asker_of(x);
+		renew(x, &(struct dns_options){ .error_codes = cases[i].codes });
+		x->count = (struct dns_counters){ 0 };
+		size_t n = make_query(q, name, DNS_A, 1232);
+		if (cases[i].cookie) {
+			memcpy(q + n, "\0\12\0\10" "12345678", 12);
+			q[n - 1] = 12;
+			n += 12;
+		}
+		assert_true(dns_zone_read(x->zone, &now, &from, span_of(q, n), &a, &x->count));
+		dns_zone_limit(x->zone, &a);
+		x->n = dns_zone_write(x->zone, &now, &a, NULL, DNS_UDP_MAX, x->out, &x->count);
+		assert_int_equal(!!(x->out[2] & 2), cases[i].truncated);
+		assert_int_equal(at16(x->out + 6), cases[i].answers);
+		assert_int_equal(at16(x->out + 8), 0);
+		size_t room;
+		const uint8_t *p = answer_at(x, &room);
+		unsigned upper = p[cases[i].answers * 16 + 5];
+		assert_int_equal(upper << 4 | (x->out[3] & 15), cases[i].rcode);
+		if (cases[i].answers)
+			assert_memory_equal(p + 12, "\177\377\377\377", 4);
+		assert_int_equal(x->count.limited, 1);
+		assert_int_equal(x->count.listed + x->count.unlisted + x->count.refused + x->count.errors, 0);
+	}
+}
+
+static void more_options(void **state)
+{
+	(void)state;
+	struct dns_zone *z;
+	struct fault f;
+	static const struct dns_options bad[] = {
+		{ .zone = ZONE, .cookie_secret = "e5e973" }, { .zone = ZONE, .cookie_secret = "" "e5e973e5a6b2a43f48e7dc849e37bfcf,x" },
+		{ .zone = ZONE, .public_resolvers = "evil.example" }, { .zone = ZONE, .public_resolvers = "192.0.2.0/33" },
+		{ .zone = ZONE, .txt_url = "https://cert.example/a b" }, { .zone = ZONE, .txt_url = "\xc3\xa9" },
+	};
+	for (size_t i = 0; i < COUNT_OF(bad); i++)
+		assert_int_equal(dns_zone_new(&bad[i], &z, &f), ERR_SYNTAX);
+	assert_int_equal(dns_zone_new(&(struct dns_options){ .zone = ZONE, .rate = 1000001 }, &z, &f), ERR_RANGE);
+	/* a key needs room, too */
+	char zone[256];
+	memset(zone, 'a', sizeof(zone));
+	for (size_t i = 49; i < sizeof(zone); i += 50)
+		zone[i] = '.';
+	zone[148] = 0;
+	assert_int_equal(dns_zone_new(&(struct dns_options){ .zone = zone, .keyed = true }, &z, &f), OK);
+	dns_zone_free(z);
+	zone[148] = 'a', zone[149] = 0;
+	assert_int_equal(dns_zone_new(&(struct dns_options){ .zone = zone, .keyed = true }, &z, &f), ERR_RANGE);
+}
+
 int main(void)
 {
+	sys_key_init();
 #define WITH_TABLE(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		WITH_TABLE(addresses), WITH_TABLE(several_categories), cmocka_unit_test(codes_tell_categories_apart),
@@ -525,6 +918,8 @@ int main(void)
 		WITH_TABLE(test_points), WITH_TABLE(minimised_names), WITH_TABLE(neither_address_nor_domain), WITH_TABLE(texts),
 		WITH_TABLE(clearance_holds), WITH_TABLE(least_score), WITH_TABLE(apex), WITH_TABLE(any_is_minimal),
 		WITH_TABLE(refusals), WITH_TABLE(cut_queries), WITH_TABLE(sizes), cmocka_unit_test(options),
+		WITH_TABLE(hashes), WITH_TABLE(decisions), WITH_TABLE(keyed), WITH_TABLE(public_resolvers), WITH_TABLE(cookies),
+		WITH_TABLE(limits), cmocka_unit_test(more_options),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -80,27 +80,68 @@ struct force_pair force_pair_of(const struct table_key *k, const struct claim *c
 	return a.p;
 }
 
-force force_of(const struct table_view *v, const struct observable *o, uint32_t tick_s, uint32_t *ret_entry)
+static struct table_key key_of(const struct observable *o)
 {
-	struct table_key key = { .kind = o->kind, .prefix = o->prefix, .n = o->n, .p = o->key };
-	struct table_hits h;
+	return (struct table_key){ .kind = o->kind, .prefix = o->prefix, .n = o->n, .p = o->key };
+}
+
+static force of_hits(const struct table_hits *h, const struct observable *o, uint32_t tick_s, uint32_t *ret_entry)
+{
 	uint32_t newest = 0;
 	force all = 0;
-	table_lookup(v, &key, &h);
-	for (unsigned i = 0; i < h.n; i++) {
-		const struct table_hit *hit = &h.hit[i];
+	for (unsigned i = 0; i < h->n; i++) {
+		const struct table_hit *hit = &h->hit[i];
 		bool exact = hit->exact && !o->wildcard;
 		for (unsigned j = 0; j < hit->n; j++) {
 			const struct claim *c = &hit->claims[j];
-			if ((c->flags & (exact ? CLAIM_WILDCARD : CLAIM_EXACT)) || !stands(&h, &hit->key, c, tick_s))
+			if ((c->flags & (exact ? CLAIM_WILDCARD : CLAIM_EXACT)) || !stands(h, &hit->key, c, tick_s))
 				continue;
 			all |= says(c);
 			newest = c->entry > newest ? c->entry : newest;
 		}
 	}
-	if (ret_entry)
-		*ret_entry = newest;
+	*ret_entry = newest;
 	return all & FORCE_PROTECT ? FORCE_PROTECT : all;
+}
+
+force force_of(const struct table_view *v, const struct observable *o, uint32_t tick_s, uint32_t *ret_entry)
+{
+	struct table_key key = key_of(o);
+	struct table_hits h;
+	uint32_t entry;
+	table_lookup(v, &key, &h);
+	force all = of_hits(&h, o, tick_s, &entry);
+	if (ret_entry)
+		*ret_entry = entry;
+	return all;
+}
+
+enum { MANY = 64 };
+
+struct many {
+	const struct observable *o;
+	uint32_t tick_s;
+	force *force;
+	uint32_t *entry;
+};
+
+static void one_of_many(void *ctx, size_t i, const struct table_hits *hits)
+{
+	const struct many *m = ctx;
+	m->force[i] = of_hits(hits, &m->o[i], m->tick_s, &m->entry[i]);
+}
+
+void force_of_many(const struct table_view *v, const struct observable *o, size_t n, uint32_t tick_s, force *ret_force, uint32_t *ret_entry)
+{
+	for (size_t done = 0; done < n;) {
+		struct table_key key[MANY];
+		size_t some = n - done < MANY ? n - done : MANY;
+		struct many m = { .o = o + done, .tick_s = tick_s, .force = ret_force + done, .entry = ret_entry + done };
+		for (size_t i = 0; i < some; i++)
+			key[i] = key_of(&o[done + i]);
+		table_lookup_batch(v, key, some, one_of_many, &m);
+		done += some;
+	}
 }
 
 bool force_keep(void *ctx, const struct claim *c)

@@ -49,6 +49,9 @@ struct force_pair force_pair_of(const struct table_key *k, const struct claim *c
  *  @param ret_entry  NULL, or the entry that put the newest decision of these in force; 0: none. */
 force force_of(const struct table_view *v, const struct observable *o, uint32_t tick_s, uint32_t *ret_entry);
 
+/** force_of() of n values, with their cache misses overlapped.  @param ret_force, ret_entry  n each. */
+void force_of_many(const struct table_view *v, const struct observable *o, size_t n, uint32_t tick_s, force *ret_force, uint32_t *ret_entry);
+
 /** Each claim of exactly this key that is in force.  Reader. */
 typedef void force_visit(void *ctx, const struct claim *c);
 void force_each(const struct table_view *v, const struct table_key *k, uint32_t tick_s, force_visit *visit, void *ctx);
