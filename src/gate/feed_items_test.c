@@ -28,7 +28,7 @@ struct bed {
 	const char *guarded; /* text of the value that the guard protects */
 };
 
-static bool guard(void *ctx, const struct observable *o, struct buf *out)
+static bool guard(void *ctx, const struct observable *o, uint8_t action, struct buf *out)
 {
 	struct bed *b = ctx;
 	struct buf text = { 0 };
