@@ -1,0 +1,375 @@
+/* What concerns an observable is said by table/lookup.c and reputation.c.  Here each key leaves a trace of what it shares with all
+ * that it concerns, and an observable is let through when there is such a trace:
+ *
+ *   IPv4      a bit for each of 2^b ranges of addresses that the key touches.  What covers an address or prefix touches the range
+ *             of its first address.
+ *   names     the last two labels.  A listed name concerns itself and what is below it; a parent has two labels or more: they
+ *             share them.  Then, to tell names of one large domain apart, the last three labels, or the two when the key has no more.
+ *   IPv6      the first 32 bits, then the first 48 or, of shorter prefixes, the 32 once more.  Prefixes below 32: a bit for each of
+ *             2^16 ranges.
+ *   URLs      what stands between "://" and the next "/".  A URL shares it with its folders, with itself without its query, and
+ *             with itself under another scheme.  Its host is asked about as a name or address.
+ *   e-mail    the address, and its domain as a name
+ *   others    the key
+ *
+ * A trace is three bits of one word of a Bloom filter, chosen by a hash under the table's secret seed.  Whoever could make traces
+ * meet would make the table be asked, as without a sieve.  `coarse` is what everything is held against first; `fine` has the
+ * second trace of names and of IPv6.
+ *
+ * A group of observables goes through in two passes: the first asks the memory for what the second reads. */
+#include "view/sieve.h"
+
+#include <stdlib.h>
+
+#include "table/walk.h"
+
+enum {
+	RANGE_BITS_MIN = 13, RANGE_BITS_MAX = 24, /* a /24 each, 2 MiB */
+	RANGES_PER_KEY = 8,
+	COARSE_PER_KEY = 16, FINE_PER_KEY = 8,
+	FILTER_BITS_MIN = 13, COARSE_BITS_MAX = 27, FINE_BITS_MAX = 26, /* 16 MiB, 8 MiB */
+	AHEAD = 16, /* traces on their way, when it is made: a power of two */
+	GROUP = 64,
+};
+
+struct filter {
+	uint64_t *word;
+	unsigned bits, shift; /* 2^bits bits; the word is the upper bits of the hash */
+};
+
+struct sieve {
+	struct siphash_seed seed;
+	uint64_t *ranges; /* of IPv4 */
+	unsigned range_bits;
+	uint64_t short6[1 << 10];
+	struct filter coarse, fine;
+};
+
+/* ---- hash ---- */
+
+static inline uint64_t load64(const uint8_t *p)
+{
+	uint64_t w;
+	memcpy(&w, p, 8);
+	return w;
+}
+
+static inline uint64_t load32(const uint8_t *p)
+{
+	uint32_t w;
+	memcpy(&w, p, 4);
+	return w;
+}
+
+static inline uint64_t fold(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Sixteen octets a multiplication.  Not SipHash: a collision costs a lookup, no more. */
+static inline uint64_t hash(const struct sieve *s, uint8_t kind, const uint8_t *p, size_t n)
+{
+	uint64_t h = s->seed.k0 ^ (uint64_t)kind << 32 ^ n, a, b;
+	size_t left = n;
+	for (; left > 16; p += 16, left -= 16)
+		h = fold(load64(p) ^ s->seed.k1, load64(p + 8) ^ h);
+	if (left >= 8) {
+		a = load64(p), b = load64(p + left - 8);
+	} else if (left >= 4) {
+		a = load32(p), b = load32(p + left - 4);
+	} else {
+		a = left ? (uint64_t)p[0] << 16 | (uint64_t)p[left / 2] << 8 | p[left - 1] : 0, b = 0;
+	}
+	return fold(fold(a ^ s->seed.k1, b ^ h), 0x9e3779b97f4a7c15ULL);
+}
+
+/* ---- traces ---- */
+
+struct trace {
+	uint64_t *word, bits;
+};
+
+static inline struct trace trace_of(const struct filter *f, uint64_t h)
+{
+	return (struct trace){ f->word + (h >> f->shift), 1ULL << (h & 63) | 1ULL << (h >> 6 & 63) | 1ULL << (h >> 12 & 63) };
+}
+
+static inline bool is_there(struct trace t)
+{
+	return (*t.word & t.bits) == t.bits;
+}
+
+static void filter_init(struct filter *f, uint64_t keys, unsigned per_key, unsigned bits_max)
+{
+	f->bits = FILTER_BITS_MIN;
+	while (f->bits < bits_max && 1ULL << f->bits < keys * per_key)
+		f->bits++;
+	f->shift = 64 - (f->bits - 6);
+	f->word = mem_zalloc((size_t)1 << (f->bits - 3));
+}
+
+/* ---- what is traced ---- */
+
+/* A bit at the top of each octet that is a dot, the first octet lowest. */
+static inline uint64_t dots_of(const uint8_t *p)
+{
+	uint64_t w = load64(p);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	w = __builtin_bswap64(w);
+#endif
+	w ^= 0x2e2e2e2e2e2e2e2eULL;
+	return ~(((w & 0x7f7f7f7f7f7f7f7fULL) + 0x7f7f7f7f7f7f7f7fULL) | w | 0x7f7f7f7f7f7f7f7fULL);
+}
+
+/* The last `labels` of a name; all of it when it has no more. */
+static inline struct span tail(const uint8_t *p, size_t n, unsigned labels)
+{
+	size_t end = n;
+	while (end) {
+		uint64_t dots;
+		size_t from = end >= 8 ? end - 8 : 0;
+		if (n >= 8) {
+			dots = dots_of(p + from);
+			if (end < 8) /* those that were looked at by now */
+				dots &= (1ULL << 8 * end) - 1;
+		} else {
+			dots = 0;
+			for (size_t i = 0; i < n; i++)
+				dots |= p[i] == '.' ? 0x80ULL << 8 * i : 0;
+		}
+		for (; dots; ) {
+			unsigned top = 63 - (unsigned)__builtin_clzll(dots);
+			if (--labels == 0)
+				return span_of(p + from + top / 8 + 1, n - from - top / 8 - 1);
+			dots ^= 1ULL << top;
+		}
+		end = from;
+	}
+	return span_of(p, n);
+}
+
+/* What a URL has in common with all that concerns it. */
+static struct span authority(const uint8_t *p, size_t n)
+{
+	const uint8_t *host = memmem(p, n, "://", 3);
+	if (!host)
+		return span_of(p, n);
+	struct span rest = span_from(span_of(p, n), (size_t)(host - p) + 3);
+	return span_head(rest, span_find(rest, '/'));
+}
+
+static inline uint64_t coarse_name(const struct sieve *s, const uint8_t *p, size_t n)
+{
+	struct span two = tail(p, n, 2);
+	return hash(s, OBS_DOMAIN, two.p, two.n);
+}
+
+static inline uint64_t fine_name(const struct sieve *s, const uint8_t *p, size_t n)
+{
+	struct span three = tail(p, n, 3);
+	return hash(s, OBS_DOMAIN, three.p, three.n);
+}
+
+static inline bool is_ip6(uint8_t kind, size_t n)
+{
+	return (kind == OBS_IPV6 || kind == OBS_CIDR6) && n == 16;
+}
+
+/* ---- making ---- */
+
+struct making {
+	struct sieve *s;
+	struct trace ahead[AHEAD];
+	unsigned n;
+};
+
+/* The words are asked for, and written when AHEAD more have been. */
+static inline void put(struct making *m, const struct filter *f, uint64_t h)
+{
+	struct trace *t = &m->ahead[m->n++ % AHEAD];
+	*t->word |= t->bits;
+	*t = trace_of(f, h);
+	__builtin_prefetch(t->word, 1);
+}
+
+static void set_bits(uint64_t *word, uint64_t from, uint64_t n)
+{
+	for (; n && from % 64; from++, n--)
+		word[from / 64] |= 1ULL << from % 64;
+	for (; n >= 64; from += 64, n -= 64)
+		word[from / 64] = ~0ULL;
+	for (; n; from++, n--)
+		word[from / 64] |= 1ULL << from % 64;
+}
+
+static void add_ip4(struct sieve *s, uint32_t addr, unsigned rank)
+{
+	uint32_t first = addr >> (32 - s->range_bits);
+	if (rank >= s->range_bits)
+		s->ranges[first / 64] |= 1ULL << first % 64;
+	else
+		set_bits(s->ranges, first, 1ULL << (s->range_bits - rank));
+}
+
+static void add_ip6(struct making *m, const struct table_key *k)
+{
+	unsigned length = k->kind == OBS_IPV6 ? 128 : k->prefix, first = (unsigned)k->p[0] << 8 | k->p[1];
+	if (length < 32) {
+		unsigned n = length >= 16 ? 1 : 1u << (16 - length);
+		set_bits(m->s->short6, first & ~(n - 1), n);
+		return;
+	}
+	put(m, &m->s->coarse, hash(m->s, OBS_IPV6, k->p, 4));
+	put(m, &m->s->fine, hash(m->s, OBS_IPV6, k->p, length < 48 ? 4 : 6));
+}
+
+static void add_key(void *ctx, const struct table_key *k)
+{
+	struct making *m = ctx;
+	struct sieve *s = m->s;
+	int rank = table_key_rank(k);
+	if (rank >= 0) {
+		add_ip4(s, table_key_address(k), (unsigned)rank);
+	} else if (k->kind == OBS_DOMAIN) {
+		put(m, &s->coarse, coarse_name(s, k->p, k->n));
+		put(m, &s->fine, fine_name(s, k->p, k->n));
+	} else if (k->kind == OBS_URL) {
+		struct span a = authority(k->p, k->n);
+		put(m, &s->coarse, hash(s, OBS_URL, a.p, a.n));
+	} else if (is_ip6(k->kind, k->n)) {
+		add_ip6(m, k);
+	} else {
+		put(m, &s->coarse, hash(s, k->kind, k->p, k->n));
+	}
+}
+
+struct sieve *sieve_new(const struct table_view *v)
+{
+	struct sieve *s = mem_zalloc(sizeof(*s));
+	struct making m = { .s = s };
+	struct walk_count count;
+	uint64_t nowhere = 0;
+	walk_count(v, &count);
+	s->seed = v->seed;
+	s->range_bits = RANGE_BITS_MIN;
+	while (s->range_bits < RANGE_BITS_MAX && 1ULL << s->range_bits < count.addresses * RANGES_PER_KEY)
+		s->range_bits++;
+	s->ranges = mem_zalloc((size_t)1 << (s->range_bits - 3));
+	filter_init(&s->coarse, count.others, COARSE_PER_KEY, COARSE_BITS_MAX);
+	filter_init(&s->fine, count.others, FINE_PER_KEY, FINE_BITS_MAX);
+	for (unsigned i = 0; i < AHEAD; i++)
+		m.ahead[i].word = &nowhere;
+	walk_keys(v, add_key, &m);
+	for (unsigned i = 0; i < AHEAD; i++)
+		*m.ahead[i].word |= m.ahead[i].bits;
+	return s;
+}
+
+void sieve_free(struct sieve *s)
+{
+	if (!s)
+		return;
+	free(s->ranges);
+	free(s->coarse.word);
+	free(s->fine.word);
+	free(s);
+}
+
+size_t sieve_octets(const struct sieve *s)
+{
+	return sizeof(*s) + ((size_t)1 << (s->range_bits - 3)) + ((size_t)1 << (s->coarse.bits - 3)) + ((size_t)1 << (s->fine.bits - 3));
+}
+
+/* ---- asking ---- */
+
+struct question {
+	struct trace trace;
+	uint8_t owner;
+	bool more; /* there is a second trace */
+};
+
+struct asking {
+	const struct sieve *s;
+	uint64_t pass;
+	unsigned n;
+	struct question q[GROUP];
+};
+
+static inline void ask(struct asking *a, size_t owner, struct trace t, bool more)
+{
+	__builtin_prefetch(t.word);
+	a->q[a->n++] = (struct question){ t, (uint8_t)owner, more };
+}
+
+/* The second trace of a name or of IPv6. */
+static bool is_fine(const struct sieve *s, const struct observable *o)
+{
+	if (o->kind != OBS_DOMAIN)
+		return is_there(trace_of(&s->fine, hash(s, OBS_IPV6, o->key, 4))) || is_there(trace_of(&s->fine, hash(s, OBS_IPV6, o->key, 6)));
+	return is_there(trace_of(&s->fine, coarse_name(s, o->key, o->n))) || is_there(trace_of(&s->fine, fine_name(s, o->key, o->n)));
+}
+
+static inline struct trace range_of(const struct sieve *s, uint32_t addr)
+{
+	uint32_t bit = addr >> (32 - s->range_bits);
+	return (struct trace){ s->ranges + bit / 64, 1ULL << bit % 64 };
+}
+
+static inline bool is_short6(const struct sieve *s, const uint8_t *p)
+{
+	unsigned bit = (unsigned)p[0] << 8 | p[1];
+	return s->short6[bit / 64] >> bit % 64 & 1;
+}
+
+/* A host: at once, since its octets do not stay. */
+static bool is_host_there(const struct sieve *s, const struct observable *o)
+{
+	uint8_t store[OBS_KEY_MAX];
+	struct observable host;
+	if (obs_host(o, store, &host))
+		return false;
+	if (host.kind == OBS_DOMAIN)
+		return is_there(trace_of(&s->coarse, coarse_name(s, host.key, host.n))) && is_fine(s, &host);
+	return sieve_pass(s, &host, 1);
+}
+
+static void ask_parts(struct asking *a, size_t owner, const struct observable *o)
+{
+	struct span text = o->kind == OBS_URL ? authority(o->key, o->n) : span_of(o->key, o->n);
+	if (is_host_there(a->s, o))
+		a->pass |= 1ULL << owner;
+	else
+		ask(a, owner, trace_of(&a->s->coarse, hash(a->s, o->kind, text.p, text.n)), false);
+}
+
+static inline void ask_one(struct asking *a, size_t owner, const struct observable *o)
+{
+	const struct sieve *s = a->s;
+	struct table_key k = { .kind = o->kind, .prefix = o->prefix, .n = o->n, .p = o->key };
+	if (o->kind == OBS_DOMAIN)
+		ask(a, owner, trace_of(&s->coarse, coarse_name(s, o->key, o->n)), true);
+	else if (table_key_rank(&k) >= 0)
+		ask(a, owner, range_of(s, table_key_address(&k)), false);
+	else if (o->kind == OBS_URL || o->kind == OBS_EMAIL)
+		ask_parts(a, owner, o);
+	else if (is_ip6(o->kind, o->n) && is_short6(s, o->key))
+		a->pass |= 1ULL << owner;
+	else if (is_ip6(o->kind, o->n))
+		ask(a, owner, trace_of(&s->coarse, hash(s, OBS_IPV6, o->key, 4)), true);
+	else if (o->kind != OBS_NONE)
+		ask(a, owner, trace_of(&s->coarse, hash(s, o->kind, o->key, o->n)), false);
+}
+
+uint64_t sieve_pass(const struct sieve *s, const struct observable *o, size_t n)
+{
+	struct asking a;
+	a.s = s;
+	a.pass = a.n = 0;
+	for (size_t i = 0; i < n; i++)
+		ask_one(&a, i, &o[i]);
+	for (const struct question *q = a.q, *end = q + a.n; q < end; q++)
+		if (UNLIKELY(is_there(q->trace)) && (!q->more || is_fine(s, &o[q->owner])))
+			a.pass |= 1ULL << q->owner;
+	return a.pass;
+}
