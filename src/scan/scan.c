@@ -20,7 +20,7 @@
 #include "view/sieve.h"
 
 enum { SLOTS_PER_THREAD = 2, OUT_MAX = 256 << 10, LONG_OCTETS = 34 << 20, DAY_S = 86400, EARLIEST_S = 946684800,
-	   SIEVE_OCTETS_PER_KEY = 16 };
+	   SIEVE_OCTETS_PER_KEY = 32 };
 
 enum slot_state { SLOT_FREE, SLOT_READY, SLOT_TAKEN, SLOT_DONE };
 

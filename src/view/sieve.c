@@ -7,7 +7,7 @@
  *             share them.  Then, to tell names of one large domain apart, the last three labels, or the two when the key has no more.
  *   IPv6      the first 32 bits, then the first 48 or, of shorter prefixes, the 32 once more.  Prefixes below 32: a bit for each of
  *             2^16 ranges.
- *   URLs      what stands between "://" and the next "/".  A URL shares it with its folders, with itself without its query, and
+ *   URLs      what stands behind "://" up to the next "/".  A URL shares it with its folders, with itself without its query, and
  *             with itself under another scheme.  Its host is asked about as a name or address.
  *   e-mail    the address, and its domain as a name
  *   others    the key
@@ -21,6 +21,7 @@
 
 #include <stdlib.h>
 
+#include "codec/domain.h"
 #include "table/walk.h"
 
 enum {
@@ -152,10 +153,7 @@ static inline struct span tail(const uint8_t *p, size_t n, unsigned labels)
 /* What a URL has in common with all that concerns it. */
 static struct span authority(const uint8_t *p, size_t n)
 {
-	const uint8_t *host = memmem(p, n, "://", 3);
-	if (!host)
-		return span_of(p, n);
-	struct span rest = span_from(span_of(p, n), (size_t)(host - p) + 3);
+	struct span all = span_of(p, n), rest = span_from(all, span_find(all, ':') + 3);
 	return span_head(rest, span_find(rest, '/'));
 }
 
@@ -285,29 +283,37 @@ size_t sieve_octets(const struct sieve *s)
 
 struct question {
 	struct trace trace;
-	uint8_t owner;
-	bool more; /* there is a second trace */
+	const uint8_t *p; /* what has a second trace, or NULL */
+	uint16_t n;
+	uint8_t kind, owner;
 };
 
 struct asking {
 	const struct sieve *s;
 	uint64_t pass;
 	unsigned n;
-	struct question q[GROUP];
+	struct question q[2 * GROUP]; /* an observable and its host */
 };
 
-static inline void ask(struct asking *a, size_t owner, struct trace t, bool more)
+static inline void ask(struct asking *a, size_t owner, struct trace t)
 {
 	__builtin_prefetch(t.word);
-	a->q[a->n++] = (struct question){ t, (uint8_t)owner, more };
+	a->q[a->n++] = (struct question){ .trace = t, .owner = (uint8_t)owner };
 }
 
-/* The second trace of a name or of IPv6. */
-static bool is_fine(const struct sieve *s, const struct observable *o)
+/* Of a name, or of IPv6. */
+static inline void ask_twice(struct asking *a, size_t owner, uint64_t coarse, uint8_t kind, const uint8_t *p, size_t n)
 {
-	if (o->kind != OBS_DOMAIN)
-		return is_there(trace_of(&s->fine, hash(s, OBS_IPV6, o->key, 4))) || is_there(trace_of(&s->fine, hash(s, OBS_IPV6, o->key, 6)));
-	return is_there(trace_of(&s->fine, coarse_name(s, o->key, o->n))) || is_there(trace_of(&s->fine, fine_name(s, o->key, o->n)));
+	struct trace t = trace_of(&a->s->coarse, coarse);
+	__builtin_prefetch(t.word);
+	a->q[a->n++] = (struct question){ .trace = t, .p = p, .n = (uint16_t)n, .kind = kind, .owner = (uint8_t)owner };
+}
+
+static bool is_fine(const struct sieve *s, const struct question *q)
+{
+	uint64_t two = q->kind == OBS_DOMAIN ? coarse_name(s, q->p, q->n) : hash(s, OBS_IPV6, q->p, 4);
+	uint64_t three = q->kind == OBS_DOMAIN ? fine_name(s, q->p, q->n) : hash(s, OBS_IPV6, q->p, 6);
+	return is_there(trace_of(&s->fine, two)) || is_there(trace_of(&s->fine, three));
 }
 
 static inline struct trace range_of(const struct sieve *s, uint32_t addr)
@@ -322,25 +328,38 @@ static inline bool is_short6(const struct sieve *s, const uint8_t *p)
 	return s->short6[bit / 64] >> bit % 64 & 1;
 }
 
-/* A host: at once, since its octets do not stay. */
-static bool is_host_there(const struct sieve *s, const struct observable *o)
+/* The host, which is written as `text`: nearly always a name that is its own key.  Of another one the key does not stay, so it
+ * is asked about at once. */
+static void ask_host(struct asking *a, size_t owner, const struct observable *o, struct span text)
 {
 	uint8_t store[OBS_KEY_MAX];
 	struct observable host;
-	if (obs_host(o, store, &host))
-		return false;
-	if (host.kind == OBS_DOMAIN)
-		return is_there(trace_of(&s->coarse, coarse_name(s, host.key, host.n))) && is_fine(s, &host);
-	return sieve_pass(s, &host, 1);
+	if (domain_plain(text))
+		ask_twice(a, owner, coarse_name(a->s, text.p, text.n), OBS_DOMAIN, text.p, text.n);
+	else if (obs_host(o, store, &host) == OK && sieve_pass(a->s, &host, 1))
+		a->pass |= 1ULL << owner;
 }
 
-static void ask_parts(struct asking *a, size_t owner, const struct observable *o)
+static void ask_url(struct asking *a, size_t owner, const struct observable *o)
 {
-	struct span text = o->kind == OBS_URL ? authority(o->key, o->n) : span_of(o->key, o->n);
-	if (is_host_there(a->s, o))
+	struct span where = authority(o->key, o->n);
+	ask_host(a, owner, o, span_head(where, span_find(where, ':')));
+	ask(a, owner, trace_of(&a->s->coarse, hash(a->s, OBS_URL, where.p, where.n)));
+}
+
+static void ask_email(struct asking *a, size_t owner, const struct observable *o)
+{
+	struct span text = span_of(o->key, o->n);
+	ask_host(a, owner, o, span_from(text, span_find(text, '@') + 1));
+	ask(a, owner, trace_of(&a->s->coarse, hash(a->s, OBS_EMAIL, text.p, text.n)));
+}
+
+static void ask_ip6(struct asking *a, size_t owner, const struct observable *o)
+{
+	if (is_short6(a->s, o->key))
 		a->pass |= 1ULL << owner;
 	else
-		ask(a, owner, trace_of(&a->s->coarse, hash(a->s, o->kind, text.p, text.n)), false);
+		ask_twice(a, owner, hash(a->s, OBS_IPV6, o->key, 4), OBS_IPV6, o->key, o->n);
 }
 
 static inline void ask_one(struct asking *a, size_t owner, const struct observable *o)
@@ -348,17 +367,17 @@ static inline void ask_one(struct asking *a, size_t owner, const struct observab
 	const struct sieve *s = a->s;
 	struct table_key k = { .kind = o->kind, .prefix = o->prefix, .n = o->n, .p = o->key };
 	if (o->kind == OBS_DOMAIN)
-		ask(a, owner, trace_of(&s->coarse, coarse_name(s, o->key, o->n)), true);
+		ask_twice(a, owner, coarse_name(s, o->key, o->n), OBS_DOMAIN, o->key, o->n);
 	else if (table_key_rank(&k) >= 0)
-		ask(a, owner, range_of(s, table_key_address(&k)), false);
-	else if (o->kind == OBS_URL || o->kind == OBS_EMAIL)
-		ask_parts(a, owner, o);
-	else if (is_ip6(o->kind, o->n) && is_short6(s, o->key))
-		a->pass |= 1ULL << owner;
+		ask(a, owner, range_of(s, table_key_address(&k)));
+	else if (o->kind == OBS_URL)
+		ask_url(a, owner, o);
+	else if (o->kind == OBS_EMAIL)
+		ask_email(a, owner, o);
 	else if (is_ip6(o->kind, o->n))
-		ask(a, owner, trace_of(&s->coarse, hash(s, OBS_IPV6, o->key, 4)), true);
+		ask_ip6(a, owner, o);
 	else if (o->kind != OBS_NONE)
-		ask(a, owner, trace_of(&s->coarse, hash(s, o->kind, o->key, o->n)), false);
+		ask(a, owner, trace_of(&s->coarse, hash(s, o->kind, o->key, o->n)));
 }
 
 uint64_t sieve_pass(const struct sieve *s, const struct observable *o, size_t n)
@@ -369,7 +388,7 @@ uint64_t sieve_pass(const struct sieve *s, const struct observable *o, size_t n)
 	for (size_t i = 0; i < n; i++)
 		ask_one(&a, i, &o[i]);
 	for (const struct question *q = a.q, *end = q + a.n; q < end; q++)
-		if (UNLIKELY(is_there(q->trace)) && (!q->more || is_fine(s, &o[q->owner])))
+		if (UNLIKELY(is_there(q->trace)) && (!q->p || is_fine(s, q)))
 			a.pass |= 1ULL << q->owner;
 	return a.pass;
 }
