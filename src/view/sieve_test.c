@@ -36,7 +36,8 @@ static void put_name(struct random *r, struct buf *out)
 
 static void put_ip4(struct random *r, struct buf *out)
 {
-	buf_printf(out, "%u.%u.%u.%u", random_below(r, 2) ? 198 : random_below(r, 224), random_below(r, 4), random_below(r, 3), random_below(r, 40));
+	static const unsigned seconds[] = { 0, 1, 20, 40, 255 };
+	buf_printf(out, "%u.%u.%u.%u", random_below(r, 2) ? 198 : random_below(r, 224), choose(r, seconds, COUNT_OF(seconds)), random_below(r, 3), random_below(r, 40));
 }
 
 static void put_ip6(struct random *r, struct buf *out)
