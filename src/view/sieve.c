@@ -20,6 +20,7 @@
 #include "view/sieve.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "codec/domain.h"
 #include "table/walk.h"
@@ -29,7 +30,7 @@ enum {
 	RANGES_PER_KEY = 8,
 	COARSE_PER_KEY = 16, FINE_PER_KEY = 8,
 	FILTER_BITS_MIN = 13, COARSE_BITS_MAX = 27, FINE_BITS_MAX = 26, /* 16 MiB, 8 MiB */
-	AHEAD = 16, /* traces on their way, when it is made: a power of two */
+	AHEAD = 64, /* traces on their way, when it is made: a power of two */
 	GROUP = 64,
 };
 
@@ -101,13 +102,26 @@ static inline bool is_there(struct trace t)
 	return (*t.word & t.bits) == t.bits;
 }
 
+/* Where there is room for large pages, in them: their places are asked for at random. */
+static void *zeros(size_t n)
+{
+	enum { LARGE = 2 << 20 };
+	if (n < LARGE)
+		return mem_zalloc(n);
+	void *p = aligned_alloc(LARGE, n); /* a power of two */
+	if (!p)
+		abort(); /* as mem_zalloc() */
+	(void)madvise(p, n, MADV_HUGEPAGE);
+	return memset(p, 0, n);
+}
+
 static void filter_init(struct filter *f, uint64_t keys, unsigned per_key, unsigned bits_max)
 {
 	f->bits = FILTER_BITS_MIN;
 	while (f->bits < bits_max && 1ULL << f->bits < keys * per_key)
 		f->bits++;
 	f->shift = 64 - (f->bits - 6);
-	f->word = mem_zalloc((size_t)1 << (f->bits - 3));
+	f->word = zeros((size_t)1 << (f->bits - 3));
 }
 
 /* ---- what is traced ---- */
@@ -123,31 +137,38 @@ static inline uint64_t dots_of(const uint8_t *p)
 	return ~(((w & 0x7f7f7f7f7f7f7f7fULL) + 0x7f7f7f7f7f7f7f7fULL) | w | 0x7f7f7f7f7f7f7f7fULL);
 }
 
-/* The last `labels` of a name; all of it when it has no more. */
-static inline struct span tail(const uint8_t *p, size_t n, unsigned labels)
+/* Where the last two labels of a name begin, and with `three` where the last three do; 0 when it has no more. */
+struct tails { size_t two, three; };
+
+static inline struct tails tails_of(const uint8_t *p, size_t n, bool three)
 {
-	size_t end = n;
-	while (end) {
-		uint64_t dots;
-		size_t from = end >= 8 ? end - 8 : 0;
-		if (n >= 8) {
+	struct tails t = { 0, 0 };
+	unsigned seen = 0;
+	for (size_t end = n, from; end; end = from) {
+		uint64_t dots = 0;
+		from = end >= 8 ? end - 8 : 0;
+		if (n >= 8)
 			dots = dots_of(p + from);
-			if (end < 8) /* those that were looked at by now */
-				dots &= (1ULL << 8 * end) - 1;
-		} else {
-			dots = 0;
+		else
 			for (size_t i = 0; i < n; i++)
 				dots |= p[i] == '.' ? 0x80ULL << 8 * i : 0;
-		}
-		for (; dots; ) {
+		if (n >= 8 && end < 8) /* the others were looked at by now */
+			dots &= (1ULL << 8 * end) - 1;
+		while (dots) {
 			unsigned top = 63 - (unsigned)__builtin_clzll(dots);
-			if (--labels == 0)
-				return span_of(p + from + top / 8 + 1, n - from - top / 8 - 1);
+			size_t behind = from + top / 8 + 1;
 			dots ^= 1ULL << top;
+			if (++seen == 2) {
+				t.two = behind;
+				if (!three)
+					return t;
+			} else if (seen == 3) {
+				t.three = behind;
+				return t;
+			}
 		}
-		end = from;
 	}
-	return span_of(p, n);
+	return t;
 }
 
 /* What a URL has in common with all that concerns it. */
@@ -157,16 +178,9 @@ static struct span authority(const uint8_t *p, size_t n)
 	return span_head(rest, span_find(rest, '/'));
 }
 
-static inline uint64_t coarse_name(const struct sieve *s, const uint8_t *p, size_t n)
+static inline uint64_t hash_from(const struct sieve *s, const uint8_t *p, size_t n, size_t from)
 {
-	struct span two = tail(p, n, 2);
-	return hash(s, OBS_DOMAIN, two.p, two.n);
-}
-
-static inline uint64_t fine_name(const struct sieve *s, const uint8_t *p, size_t n)
-{
-	struct span three = tail(p, n, 3);
-	return hash(s, OBS_DOMAIN, three.p, three.n);
+	return hash(s, OBS_DOMAIN, p + from, n - from);
 }
 
 static inline bool is_ip6(uint8_t kind, size_t n)
@@ -230,8 +244,9 @@ static void add_key(void *ctx, const struct table_key *k)
 	if (rank >= 0) {
 		add_ip4(s, table_key_address(k), (unsigned)rank);
 	} else if (k->kind == OBS_DOMAIN) {
-		put(m, &s->coarse, coarse_name(s, k->p, k->n));
-		put(m, &s->fine, fine_name(s, k->p, k->n));
+		struct tails t = tails_of(k->p, k->n, true);
+		put(m, &s->coarse, hash_from(s, k->p, k->n, t.two));
+		put(m, &s->fine, hash_from(s, k->p, k->n, t.three));
 	} else if (k->kind == OBS_URL) {
 		struct span a = authority(k->p, k->n);
 		put(m, &s->coarse, hash(s, OBS_URL, a.p, a.n));
@@ -253,7 +268,7 @@ struct sieve *sieve_new(const struct table_view *v)
 	s->range_bits = RANGE_BITS_MIN;
 	while (s->range_bits < RANGE_BITS_MAX && 1ULL << s->range_bits < count.addresses * RANGES_PER_KEY)
 		s->range_bits++;
-	s->ranges = mem_zalloc((size_t)1 << (s->range_bits - 3));
+	s->ranges = zeros((size_t)1 << (s->range_bits - 3));
 	filter_init(&s->coarse, count.others, COARSE_PER_KEY, COARSE_BITS_MAX);
 	filter_init(&s->fine, count.others, FINE_PER_KEY, FINE_BITS_MAX);
 	for (unsigned i = 0; i < AHEAD; i++)
@@ -302,17 +317,28 @@ static inline void ask(struct asking *a, size_t owner, struct trace t)
 }
 
 /* Of a name, or of IPv6. */
-static inline void ask_twice(struct asking *a, size_t owner, uint64_t coarse, uint8_t kind, const uint8_t *p, size_t n)
+static inline void ask_twice(struct asking *a, size_t owner, uint64_t coarse, uint8_t kind, struct span text)
 {
 	struct trace t = trace_of(&a->s->coarse, coarse);
 	__builtin_prefetch(t.word);
-	a->q[a->n++] = (struct question){ .trace = t, .p = p, .n = (uint16_t)n, .kind = kind, .owner = (uint8_t)owner };
+	a->q[a->n++] = (struct question){ .trace = t, .p = text.p, .n = (uint16_t)text.n, .kind = kind, .owner = (uint8_t)owner };
+}
+
+static inline void ask_name(struct asking *a, size_t owner, struct span name)
+{
+	struct tails t = tails_of(name.p, name.n, false);
+	ask_twice(a, owner, hash_from(a->s, name.p, name.n, t.two), OBS_DOMAIN, name);
 }
 
 static bool is_fine(const struct sieve *s, const struct question *q)
 {
-	uint64_t two = q->kind == OBS_DOMAIN ? coarse_name(s, q->p, q->n) : hash(s, OBS_IPV6, q->p, 4);
-	uint64_t three = q->kind == OBS_DOMAIN ? fine_name(s, q->p, q->n) : hash(s, OBS_IPV6, q->p, 6);
+	uint64_t two, three;
+	if (q->kind == OBS_DOMAIN) {
+		struct tails t = tails_of(q->p, q->n, true);
+		two = hash_from(s, q->p, q->n, t.two), three = hash_from(s, q->p, q->n, t.three);
+	} else {
+		two = hash(s, OBS_IPV6, q->p, 4), three = hash(s, OBS_IPV6, q->p, 6);
+	}
 	return is_there(trace_of(&s->fine, two)) || is_there(trace_of(&s->fine, three));
 }
 
@@ -335,7 +361,7 @@ static void ask_host(struct asking *a, size_t owner, const struct observable *o,
 	uint8_t store[OBS_KEY_MAX];
 	struct observable host;
 	if (domain_plain(text))
-		ask_twice(a, owner, coarse_name(a->s, text.p, text.n), OBS_DOMAIN, text.p, text.n);
+		ask_name(a, owner, text);
 	else if (obs_host(o, store, &host) == OK && sieve_pass(a->s, &host, 1))
 		a->pass |= 1ULL << owner;
 }
@@ -359,7 +385,7 @@ static void ask_ip6(struct asking *a, size_t owner, const struct observable *o)
 	if (is_short6(a->s, o->key))
 		a->pass |= 1ULL << owner;
 	else
-		ask_twice(a, owner, hash(a->s, OBS_IPV6, o->key, 4), OBS_IPV6, o->key, o->n);
+		ask_twice(a, owner, hash(a->s, OBS_IPV6, o->key, 4), OBS_IPV6, span_of(o->key, o->n));
 }
 
 static inline void ask_one(struct asking *a, size_t owner, const struct observable *o)
@@ -367,7 +393,7 @@ static inline void ask_one(struct asking *a, size_t owner, const struct observab
 	const struct sieve *s = a->s;
 	struct table_key k = { .kind = o->kind, .prefix = o->prefix, .n = o->n, .p = o->key };
 	if (o->kind == OBS_DOMAIN)
-		ask_twice(a, owner, coarse_name(s, o->key, o->n), OBS_DOMAIN, o->key, o->n);
+		ask_name(a, owner, span_of(o->key, o->n));
 	else if (table_key_rank(&k) >= 0)
 		ask(a, owner, range_of(s, table_key_address(&k)));
 	else if (o->kind == OBS_URL)
