@@ -3,7 +3,7 @@
  * are finished, too.  The caller's thread does the same work while it would have to wait, so N threads are N in all, and one
  * thread needs no other.
  *
- * Where there is enough to read, a sieve is made of the table first, by the caller's thread; the others use it from when it is there.
+ * Where there is enough to read, a sieve is made of the table, by a thread that would look through text otherwise; all use it from when it is there.
  * It pays when the input has some octets for each key (docs/scan.md has the figures).
  *
  * Memory: SLOTS_PER_THREAD chunks a thread, and as much output each as OUT_MAX.  A thread whose output grows beyond that waits for its
@@ -68,12 +68,13 @@ struct scan {
 	uint64_t filled, taken, emitted; /* seq of the next one */
 	size_t room;
 	bool over, emitting;
+	enum { SIEVE_NONE, SIEVE_WANTED, SIEVE_MAKING, SIEVE_MADE } sieve_state;
 	uint64_t hits, lines, stream_lines;
 	bool stopped;         /* nobody wants more; set once, read without the lock */
 	struct slot *filling; /* by the caller's thread */
 	struct buf counts;
 	struct sieve *sieve;  /* of o.table; NULL: none yet; set once a table, read without the lock */
-	uint64_t sieve_after, octets; /* what is to be read before it is made; what was, with this table */
+	uint64_t sieve_after, octets; /* the caller's thread's: what is to be read before it is made; what was, with this table */
 	struct worker worker[SCAN_THREADS_MAX]; /* the first is the caller's thread */
 };
 
@@ -304,6 +305,20 @@ static void help_or_wait(struct scan *s)
 		pthread_cond_wait(&s->moved, &s->lock);
 }
 
+/* Let go of the lock meanwhile. */
+static void make_sieve(struct scan *s)
+{
+	s->sieve_state = SIEVE_MAKING;
+	pthread_mutex_unlock(&s->lock);
+	struct sieve *sieve = sieve_new(s->o.table.enter(s->o.table.ctx));
+	if (!s->o.table.leave(s->o.table.ctx))
+		stop(s);
+	__atomic_store_n(&s->sieve, sieve, __ATOMIC_RELEASE);
+	pthread_mutex_lock(&s->lock);
+	s->sieve_state = SIEVE_MADE;
+	pthread_cond_broadcast(&s->moved);
+}
+
 /* ---- threads ---- */
 
 static void *run(void *arg)
@@ -312,9 +327,12 @@ static void *run(void *arg)
 	struct scan *s = w->scan;
 	table_reader_init();
 	pthread_mutex_lock(&s->lock);
-	while (!s->over)
-		if (!help(w))
+	while (!s->over) {
+		if (s->sieve_state == SIEVE_WANTED)
+			make_sieve(s);
+		else if (!help(w))
 			pthread_cond_wait(&s->work, &s->lock);
+	}
 	pthread_mutex_unlock(&s->lock);
 	table_reader_exit();
 	return NULL;
@@ -402,21 +420,25 @@ static uint64_t sieve_pays(struct scan *s)
 	return 1 + stats.keys * SIEVE_OCTETS_PER_KEY;
 }
 
-/* Before more is read of a stream: is there enough to read by now? */
+/* Before more is read of a stream: is there enough to read by now?  Another thread makes it when there is one, or is about to be. */
 static void look_at_sieve(struct scan *s, const struct stream *in)
 {
 	uint64_t done, size;
-	if (s->sieve)
+	if (__atomic_load_n(&s->sieve, __ATOMIC_RELAXED))
 		return;
 	if (!s->sieve_after)
 		s->sieve_after = sieve_pays(s);
 	stream_progress(in, &done, &size);
 	if (s->octets + (size > done ? size - done : 0) < s->sieve_after)
 		return;
-	struct sieve *sieve = sieve_new(s->o.table.enter(s->o.table.ctx));
-	if (!s->o.table.leave(s->o.table.ctx))
-		stop(s);
-	__atomic_store_n(&s->sieve, sieve, __ATOMIC_RELEASE);
+	pthread_mutex_lock(&s->lock);
+	if (s->sieve_state == SIEVE_NONE) {
+		s->sieve_state = SIEVE_WANTED;
+		pthread_cond_signal(&s->work);
+	}
+	if (s->sieve_state == SIEVE_WANTED && s->n_threads == 1)
+		make_sieve(s);
+	pthread_mutex_unlock(&s->lock);
 }
 
 /* A slot to fill; nobody else looks at it until it is given. */
@@ -529,9 +551,12 @@ void scan_use(struct scan *s, struct scan_table table)
 {
 	scan_drain(s);
 	pthread_mutex_lock(&s->lock);
+	while (s->sieve_state == SIEVE_MAKING)
+		pthread_cond_wait(&s->moved, &s->lock);
 	s->o.table = table;
 	sieve_free(s->sieve);
 	s->sieve = NULL;
+	s->sieve_state = SIEVE_NONE;
 	s->sieve_after = s->octets = 0;
 	for (unsigned i = 0; i < s->n_started; i++)
 		finder_forget(s->worker[i].finder);
