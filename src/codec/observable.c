@@ -386,6 +386,8 @@ enum err obs_host(const struct observable *o, uint8_t store[OBS_KEY_MAX], struct
 		return ERR_NOTFOUND;
 	if (text.n == 0)
 		return ERR_NOTFOUND;
+	if (obs_parse_plain(text, store, ret_host) == OK)
+		return OK;
 	return parse_endpoint(text, store, ret_host, NULL) ? ERR_NOTFOUND : OK;
 }
 

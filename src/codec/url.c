@@ -280,7 +280,7 @@ enum err url_parse(struct span s, uint8_t ret_url[URL_MAX], size_t *ret_n, struc
 
 struct span url_host(struct span canonical)
 {
-	struct span s = span_from(canonical, url_scheme(canonical) + 3);
+	struct span s = span_from(canonical, span_find(canonical, ':') + 3);
 	s = span_head(s, span_find(s, '/'));
 	if (s.n && s.p[0] == '[')
 		return span_head(s, span_find(s, ']') + 1);

@@ -3,6 +3,9 @@
  * are finished, too.  The caller's thread does the same work while it would have to wait, so N threads are N in all, and one
  * thread needs no other.
  *
+ * Where there is enough to read, a sieve is made of the table, by a thread that would look through text otherwise; all use it from when it is there.
+ * It pays when the input has some octets for each key (docs/scan.md has the figures).
+ *
  * Memory: SLOTS_PER_THREAD chunks a thread, and as much output each as OUT_MAX.  A thread whose output grows beyond that waits for its
  * turn and writes what it has.  Chunks of long lines are beyond the usual, and together at most LONG_OCTETS: the caller's
  * thread waits before it reads another one. */
@@ -14,8 +17,10 @@
 
 #include "base/clock.h"
 #include "scan/stamp.h"
+#include "view/sieve.h"
 
-enum { SLOTS_PER_THREAD = 2, OUT_MAX = 256 << 10, LONG_OCTETS = 34 << 20, DAY_S = 86400, EARLIEST_S = 946684800 };
+enum { SLOTS_PER_THREAD = 2, OUT_MAX = 256 << 10, LONG_OCTETS = 34 << 20, DAY_S = 86400, EARLIEST_S = 946684800,
+	   SIEVE_OCTETS_PER_KEY = 32 };
 
 enum slot_state { SLOT_FREE, SLOT_READY, SLOT_TAKEN, SLOT_DONE };
 
@@ -63,10 +68,13 @@ struct scan {
 	uint64_t filled, taken, emitted; /* seq of the next one */
 	size_t room;
 	bool over, emitting;
+	enum { SIEVE_NONE, SIEVE_WANTED, SIEVE_MAKING, SIEVE_MADE } sieve_state;
 	uint64_t hits, lines, stream_lines;
 	bool stopped;         /* nobody wants more; set once, read without the lock */
 	struct slot *filling; /* by the caller's thread */
 	struct buf counts;
+	struct sieve *sieve;  /* of o.table; NULL: none yet; set once a table, read without the lock */
+	uint64_t sieve_after, octets; /* the caller's thread's: what is to be read before it is made; what was, with this table */
 	struct worker worker[SCAN_THREADS_MAX]; /* the first is the caller's thread */
 };
 
@@ -163,6 +171,26 @@ static void judge(void *ctx, size_t i, const struct reputation *r)
 	p->f.obs.key = p->key;
 }
 
+/* As reputation_known(): what the sieve lets through is asked of the table. */
+static uint64_t known_of(const struct worker *w, const struct table_view *v, size_t n)
+{
+	const struct sieve *sieve = __atomic_load_n(&w->scan->sieve, __ATOMIC_ACQUIRE);
+	if (!sieve)
+		return reputation_known(v, w->obs, n);
+	struct observable few[FINDER_BATCH];
+	uint8_t which[FINDER_BATCH];
+	size_t m = 0;
+	for (uint64_t pass = sieve_pass(sieve, w->obs, n); pass; pass &= pass - 1) {
+		which[m] = (uint8_t)__builtin_ctzll(pass);
+		few[m] = w->obs[which[m]];
+		m++;
+	}
+	uint64_t known = 0;
+	for (uint64_t k = m ? reputation_known(v, few, m) : 0; k; k &= k - 1)
+		known |= 1ULL << which[__builtin_ctzll(k)];
+	return known;
+}
+
 static void visit(void *ctx, const struct finding *f, size_t n)
 {
 	struct worker *w = ctx;
@@ -174,7 +202,7 @@ static void visit(void *ctx, const struct finding *f, size_t n)
 	w->found = f;
 	const struct table_view *v = t->enter(t->ctx);
 	w->meaning = v->context;
-	uint64_t known = reputation_known(v, w->obs, n);
+	uint64_t known = known_of(w, v, n);
 	for (size_t i = 0; i < n; i++) {
 		struct reputation r;
 		if (!(known >> i & 1)) {
@@ -277,6 +305,20 @@ static void help_or_wait(struct scan *s)
 		pthread_cond_wait(&s->moved, &s->lock);
 }
 
+/* Let go of the lock meanwhile. */
+static void make_sieve(struct scan *s)
+{
+	s->sieve_state = SIEVE_MAKING;
+	pthread_mutex_unlock(&s->lock);
+	struct sieve *sieve = sieve_new(s->o.table.enter(s->o.table.ctx));
+	if (!s->o.table.leave(s->o.table.ctx))
+		stop(s);
+	__atomic_store_n(&s->sieve, sieve, __ATOMIC_RELEASE);
+	pthread_mutex_lock(&s->lock);
+	s->sieve_state = SIEVE_MADE;
+	pthread_cond_broadcast(&s->moved);
+}
+
 /* ---- threads ---- */
 
 static void *run(void *arg)
@@ -285,9 +327,12 @@ static void *run(void *arg)
 	struct scan *s = w->scan;
 	table_reader_init();
 	pthread_mutex_lock(&s->lock);
-	while (!s->over)
-		if (!help(w))
+	while (!s->over) {
+		if (s->sieve_state == SIEVE_WANTED)
+			make_sieve(s);
+		else if (!help(w))
 			pthread_cond_wait(&s->work, &s->lock);
+	}
 	pthread_mutex_unlock(&s->lock);
 	table_reader_exit();
 	return NULL;
@@ -353,6 +398,7 @@ void scan_free(struct scan *s)
 		buf_release(&s->slots[i].out);
 	}
 	buf_release(&s->counts);
+	sieve_free(s->sieve);
 	pthread_mutex_destroy(&s->lock);
 	pthread_cond_destroy(&s->work);
 	pthread_cond_destroy(&s->moved);
@@ -361,6 +407,39 @@ void scan_free(struct scan *s)
 }
 
 /* ---- the caller's side ---- */
+
+/* What must be read with this table that a sieve of it pays. */
+static uint64_t sieve_pays(struct scan *s)
+{
+	struct table_stats stats;
+	if (s->o.sieve_after)
+		return s->o.sieve_after;
+	table_stats(s->o.table.enter(s->o.table.ctx), &stats);
+	if (!s->o.table.leave(s->o.table.ctx))
+		stop(s);
+	return 1 + stats.keys * SIEVE_OCTETS_PER_KEY;
+}
+
+/* Before more is read of a stream: is there enough to read by now?  Another thread makes it when there is one, or is about to be. */
+static void look_at_sieve(struct scan *s, const struct stream *in)
+{
+	uint64_t done, size;
+	if (__atomic_load_n(&s->sieve, __ATOMIC_RELAXED))
+		return;
+	if (!s->sieve_after)
+		s->sieve_after = sieve_pays(s);
+	stream_progress(in, &done, &size);
+	if (s->octets + (size > done ? size - done : 0) < s->sieve_after)
+		return;
+	pthread_mutex_lock(&s->lock);
+	if (s->sieve_state == SIEVE_NONE) {
+		s->sieve_state = SIEVE_WANTED;
+		pthread_cond_signal(&s->work);
+	}
+	if (s->sieve_state == SIEVE_WANTED && s->n_threads == 1)
+		make_sieve(s);
+	pthread_mutex_unlock(&s->lock);
+}
 
 /* A slot to fill; nobody else looks at it until it is given. */
 static struct slot *next_slot(struct scan *s, struct stream *in, int64_t time_s)
@@ -392,6 +471,7 @@ static void make_room(void *ctx, size_t octets)
 static void give_slot(struct scan *s, struct slot *slot)
 {
 	stream_progress(slot->stream, &slot->done, &slot->size);
+	s->octets += slot->chunk.text.n;
 	if (s->filled == 1 && s->n_threads > 1)
 		start(s);
 	pthread_mutex_lock(&s->lock);
@@ -427,6 +507,7 @@ enum err scan_stream(struct scan *s, struct stream *in, int64_t time_s, struct f
 	enum stream_state state = STREAM_MORE;
 	enum err e = OK;
 	while (state != STREAM_END && e == OK && !is_stopped(s)) {
+		look_at_sieve(s, in);
 		struct slot *slot = next_slot(s, in, time_s);
 		e = stream_read(in, &slot->chunk, make_room, s, &state, f);
 		if (e)
@@ -470,7 +551,13 @@ void scan_use(struct scan *s, struct scan_table table)
 {
 	scan_drain(s);
 	pthread_mutex_lock(&s->lock);
+	while (s->sieve_state == SIEVE_MAKING)
+		pthread_cond_wait(&s->moved, &s->lock);
 	s->o.table = table;
+	sieve_free(s->sieve);
+	s->sieve = NULL;
+	s->sieve_state = SIEVE_NONE;
+	s->sieve_after = s->octets = 0;
 	for (unsigned i = 0; i < s->n_started; i++)
 		finder_forget(s->worker[i].finder);
 	pthread_mutex_unlock(&s->lock);

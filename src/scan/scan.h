@@ -1,6 +1,6 @@
 /* Scan: streams of text through finder and table, on all cores; what is found comes out in the order of the streams.
  *
- *   caller ──▶ chunks ──▶ finder ──▶ reputation ──▶ printer ──▶ caller, in order
+ *   caller ──▶ chunks ──▶ finder ──▶ sieve ──▶ reputation ──▶ printer ──▶ caller, in order
  *              (one thread reads; each of `threads`, the caller's among them, takes the next chunk through all the rest)
  *
  * Memory does not depend on the input: see scan.c.  One thread drives a scan; the callbacks are called from any of its threads,
@@ -29,6 +29,7 @@ struct scan_options {
 	uint8_t min_score;         /**< a hit is listed with this score or more */
 	clearance clear;
 	struct scan_table table;
+	uint64_t sieve_after;      /**< a sieve (view/sieve.h) is made when so many octets were or are to be read; 0: when it pays */
 	struct print_options print;
 	bool count;                /**< per stream the number of lines; the form is PRINT_NOTHING */
 	bool first;                /**< the first hit is enough */

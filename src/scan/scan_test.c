@@ -31,7 +31,7 @@ struct world {
 	bool damaged;
 };
 
-static const char *const listed[] = { "198.51.100.7", "evil.example", "2001:db8::7", "http://bad.example/x", "203.0.113.0/24" };
+static const char *listed[] = { "198.51.100.7", "evil.example", "2001:db8::7", "http://bad.example/x", "203.0.113.0/24" };
 
 static int make_world(void **state)
 {
@@ -127,8 +127,14 @@ static uint64_t scan_text(struct world *w, struct scan_options o, struct span te
 	return lines;
 }
 
+/* Without a sieve, and with one. */
 static void expect(struct world *w, struct scan_options o, const char *text, const char *out)
 {
+	o.sieve_after = UINT64_MAX;
+	scan_text(w, o, span_str(text));
+	assert_string_equal(buf_cstr(&w->out), out);
+	w->out.n = 0;
+	o.sieve_after = 1;
 	scan_text(w, o, span_str(text));
 	assert_string_equal(buf_cstr(&w->out), out);
 }
@@ -230,6 +236,7 @@ static void finds_all_in_order(void **state)
 		make_text(1 + (unsigned)rand() % 400, &text, &expected);
 		struct scan_options o = options_of(w, 1 + round % 8, PRINT_ROWS);
 		o.stream = (struct stream_options){ .chunk_octets = 16 + (size_t)rand() % 400, .line_max = 1 << 16 };
+		o.sieve_after = round % 3 == 0 ? UINT64_MAX : 1 + (uint64_t)rand() % 20000; /* on the way, too */
 		scan_text(w, o, buf_span(&text));
 		if (!span_eq(buf_span(&w->out), buf_span(&expected)))
 			fail_msg("round %u: got\n%s\nand not\n%s", round, buf_cstr(&w->out), buf_cstr(&expected));
@@ -369,6 +376,30 @@ static void tells_nothing_of_a_damaged_table(void **state)
 	w->damaged = false;
 }
 
+/* With -f: what another table lists is found, and no longer what only the one before did. */
+static void takes_another_table(void **state)
+{
+	struct world *w = *state;
+	void *other_state;
+	const char *const before = listed[1];
+	listed[1] = "worse.example";
+	make_world(&other_state);
+	listed[1] = before;
+	struct world *other = other_state;
+	for (unsigned threads = 1; threads < 4; threads++) {
+		struct scan_options o = options_of(w, threads, PRINT_VALUES);
+		o.sieve_after = 1;
+		struct scan *s = scan_new(&o);
+		for (unsigned i = 0; i < 2; i++) {
+			assert_int_equal(scan_stream(s, stream_of(SPAN_LIT("evil.example worse.example 198.51.100.7\n"), "test", &o.stream), THEN, NULL), OK);
+			scan_use(s, (struct scan_table){ enter, leave, other });
+		}
+		scan_free(s);
+		assert_string_equal(buf_cstr(&w->out), "evil.example\n198.51.100.7\nworse.example\n198.51.100.7\n");
+	}
+	free_world(&other_state);
+}
+
 /* ---- sightings ---- */
 
 static bool write_down(void *ctx, const struct observable *o, int64_t hour_s, uint64_t count)
@@ -413,6 +444,7 @@ int main(void)
 		cmocka_unit_test(goes_through_many_streams),
 		cmocka_unit_test(stops_when_nobody_wants_more),
 		cmocka_unit_test(tells_nothing_of_a_damaged_table),
+		cmocka_unit_test(takes_another_table),
 		cmocka_unit_test(counts_what_is_seen),
 	};
 	return cmocka_run_group_tests(tests, make_world, free_world);
