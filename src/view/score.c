@@ -451,6 +451,8 @@ static void conclude(const struct ask *a, const struct sum *sum, struct verdict 
 	}
 }
 
+const struct verdict verdict_none;
+
 static void tell(const struct evidence *e, struct verdict *v)
 {
 	v->score = v->is_protected ? 0 : score_from_mdb(v->mdb);
@@ -491,7 +493,7 @@ void score_hits(const struct table_hits *hits, unsigned n_hits, const struct sou
 	struct evidence evidence;
 	if (a.has_host)
 		a.host_guarded = host_guarded(&a);
-	*ret_verdict = (struct verdict){ 0 };
+	*ret_verdict = verdict_none;
 	if (!lines && LIKELY(add_quickly(&a, &few, &evidence))) {
 		few_conclude(&few, ret_verdict);
 		tell(&evidence, ret_verdict);
