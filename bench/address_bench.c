@@ -199,8 +199,9 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-enum { DIR, MMDB, TABLE, VERDICT, SINGLE, KINDS };
-static const char *const names[KINDS] = { "DIR-24-8, batched", "libmaxminddb", "table, batched", "verdict, batched", "table, one at a time" };
+enum { DIR, MMDB, TABLE, VERDICT, SINGLE, VERDICT_SINGLE, KINDS };
+static const char *const names[KINDS] = { "DIR-24-8, batched", "libmaxminddb", "table, batched", "verdict, batched", "table, one at a time",
+					    "verdict, one at a time" };
 
 static uint64_t look(int what, const struct dir *d, MMDB_s *m, const struct table_view *v, const uint32_t *addr, const struct table_key *key,
 		     const struct observable *obs, uint32_t now_s)
@@ -218,6 +219,13 @@ static uint64_t look(int what, const struct dir *d, MMDB_s *m, const struct tabl
 	case VERDICT:
 		for (size_t i = 0; i < QUERIES; i += GROUP)
 			reputation_batch(v, obs + i, GROUP, 1, now_s, count_listed, &sum);
+		return sum;
+	case VERDICT_SINGLE:
+		for (size_t i = 0; i < QUERIES; i++) {
+			struct reputation r;
+			reputation_of(v, &obs[i], 1, now_s, &r, NULL, NULL);
+			sum += r.verdict.listed;
+		}
 		return sum;
 	default:
 		for (size_t i = 0; i < QUERIES; i++) {
@@ -278,7 +286,8 @@ int main(int argc, char **argv)
 				found[what] = look(what, &d, &mmdb, &view, addr, key, obs, now_s);
 				ns[what][run] = (double)(clock_mono_ns() - start) / QUERIES;
 			}
-		must(found[DIR] == found[MMDB] && found[DIR] == found[TABLE] && found[TABLE] == found[SINGLE], "they do not agree");
+		must(found[DIR] == found[MMDB] && found[DIR] == found[TABLE] && found[TABLE] == found[SINGLE] && found[VERDICT] == found[VERDICT_SINGLE],
+		     "they do not agree");
 		for (int what = 0; what < KINDS; what++)
 			qsort(ns[what], RUNS, sizeof(double), by_value);
 		printf("%s (%.0f %% found):\n", mixes[mix], 100.0 * (double)found[DIR] / QUERIES);

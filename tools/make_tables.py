@@ -43,11 +43,20 @@ def decay_table():
     yield from ("};", "", "#endif")
 
 
+CELL = 128 # less than there is between two thresholds
+
+
 def score_table():
-    yield "/* Made by tools/make_tables.py: do not edit.  score_table[s - 1]: the least sum in millidecibans that scores s. */"
+    thresholds = [threshold(s) for s in range(1, 101)]
+    assert min(b - a for a, b in zip(thresholds, thresholds[1:])) >= CELL
+    yield "/* Made by tools/make_tables.py: do not edit.  score_table[s - 1]: the least sum in millidecibans that scores s; score_cells[i]: what"
+    yield f" * a sum of i * {CELL} scores; no sum of {CELL} more scores two more. */"
     yield from ("#ifndef VIEW_SCORE_TABLE_H", "#define VIEW_SCORE_TABLE_H", "", "#include <stdint.h>", "")
     yield "static const int32_t score_table[100] = {"
-    yield from rows([threshold(s) for s in range(1, 101)])
+    yield from rows(thresholds)
+    cells = range(thresholds[-1] // CELL + 1)
+    yield from ("};", "", f"enum {{ SCORE_CELL = {CELL}, SCORE_CELLS = {len(cells)} }};", "", "static const uint8_t score_cells[SCORE_CELLS] = {")
+    yield from rows([sum(t <= i * CELL for t in thresholds) for i in cells])
     yield from ("};", "", "#endif")
 
 

@@ -12,7 +12,7 @@
 
 #include "base/attr.h"
 
-static const struct category_row rows[CAT_COUNT] = {
+const struct category_row category_rows[CAT_COUNT] = {
 	[CAT_UNKNOWN] = { "blacklist", 2, 30, 10, "unknown undetermined other unspecified blocklist malicious bad" },
 	[CAT_SPAM] = { "spam", 3, 14, 20, "spammer email-spam spam-source unsolicited" },
 	[CAT_PHISHING] = { "phishing", 4, 14, 20, "phish spearphishing spear-phishing smishing vishing credential-phishing" },
@@ -60,11 +60,6 @@ static const struct {
 
 enum { LABEL_MOST = 254 };
 
-const struct category_row *category_row(enum category c)
-{
-	return &rows[(unsigned)c < CAT_COUNT ? c : CAT_UNKNOWN];
-}
-
 static uint8_t folded(uint8_t c)
 {
 	return c == '_' || c == ' ' ? '-' : ascii_lower(c);
@@ -94,9 +89,9 @@ static bool same_name(struct span name, struct span known)
 enum category category_find(struct span name)
 {
 	for (unsigned c = 0; c < CAT_COUNT; c++) {
-		if (same_name(name, span_str(rows[c].name)))
+		if (same_name(name, span_str(category_rows[c].name)))
 			return c;
-		const char *list = rows[c].aliases;
+		const char *list = category_rows[c].aliases;
 		for (struct span word; (word = next_word(&list)).n;)
 			if (same_name(name, word))
 				return c;

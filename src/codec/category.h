@@ -32,8 +32,13 @@ struct category_row {
 	const char *aliases;   /**< other spellings, blank-separated: "c2 cc command-and-control c&c" */
 };
 
+extern const struct category_row category_rows[CAT_COUNT];
+
 /** The row of a category; that of CAT_UNKNOWN for a number out of range.  Never NULL. */
-const struct category_row *category_row(enum category c);
+static inline const struct category_row *category_row(enum category c)
+{
+	return &category_rows[(unsigned)c < CAT_COUNT ? c : CAT_UNKNOWN];
+}
 
 /** By name or alias, ASCII case ignored, '_' and ' ' as '-'.  @return CAT_COUNT when it is none. */
 enum category category_find(struct span name);

@@ -51,11 +51,10 @@ void score_lifetime(uint8_t kind, uint8_t category, uint16_t *ret_lifetime_d, ui
 
 uint8_t score_from_mdb(int32_t mdb)
 {
-	const int32_t *t = score_table; /* how many of its thresholds are reached? */
-	for (unsigned n = COUNT_OF(score_table); n > 0;) {
-		unsigned half = (n + 1) / 2;
-		t += t[half - 1] <= mdb ? half : 0;
-		n -= half;
-	}
-	return (uint8_t)(t - score_table);
+	if (mdb <= 0)
+		return 0;
+	if (mdb >= score_table[COUNT_OF(score_table) - 1])
+		return COUNT_OF(score_table);
+	unsigned score = score_cells[mdb / SCORE_CELL];
+	return (uint8_t)(score + (score_table[score] <= mdb));
 }

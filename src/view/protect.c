@@ -57,6 +57,8 @@ static const struct range ranges6[] = {
 static bool equal_bits(const uint8_t *a, const uint8_t *b, unsigned bits)
 {
 	unsigned octets = bits / 8, rest = bits % 8;
+	if (octets && a[0] != b[0]) /* mostly */
+		return false;
 	return memcmp(a, b, octets) == 0 && (rest == 0 || (a[octets] ^ b[octets]) >> (8 - rest) == 0);
 }
 

@@ -87,7 +87,7 @@ static void answer(const struct question *q, const struct table_hits *h, unsigne
 	if (LIKELY(q->meaning)) {
 		score_hits(h, n, q->meaning->sources, q->clear, q->obs->kind, q->now_s, &r->verdict, lines, n_lines);
 	} else { /* nothing was published yet */
-		r->verdict = (struct verdict){ 0 };
+		r->verdict = verdict_none;
 		if (lines)
 			*n_lines = 0;
 	}
@@ -186,7 +186,7 @@ static void visit_run(void *ctx, size_t i, const struct table_hits *hits)
 		ask_below(&below);
 		answer(&q, &below, 1, NULL, &r, NULL, NULL);
 	} else if (hits->n == 0) {
-		r.verdict = (struct verdict){ 0 };
+		r.verdict = verdict_none;
 		conclude(&q, protect_special(&run->keys[i]), false, &r);
 	} else {
 		answer(&q, hits, 1, protect_special(&run->keys[i]), &r, NULL, NULL);

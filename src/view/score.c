@@ -6,8 +6,9 @@
  *
  * The table may hold one thing several times, a level each: of claims that say the same again (claim_same) only the
  * newest stands, as if the levels had been merged.  And a source may take its claims back.  Both concern claims of one
- * source, and mostly a source says one thing: so the claims are first added up without looking for either; when a
- * source is met a second time, that sum is thrown away and made again with care.
+ * source, and mostly a few sources say one thing each: that is added up in one quick pass, which gives up when a source is
+ * met a second time, when there are more than a few, and when something is protected.  Then, and when somebody wants to see
+ * the lines, it is done with care.
  */
 #include "view/score.h"
 
@@ -42,18 +43,17 @@ static struct slot *tally_append(struct tally *t, uint16_t number)
 	return &t->slot[t->n - 1];
 }
 
-static inline struct slot *tally_at(struct tally *t, uint16_t number, bool *ret_again)
+static struct slot *tally_at(struct tally *t, uint16_t number)
 {
 	unsigned i = 0;
 	if (!(t->filter >> (number & 63) & 1))
 		i = t->n;
-	else if (LIKELY(t->n <= TALLY_FEW))
+	else if (t->n <= TALLY_FEW)
 		while (i < t->n && t->slot[i].number != number)
 			i++;
 	else
 		i = t->index[number] ? t->index[number] - 1U : t->n;
-	*ret_again = i < t->n;
-	return *ret_again ? &t->slot[i] : tally_append(t, number);
+	return i < t->n ? &t->slot[i] : tally_append(t, number);
 }
 
 /* The question, as it was asked. */
@@ -61,6 +61,7 @@ struct ask {
 	const struct table_hits *hits;
 	unsigned n_hits, n_sources;
 	const struct source_set *sources;
+	const struct source_worth *worth; /* by number */
 	clearance clear;
 	uint32_t now_s;
 	uint8_t kind, kinds;
@@ -68,21 +69,24 @@ struct ask {
 	bool host_guarded; /* and that is protected or known */
 };
 
-struct sum {
-	struct tally by_source;
-	unsigned n_claims;
-	bool guarded, host_protected;
-	uint16_t protector, host_protector;
-	uint64_t lanes;
+/* What the lines of evidence say together. */
+struct evidence {
+	unsigned n_claims; /* that concern what was asked, evidence or not */
 	uint32_t categories, seen;
+	uint64_t lanes;
 	struct best {
 		int32_t mdb;
-		uint32_t seen, entry;
 		uint8_t category;
-		bool exact;
-		uint8_t kind, prefix;
-		uint16_t octets;
+		const struct table_hit *hit;
+		const struct claim *claim;
 	} best;
+};
+
+struct sum {
+	struct evidence evidence;
+	bool guarded, host_protected;
+	uint16_t protector, host_protector;
+	struct tally by_source;
 };
 
 static inline bool visible(const struct ask *a, const struct claim *c)
@@ -107,9 +111,9 @@ static inline bool concerns(const struct ask *a, const struct table_hit *h, cons
 
 /* What becomes of the claim, but for its group and what its source said before or after. */
 static inline enum line_fate fate_alone(const struct ask *a, const struct table_hit *h, const struct claim *c,
-					const struct source *s)
+					const struct source_worth *s)
 {
-	if (UNLIKELY(s->removed || s->weight_db == 0))
+	if (UNLIKELY(s->weight_db == 0))
 		return LINE_DISTRUSTED;
 	if (UNLIKELY(claim_import(c) < s->floor))
 		return LINE_REPLACED;
@@ -134,7 +138,7 @@ struct weight {
 	uint8_t confidence, category;
 };
 
-static inline struct weight weigh(const struct claim *c, const struct source *s, uint8_t kind, enum line_fate fate,
+static inline struct weight weigh(const struct claim *c, const struct source_worth *s, uint8_t kind, enum line_fate fate,
 				  uint32_t now_s)
 {
 	struct weight w;
@@ -169,7 +173,7 @@ static bool takes_back(const struct ask *a, const struct claim *r, const struct 
 {
 	return r->stance == STANCE_RETRACTED && (c->stance == STANCE_INDICATOR || c->stance == STANCE_SIGHTING) &&
 	       ((r->flags ^ c->flags) & CLAIM_WILDCARD) == 0 && claim_import(c) <= claim_import(r) &&
-	       claim_import(r) >= source_get(a->sources, r->source)->floor;
+	       claim_import(r) >= a->worth[r->source].floor;
 }
 
 enum standing { STANDS, TAKEN_BACK, SAID_AGAIN };
@@ -203,37 +207,122 @@ static enum standing standing(const struct ask *a, const struct table_key *key, 
 
 static inline bool better(const struct best *a, const struct best *b)
 {
-	if (a->mdb != b->mdb)
+	if (LIKELY(a->mdb != b->mdb))
 		return a->mdb > b->mdb;
-	if (a->seen != b->seen)
-		return a->seen > b->seen;
+	if (a->claim->seen != b->claim->seen)
+		return a->claim->seen > b->claim->seen;
 	if (a->category != b->category)
 		return a->category > b->category;
-	if (a->entry != b->entry)
-		return a->entry > b->entry;
-	if (a->exact != b->exact)
-		return a->exact;
-	return a->prefix != b->prefix ? a->prefix > b->prefix : a->octets > b->octets;
+	if (a->claim->entry != b->claim->entry)
+		return a->claim->entry > b->claim->entry;
+	const struct table_hit *x = a->hit, *y = b->hit;
+	if (x->exact != y->exact)
+		return x->exact;
+	return x->key.prefix != y->key.prefix ? x->key.prefix > y->key.prefix : x->key.n > y->key.n;
 }
 
-static inline void add_evidence(struct sum *sum, struct slot *slot, const struct table_hit *h, const struct claim *c,
-				const struct weight *w, uint32_t now_s)
+/* A claim with mdb > 0. */
+static inline void add_evidence(struct evidence *e, const struct table_hit *h, const struct claim *c, const struct weight *w, uint32_t now_s)
 {
-	if (w->mdb < 0 && -w->mdb > slot->minus)
-		slot->minus = (uint16_t)-w->mdb;
-	if (w->mdb <= 0)
-		return;
-	if (w->mdb > slot->plus)
-		slot->plus = (uint16_t)w->mdb;
-	sum->categories |= 1U << (w->category & 31);
-	sum->lanes |= 1ULL << (c->lane & 63);
+	e->categories |= 1U << (w->category & 31);
+	e->lanes |= 1ULL << (c->lane & 63);
 	uint32_t seen = c->seen < now_s ? c->seen : now_s;
-	if (seen > sum->seen)
-		sum->seen = seen;
-	struct best b = { w->mdb, c->seen, c->entry, w->category, h->exact, h->key.kind, h->key.prefix, h->key.n };
-	if (better(&b, &sum->best))
-		sum->best = b;
+	if (seen > e->seen)
+		e->seen = seen;
+	struct best b = { w->mdb, w->category, h, c };
+	if (better(&b, &e->best))
+		e->best = b;
 }
+
+/* ---- quickly ---- */
+
+enum { FEW = 16 };
+
+/* A source that was met, and what it adds.  They stand in the order of mdb, the largest first, and of their numbers: those for, those that
+ * say nothing, and those against, the strongest last. */
+struct few {
+	unsigned n;
+	uint64_t filter; /* bit number % 64 of all that are there */
+	struct one {
+		int32_t mdb;
+		uint16_t source, group;
+	} v[FEW];
+};
+
+/* @return false: there is no room, or the source was met before. */
+static inline bool few_meet(struct few *few, uint16_t source)
+{
+	uint64_t bit = 1ULL << (source & 63);
+	if (UNLIKELY(few->filter & bit))
+		for (unsigned i = 0; i < few->n; i++)
+			if (few->v[i].source == source)
+				return false;
+	few->filter |= bit;
+	return few->n < FEW;
+}
+
+static inline void few_add(struct few *few, uint16_t source, uint16_t group, int32_t mdb)
+{
+	unsigned at = few->n++;
+	for (; at > 0 && (few->v[at - 1].mdb < mdb || (few->v[at - 1].mdb == mdb && few->v[at - 1].source > source)); at--)
+		few->v[at] = few->v[at - 1];
+	few->v[at] = (struct one){ mdb, source, group };
+}
+
+static inline bool in_group(const struct one *from, const struct one *to, uint16_t group)
+{
+	while (from < to && from->group != group)
+		from++;
+	return from < to;
+}
+
+static inline void few_conclude(const struct few *few, struct verdict *v)
+{
+	const struct one *end = few->v + few->n;
+	for (const struct one *i = few->v; i < end; i++) {
+		if (i->mdb > 0) {
+			v->sources[v->n_sources++] = i->source;
+			if (in_group(few->v, i, i->group))
+				continue;
+			v->n_groups++;
+		} else if (i->mdb == 0 || in_group(i + 1, end, i->group)) {
+			continue;
+		}
+		v->mdb += i->mdb;
+	}
+}
+
+/* @return false: it takes more care. */
+static bool add_quickly(const struct ask *a, struct few *few, struct evidence *e)
+{
+	few->n = 0;
+	few->filter = 0;
+	*e = (struct evidence){ 0 };
+	for (unsigned i = 0; i < a->n_hits; i++)
+		for (const struct table_hit *h = a->hits[i].hit, *last = h + a->hits[i].n; h < last; h++)
+			for (const struct claim *c = h->claims, *end = c + h->n; c < end; c++) {
+				if (!visible(a, c))
+					continue;
+				if (!few_meet(few, c->source))
+					return false;
+				const struct source_worth *s = &a->worth[c->source];
+				struct weight w = { .mdb = 0 };
+				if (concerns(a, h, c)) {
+					enum line_fate fate = fate_alone(a, h, c, s);
+					if (UNLIKELY(fate == LINE_PROTECTS))
+						return false;
+					e->n_claims++;
+					if (LIKELY(fate == LINE_COUNTS))
+						w = weigh(c, s, h->key.kind, fate, a->now_s);
+					if (LIKELY(w.mdb > 0))
+						add_evidence(e, h, c, &w, a->now_s);
+				}
+				few_add(few, c->source, s->group_number, w.mdb);
+			}
+	return true;
+}
+
+/* ---- with care ---- */
 
 static void add_guard(struct sum *sum, bool of_host, uint16_t source)
 {
@@ -264,58 +353,47 @@ static void add_line(struct score_lines *lines, const struct table_hit *h, const
 	score_lines_add(lines, &l);
 }
 
-/* One claim.  @return false: its source was met before, and nobody has looked what that means. */
-static inline bool add_claim(const struct ask *a, const struct table_hit *h, const struct claim *c, bool careful,
-			     struct sum *sum, struct score_lines *lines)
+static void add_claim(const struct ask *a, const struct table_hit *h, const struct claim *c, struct sum *sum, struct score_lines *lines)
 {
-	bool again;
-	if (!visible(a, c))
-		return true;
-	struct slot *slot = tally_at(&sum->by_source, c->source, &again);
-	if (UNLIKELY(again && !careful))
-		return false;
-	if (!concerns(a, h, c))
-		return true;
-	const struct source *s = source_get(a->sources, c->source);
+	if (!visible(a, c) || !concerns(a, h, c))
+		return;
+	const struct source_worth *s = &a->worth[c->source];
 	enum line_fate fate = fate_alone(a, h, c, s);
-	if (careful) {
-		enum standing st = standing(a, &h->key, c);
-		if (st == SAID_AGAIN)
-			return true;
-		if (st == TAKEN_BACK && (fate == LINE_COUNTS || fate == LINE_PART || fate == LINE_HOST))
-			fate = LINE_RETRACTED;
-	}
-	sum->n_claims++;
+	enum standing st = standing(a, &h->key, c);
+	if (st == SAID_AGAIN)
+		return;
+	if (st == TAKEN_BACK && (fate == LINE_COUNTS || fate == LINE_PART || fate == LINE_HOST))
+		fate = LINE_RETRACTED;
+	sum->evidence.n_claims++;
 	if (fate == LINE_PROTECTS)
 		add_guard(sum, about_host(a, h), c->source);
 	if (fate != LINE_COUNTS && !lines)
-		return true;
+		return;
 	struct weight w = weigh(c, s, h->key.kind, fate, a->now_s);
-	if (fate == LINE_COUNTS)
-		add_evidence(sum, slot, h, c, &w, a->now_s);
+	if (fate == LINE_COUNTS) {
+		struct slot *slot = tally_at(&sum->by_source, c->source);
+		if (w.mdb > slot->plus)
+			slot->plus = (uint16_t)w.mdb;
+		if (-w.mdb > slot->minus)
+			slot->minus = (uint16_t)-w.mdb;
+		if (w.mdb > 0)
+			add_evidence(&sum->evidence, h, c, &w, a->now_s);
+	}
 	if (lines)
-		add_line(lines, h, c, s, fate, &w);
-	return true;
+		add_line(lines, h, c, source_get(a->sources, c->source), fate, &w);
 }
 
-static void sum_init(struct sum *sum)
+static void add_with_care(const struct ask *a, struct sum *sum, struct score_lines *lines)
 {
 	sum->by_source.n = 0;
 	sum->by_source.filter = 0;
-	memset(&sum->n_claims, 0, sizeof(*sum) - offsetof(struct sum, n_claims));
-}
-
-static bool add_up(const struct ask *a, bool careful, struct sum *sum, struct score_lines *lines)
-{
-	sum_init(sum);
+	memset(sum, 0, offsetof(struct sum, by_source));
 	for (unsigned i = 0; i < a->n_hits; i++)
 		for (unsigned j = 0; j < a->hits[i].n; j++) {
 			const struct table_hit *h = &a->hits[i].hit[j];
 			for (unsigned k = 0; k < h->n; k++)
-				if (!add_claim(a, h, &h->claims[k], careful, sum, lines))
-					return false;
+				add_claim(a, h, &h->claims[k], sum, lines);
 		}
-	return true;
 }
 
 /* Is the host of a URL or an e-mail address protected or known? */
@@ -329,7 +407,7 @@ static bool host_guarded(const struct ask *a)
 			for (const struct claim *c = h->claims; c < h->claims + h->n; c++) {
 				if (!visible(a, c) || !concerns(a, h, c))
 					continue;
-				enum line_fate fate = fate_alone(a, h, c, source_get(a->sources, c->source));
+				enum line_fate fate = fate_alone(a, h, c, &a->worth[c->source]);
 				if ((fate == LINE_PROTECTS || fate == LINE_KNOWN) && standing(a, &h->key, c) != SAID_AGAIN)
 					return true;
 			}
@@ -349,8 +427,7 @@ static void conclude(const struct ask *a, const struct sum *sum, struct verdict 
 		const struct slot *s = &sum->by_source.slot[i];
 		if (s->plus == 0 && s->minus == 0)
 			continue;
-		bool again;
-		struct slot *g = tally_at(&groups, source_get(a->sources, s->number)->group_number, &again);
+		struct slot *g = tally_at(&groups, a->worth[s->number].group_number);
 		g->plus = s->plus > g->plus ? s->plus : g->plus;
 		g->minus = s->minus > g->minus ? s->minus : g->minus;
 		if (s->plus == 0)
@@ -374,36 +451,56 @@ static void conclude(const struct ask *a, const struct sum *sum, struct verdict 
 	}
 }
 
+const struct verdict verdict_none;
+
+static void tell(const struct evidence *e, struct verdict *v)
+{
+	v->score = v->is_protected ? 0 : score_from_mdb(v->mdb);
+	v->listed = v->score > 0;
+	v->categories = e->categories;
+	v->lanes = e->lanes;
+	v->n_claims = e->n_claims;
+	v->seen = e->seen;
+	if (!e->best.claim)
+		return;
+	v->category = e->best.category;
+	v->entry = e->best.claim->entry;
+	v->key_kind = e->best.hit->key.kind;
+	v->key_prefix = e->best.hit->key.prefix;
+	v->key_octets = e->best.hit->key.n;
+	v->exact = e->best.hit->exact;
+}
+
+/* Apart, for the room that it takes on the stack. */
+static __attribute__((noinline)) void score_with_care(const struct ask *a, struct verdict *v, struct score_lines *lines)
+{
+	struct sum sum;
+	add_with_care(a, &sum, lines);
+	conclude(a, &sum, v);
+	v->is_protected = sum.guarded || (sum.host_protected && v->n_groups == 0);
+	v->protector = sum.guarded ? sum.protector : sum.host_protector;
+	tell(&sum.evidence, v);
+}
+
 void score_hits(const struct table_hits *hits, unsigned n_hits, const struct source_set *sources, clearance clear,
 		uint8_t kind, uint32_t now_s, struct verdict *ret_verdict, struct score_line *lines, unsigned *ret_n_lines)
 {
 	struct ask a = {
-		.hits = hits, .n_hits = n_hits, .n_sources = source_count(sources), .sources = sources, .clear = clear,
-		.now_s = now_s, .kind = kind, .kinds = protect_kinds(kind), .has_host = kind == OBS_URL || kind == OBS_EMAIL,
+		.hits = hits, .n_hits = n_hits, .n_sources = source_count(sources), .sources = sources, .worth = source_worths(sources),
+		.clear = clear, .now_s = now_s, .kind = kind, .kinds = protect_kinds(kind), .has_host = kind == OBS_URL || kind == OBS_EMAIL,
 	};
-	struct score_lines l = { .v = lines };
-	struct verdict *v = ret_verdict;
-	struct sum sum;
+	struct few few;
+	struct evidence evidence;
 	if (a.has_host)
 		a.host_guarded = host_guarded(&a);
-	if (lines || !add_up(&a, false, &sum, NULL))
-		(void)add_up(&a, true, &sum, lines ? &l : NULL);
-	*v = (struct verdict){ 0 };
-	conclude(&a, &sum, v);
-	v->is_protected = sum.guarded || (sum.host_protected && v->n_groups == 0);
-	v->protector = sum.guarded ? sum.protector : sum.host_protector;
-	v->score = v->is_protected ? 0 : score_from_mdb(v->mdb);
-	v->listed = v->score > 0;
-	v->categories = sum.categories;
-	v->lanes = sum.lanes;
-	v->category = sum.best.category;
-	v->n_claims = sum.n_claims;
-	v->seen = sum.seen;
-	v->entry = sum.best.entry;
-	v->key_kind = sum.best.kind;
-	v->key_prefix = sum.best.prefix;
-	v->key_octets = sum.best.octets;
-	v->exact = sum.best.exact;
+	*ret_verdict = verdict_none;
+	if (!lines && LIKELY(add_quickly(&a, &few, &evidence))) {
+		few_conclude(&few, ret_verdict);
+		tell(&evidence, ret_verdict);
+		return;
+	}
+	struct score_lines l = { .v = lines };
+	score_with_care(&a, ret_verdict, lines ? &l : NULL);
 	if (lines) {
 		score_lines_sort(&l);
 		*ret_n_lines = l.n;

@@ -39,6 +39,9 @@ struct verdict {
 	uint16_t sources[16];   /**< numbers of the strongest sources, strongest first */
 };
 
+/** Of nothing.  (A copy of it is a few moves; to set all to 0 is a loop.) */
+extern const struct verdict verdict_none;
+
 /** Decay in 1/1024 of a claim of `age_s`: max(floor, 1024 * (1 - (age / lifetime)^(1 / speed))), from a table of
  * integers. The floor is 64/1024 for events: what once was bad is never quite nothing while its claim stands. */
 uint16_t score_decay(uint32_t age_s, uint16_t lifetime_d, uint16_t speed_x10);

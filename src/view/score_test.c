@@ -10,6 +10,7 @@
 
 #include "codec/feed.h"
 #include "codec/observable.h"
+#include "view/score_table.h"
 
 enum { NOW = 1790000000, DAY = 86400 };
 
@@ -489,6 +490,65 @@ static void test_any_order(void **state)
 	}
 }
 
+/* Sources that say one thing each, few or some more: the quick way gives what care gives, of an address and of a URL with its host. */
+static void test_a_claim_of_each_source(void **state)
+{
+	static const struct table_key url = { OBS_URL, 0, 22, (const uint8_t *)"http://host.example/ab" };
+	static const struct table_key host = { OBS_DOMAIN, 0, 12, (const uint8_t *)"host.example" };
+	enum { SOURCES = 150, CLAIMS = 20 };
+	uint32_t seed = 20261125;
+	struct score_line *lines = malloc(SCORE_LINES_MAX * sizeof(*lines));
+	unsigned listed = 0;
+	struct source_set *s = sources(SOURCES);
+	for (unsigned i = 0; i < SOURCES; i++) {
+		char group[8];
+		snprintf(group, sizeof(group), "g%u", next(&seed) % 40);
+		set(s, i, group, (int)(next(&seed) % 8 ? next(&seed) % 61 : 0));
+	}
+	source_imported(s, 3, true, 12, 12, 0, 1);
+	for (unsigned round = 0; round < 20000; round++) {
+		struct claim c[CLAIMS];
+		struct table_hits h[2];
+		unsigned n = 1 + next(&seed) % (next(&seed) % 4 ? 4 : CLAIMS), cut = next(&seed) % (n + 1), n_lines, first = next(&seed);
+		bool of_url = next(&seed) % 2;
+		for (unsigned i = 0; i < n; i++) {
+			c[i] = any_claim(SOURCES, &seed);
+			c[i].source = (uint16_t)((first + i * 64) % SOURCES); /* some with the same bit of the filter; now and then one twice */
+			if (c[i].stance >= STANCE_PROTECTED && next(&seed) % 2)
+				c[i].stance = STANCE_FALSE_POSITIVE;
+		}
+		h[0].n = h[1].n = 1;
+		h[0].hit[0] = (struct table_hit){ of_url ? url : the_address, true, cut, c };
+		h[1].hit[0] = (struct table_hit){ of_url ? host : the_net, of_url, n - cut, c + cut };
+		struct verdict quick, careful;
+		memset(&quick, 0, sizeof(quick));
+		memset(&careful, 0, sizeof(careful));
+		score_hits(h, 2, s, 3, of_url ? OBS_URL : OBS_IPV4, NOW, &quick, NULL, NULL);
+		score_hits(h, 2, s, 3, of_url ? OBS_URL : OBS_IPV4, NOW, &careful, lines, &n_lines);
+		assert_memory_equal(&quick, &careful, sizeof(quick));
+		listed += quick.listed;
+	}
+	assert_in_range(listed, 5000, 19000);
+	free(lines);
+	source_set_free(s);
+}
+
+/* Every sum, by the definition: how many thresholds are reached. */
+static void test_scale(void **state)
+{
+	uint8_t before = 0;
+	assert_int_equal(score_from_mdb(INT32_MIN), 0);
+	assert_int_equal(score_from_mdb(INT32_MAX), 100);
+	for (int32_t mdb = -10; mdb < 70000; mdb++) {
+		uint8_t score = score_from_mdb(mdb), reached = 0;
+		for (unsigned i = 0; i < COUNT_OF(score_table); i++)
+			reached += score_table[i] <= mdb;
+		assert_int_equal(score, reached);
+		assert_true(score == before || score == before + 1);
+		before = score;
+	}
+}
+
 /* More claims than lines: those that count are all there, in any order of arrival. */
 static void test_more_claims_than_lines(void **state)
 {
@@ -538,6 +598,8 @@ int main(void)
 		cmocka_unit_test(test_more_sources_than_slots),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_any_order),
+		cmocka_unit_test(test_a_claim_of_each_source),
+		cmocka_unit_test(test_scale),
 		cmocka_unit_test(test_more_claims_than_lines),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

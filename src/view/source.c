@@ -11,7 +11,17 @@
 struct source_set {
 	unsigned n, cap;
 	struct source *v;
+	struct source_worth *worth; /* of each */
 };
+
+static void judge(struct source_set *s, const struct source *v)
+{
+	s->worth[v->number] = (struct source_worth){
+		.floor = v->floor, .group_number = v->group_number, .lifetime_d = v->lifetime_d,
+		.weight_db = v->removed ? 0 : v->weight_db, .speed_x10 = (uint8_t)v->speed_x10, .category = v->category,
+		.confidence = v->confidence,
+	};
+}
 
 struct source_set *source_set_new(void)
 {
@@ -21,9 +31,12 @@ struct source_set *source_set_new(void)
 struct source_set *source_set_copy(const struct source_set *s)
 {
 	struct source_set *copy = mem_alloc(sizeof(*copy));
-	*copy = (struct source_set){ .n = s->n, .cap = s->n, .v = mem_alloc(s->n * sizeof(*s->v)) };
-	if (s->n)
-		memcpy(copy->v, s->v, s->n * sizeof(*s->v));
+	*copy = (struct source_set){ .n = s->n, .cap = s->n, .v = mem_alloc(s->n * sizeof(*s->v)),
+				     .worth = mem_alloc(s->n * sizeof(*s->worth)) };
+	for (unsigned i = 0; i < s->n; i++) {
+		copy->v[i] = s->v[i];
+		judge(copy, &copy->v[i]);
+	}
 	return copy;
 }
 
@@ -32,12 +45,18 @@ void source_set_free(const struct source_set *s)
 	if (!s)
 		return;
 	free(s->v);
+	free(s->worth);
 	free((void *)s);
 }
 
 unsigned source_count(const struct source_set *s)
 {
 	return s->n;
+}
+
+const struct source_worth *source_worths(const struct source_set *s)
+{
+	return s->worth;
 }
 
 const struct source *source_get(const struct source_set *s, uint16_t number)
@@ -137,6 +156,7 @@ static enum err add(struct source_set *s, struct span name, struct source **ret_
 	if (s->n == s->cap) {
 		s->cap = s->cap ? 2 * s->cap : 16;
 		s->v = mem_realloc(s->v, s->cap * sizeof(*s->v));
+		s->worth = mem_realloc(s->worth, s->cap * sizeof(*s->worth));
 	}
 	struct source *v = &s->v[s->n];
 	*v = (struct source){
@@ -182,6 +202,7 @@ enum err source_apply(struct source_set *s, const struct source_change *c, struc
 		if (e)
 			return e;
 		set(s, v, c);
+		judge(s, v);
 		return OK;
 	case SOURCE_SET:
 	case SOURCE_REMOVE:
@@ -191,6 +212,7 @@ enum err source_apply(struct source_set *s, const struct source_change *c, struc
 			set(s, v, c);
 		else
 			v->removed = true;
+		judge(s, v);
 		return OK;
 	}
 	return fault_set(f, ERR_SYNTAX, "the change of source \"" SPAN_FMT "\" is of no known kind", SPAN_ARG(c->name));
@@ -262,6 +284,7 @@ void source_imported(struct source_set *s, uint16_t number, bool snapshot, uint6
 	v->last_import = last_entry;
 	v->last_import_ms = time_ms;
 	v->accepted = accepted;
+	judge(s, v);
 }
 
 bool source_claim_counts(void *ctx, const struct claim *c)

@@ -42,6 +42,15 @@ unsigned source_count(const struct source_set *s);
 /** A set of these `n`, whose numbers are their places: for what was saved.
  *  @return ERR_CORRUPT: no series of changes leads to such a set. */
 enum err source_set_restore(const struct source *v, unsigned n, struct source_set **ret_set, struct fault *f) MUST_USE;
+/** What a claim's weight needs to know of its source. */
+struct source_worth {
+	uint64_t floor;
+	uint16_t group_number, lifetime_d;
+	uint8_t weight_db; /**< 0 also when it was removed */
+	uint8_t speed_x10, category, confidence;
+};
+/** Of all sources, by number: four in a line of the cache. */
+const struct source_worth *source_worths(const struct source_set *s);
 /** By number, 0 .. source_count() - 1.  Never NULL for those. */
 const struct source *source_get(const struct source_set *s, uint16_t number);
 /** By name, removed ones too.  NULL: none. */

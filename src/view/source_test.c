@@ -52,6 +52,22 @@ static void test_defaults_and_changes(void **state)
 	apply(s, "{\"name\":\"a.b-c_1\",\"op\":\"set\",\"weight_db\":0}", OK);
 	assert_int_equal(source_get(s, 0)->confidence, 55);
 	assert_int_equal(source_get(s, 0)->weight_db, 0);
+	apply(s, "{\"name\":\"a.b-c_1\",\"op\":\"set\",\"weight_db\":7}", OK);
+	source_imported(s, 0, true, 40, 41, 0, 1);
+	struct source_set *copy = source_set_copy(s);
+	for (unsigned i = 0; i < 2; i++) { /* the short form follows every change, and into copies */
+		const struct source_worth *w = source_worths(i ? copy : s);
+		assert_int_equal(w->weight_db, 7);
+		assert_int_equal(w->floor, 40);
+		assert_int_equal(w->confidence, 55);
+		assert_int_equal(w->category, CAT_PHISHING);
+		assert_int_equal(w->lifetime_d, 9);
+		assert_int_equal(w->speed_x10, 30);
+		assert_int_equal(w->group_number, v->group_number);
+	}
+	apply(copy, "{\"name\":\"a.b-c_1\",\"op\":\"remove\"}", OK);
+	assert_int_equal(source_worths(copy)->weight_db, 0);
+	source_set_free(copy);
 	source_set_free(s);
 }
 
