@@ -159,41 +159,57 @@ uint8_t look_clean(const struct look *l, size_t from, size_t to)
 	return l->f->any_clean && !l->at ? seen_kind(&l->f->seen, span_of(l->p + from, to - from)) : 0;
 }
 
-/* The marks of a block, from the lowest on; those of words only from `word` on. */
+enum { GROUP = 8 /**< blocks whose marks are listed at a time */ };
+
+/* The places of the ones of `n` blocks from `k` on; behind the last one, four more octets of `ret` may be written. */
+static size_t list_marks(const struct marks *m, size_t k, size_t n, bool odd, uint32_t ret[GROUP * 64 + 4])
+{
+	size_t count = 0;
+	for (size_t end = k + n; k < end; k++) {
+		uint64_t all = m->word[k] | m->other[k] | (odd ? m->odd[k] : 0);
+		size_t ones = (size_t)__builtin_popcountll(all);
+		for (size_t i = 0; i < ones; i += 4) {
+			for (size_t j = 0; j < 4; j++, all &= all - 1)
+				ret[count + i + j] = (uint32_t)(k * 64) + (uint32_t)__builtin_ctzll(all | 1ULL << 63);
+		}
+		count += ones;
+	}
+	return count;
+}
+
+static bool marked(const uint64_t *m, size_t pos)
+{
+	return m[pos / 64] >> pos % 64 & 1;
+}
+
+static void other_at(struct look *l, size_t pos)
+{
+	if (l->p[pos] == '/') {
+		look_scheme_at(l, pos - 2);
+		return;
+	}
+	look_six_at(l, pos);
+	if (l->p[pos] != ':')
+		look_hash_at(l, pos);
+}
+
 static void walk(struct look *l, const struct marks *m, void (*odd)(struct look *l, size_t pos))
 {
-	size_t word = 0; /* where the last word ended */
-	for (size_t k = 0; k < m->blocks; k++) {
-		uint64_t words = m->word[k], others = m->other[k], odds = odd ? m->odd[k] : 0, all;
-		if (word > k * 64)
-			words = word >= k * 64 + 64 ? 0 : words & ~0ULL << word % 64;
-		while ((all = words | others | odds)) {
-			uint64_t bit = all & -all;
-			size_t pos = k * 64 + (size_t)__builtin_ctzll(all);
+	uint32_t list[GROUP * 64 + 4];
+	for (size_t k = 0; k < m->blocks; k += GROUP) {
+		size_t n = list_marks(m, k, m->blocks - k < GROUP ? m->blocks - k : GROUP, odd != NULL, list);
+		for (size_t i = 0; i < n; i++) {
+			size_t pos = list[i];
 			if (l->f->pending.n >= FINDER_BATCH) {
 				size_t start = marks_back_zero(m->border, pos);
 				deliver(l->f, place(l, pos - start > BACK_MAX ? pos - BACK_MAX : start));
 			}
-			if (odds & bit) {
-				odds ^= bit;
+			if (odd && marked(m->odd, pos))
 				odd(l, pos);
-			}
-			if (others & bit) {
-				others ^= bit;
-				if (l->p[pos] == '/') {
-					look_scheme_at(l, pos - 2);
-				} else {
-					look_six_at(l, pos);
-					if (l->p[pos] != ':')
-						look_hash_at(l, pos);
-				}
-			}
-			if (words & bit) {
-				size_t from = marks_back(m->name, pos);
-				word = marks_forward(m->name, pos);
-				look_word_at(l, from, word);
-				words = word >= k * 64 + 64 ? 0 : words & ~0ULL << word % 64;
-			}
+			if (marked(m->other, pos))
+				other_at(l, pos);
+			if (marked(m->word, pos))
+				look_word_at(l, marks_back(m->name, pos), marks_forward(m->name, pos));
 		}
 	}
 }

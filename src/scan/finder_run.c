@@ -122,13 +122,19 @@ static void hash_run(struct look *l, size_t from, size_t to)
 	look_found(l, from, to, &o);
 }
 
+/* A run of hexadecimal digits with another letter beside it is none, but for the letter of \n and its like. */
 void look_hash_at(struct look *l, size_t pos)
 {
 	if (pos < l->hashes)
 		return;
-	size_t from = marks_back(l->m->alnum, pos), to = marks_forward(l->m->alnum, pos), skip = look_glued(l, from);
+	size_t from = marks_back(l->m->hex, pos), to = marks_forward(l->m->hex, pos), skip = look_glued(l, from);
 	l->hashes = to;
-	hash_run(l, from, to);
+	if (ascii_alnum(look_octet(l, to)))
+		return;
+	if (from == 0 || !ascii_alnum(l->p[from - 1]))
+		hash_run(l, from, to);
+	else if (from > 1 && l->p[from - 2] == '\\' && memchr("nrt", l->p[from - 1], 3))
+		hash_run(l, from, to);
 	if (skip && from + skip < to)
 		hash_run(l, from + skip, to);
 }
