@@ -64,45 +64,24 @@ static int order(const struct finding *a, const struct finding *b)
 	return (int)a->obs.kind - (int)b->obs.kind;
 }
 
-/* Keys have any length; most are short.  Room for 16 octets more is behind `to`. */
-static void copy_key(uint8_t *to, const uint8_t *key, size_t n)
+void pending_grow(struct pending *p)
 {
-	if (n == 4)
-		memcpy(to, key, 4);
-	else if (n >= 8 && n <= 16)
-		memcpy(to, key, 8), memcpy(to + n - 8, key + n - 8, 8);
-	else if (n > 16 && n <= 32)
-		memcpy(to, key, 16), memcpy(to + n - 16, key + n - 16, 16);
-	else
-		memcpy(to, key, n);
+	if (p->n == p->room) {
+		p->room = p->room ? 2 * p->room : 4 * FINDER_BATCH;
+		p->item = mem_realloc(p->item, p->room * sizeof(*p->item));
+	}
+	if (p->keys_room - p->keys < OBS_KEY_MAX) {
+		p->keys_room = p->keys_room ? 2 * p->keys_room : 16 * OBS_KEY_MAX;
+		p->key = mem_realloc(p->key, p->keys_room);
+		p->spare = mem_realloc(p->spare, p->keys_room);
+	}
 }
 
-static void grow(struct pending *p)
+static void put_pending(struct look *l, size_t at, size_t n, const struct observable *o)
 {
-	p->room = p->room ? 2 * p->room : 4 * FINDER_BATCH;
-	p->item = mem_realloc(p->item, p->room * sizeof(*p->item));
-}
-
-static void grow_keys(struct pending *p)
-{
-	p->keys_room = p->keys_room ? 2 * p->keys_room : 16 * OBS_KEY_MAX;
-	p->key = mem_realloc(p->key, p->keys_room);
-	p->spare = mem_realloc(p->spare, p->keys_room);
-}
-
-static void make_room(struct pending *p)
-{
-	if (UNLIKELY(p->n == p->room))
-		grow(p);
-	if (UNLIKELY(p->keys_room - p->keys < OBS_KEY_MAX))
-		grow_keys(p);
-}
-
-static void put_pending(struct finder *f, size_t at, size_t n, const struct observable *o)
-{
-	struct pending *p = &f->pending;
+	struct pending *p = &l->f->pending;
 	struct finding new = { at, (uint32_t)n, *o };
-	make_room(p);
+	uint8_t *key = look_store(l);
 	size_t i = p->n;
 	if (i > 0 && UNLIKELY(p->item[i - 1].at >= at)) {
 		int before = 1;
@@ -112,7 +91,8 @@ static void put_pending(struct finder *f, size_t at, size_t n, const struct obse
 			return;
 		memmove(p->item + i + 1, p->item + i, (p->n - i) * sizeof(*p->item));
 	}
-	copy_key(p->key + p->keys, o->key, o->n);
+	if (o->key != key)
+		memmove(key, o->key, o->n);
 	new.obs.key = (const uint8_t *)(uintptr_t)p->keys;
 	p->keys += o->n;
 	p->item[i] = new;
@@ -132,7 +112,7 @@ void look_found(struct look *l, size_t from, size_t to, const struct observable 
 		return;
 	if (f->any_clean && seen_kind(&f->seen, span_of(f->text.p + at, end - at)) == o->kind)
 		return;
-	put_pending(f, at, end - at, o);
+	put_pending(l, at, end - at, o);
 }
 
 void look_found_plain(struct look *l, size_t from, size_t to, const struct observable *o)
@@ -146,11 +126,9 @@ void look_found_plain(struct look *l, size_t from, size_t to, const struct obser
 	}
 	if (!wanted(f, o->kind))
 		return;
-	make_room(p);
 	struct finding *new = &p->item[p->n++];
 	*new = (struct finding){ at, (uint32_t)(to - from), *o };
 	new->obs.key = (const uint8_t *)(uintptr_t)p->keys;
-	memcpy(p->key + p->keys, o->key, PLAIN_MAX);
 	p->keys += o->n;
 }
 
@@ -209,7 +187,7 @@ static void walk(struct look *l, const struct marks *m, void (*odd)(struct look 
 			if (marked(m->other, pos))
 				other_at(l, pos);
 			if (marked(m->word, pos))
-				look_word_at(l, marks_back(m->name, pos), marks_forward(m->name, pos));
+				look_word_at(l, pos);
 		}
 	}
 }
@@ -220,7 +198,7 @@ static void read_stretch(struct finder *f, size_t from, size_t n)
 	reading_of(span_of(f->text.p + from, n), &f->reading);
 	struct span s = buf_span(&f->reading.text);
 	classify(f->way, s, &f->stretch_marks);
-	struct look l = { .f = f, .p = s.p, .n = s.n, .m = &f->stretch_marks, .base = from, .at = f->reading.at };
+	struct look l = { .f = f, .p = s.p, .n = s.n, .readable = f->reading.text.cap, .m = &f->stretch_marks, .base = from, .at = f->reading.at };
 	walk(&l, &f->stretch_marks, NULL);
 }
 
@@ -321,7 +299,7 @@ void finder_run(struct finder *f, struct span text, finder_visit *visit, void *c
 		classify(f->way, s, &f->marks);
 		if (f->marks.any_odd)
 			settle_odd(s, &f->marks);
-		struct look l = { .f = f, .p = s.p, .n = n, .m = &f->marks, .base = from };
+		struct look l = { .f = f, .p = s.p, .n = n, .readable = text.n - from, .m = &f->marks, .base = from };
 		walk(&l, &f->marks, f->marks.any_odd ? odd_stretch : NULL);
 	}
 	deliver(f, SIZE_MAX);

@@ -32,6 +32,7 @@ struct look {
 	struct finder *f;
 	const uint8_t *p;
 	size_t n;
+	size_t readable; /* octets at p that can be read */
 	const struct marks *m;
 	size_t base;          /* of the window or stretch in the whole text */
 	const uint32_t *at;   /* places in what was read; NULL: as they are */
@@ -61,6 +62,9 @@ struct finder {
 	finder_visit *visit;
 	void *ctx;
 };
+
+/** Room for another finding. */
+void pending_grow(struct pending *p);
 
 /** Which way to classify; finders begin with the best one. */
 void finder_way(struct finder *f, enum classify_way way);
@@ -103,15 +107,26 @@ static inline size_t look_glued(const struct look *l, size_t from)
 	return l->p[from - 1] == '%' && ascii_hex(look_octet(l, from)) && ascii_hex(look_octet(l, from + 1)) ? 2 : 0;
 }
 
-/** A finding from..to. */
+/** Where the key of the next finding goes: OBS_KEY_MAX octets, until there is one. */
+static inline uint8_t *look_store(struct look *l)
+{
+	struct pending *p = &l->f->pending;
+	if (UNLIKELY(p->n == p->room || p->keys_room - p->keys < OBS_KEY_MAX))
+		pending_grow(p);
+	return p->key + p->keys;
+}
+
+/** A finding from..to, whose key best is in look_store() already. */
 void look_found(struct look *l, size_t from, size_t to, const struct observable *o);
-/** The same for what is not covered by anything and not clean, with a key of at most PLAIN_MAX octets, of which PLAIN_MAX can be
- *  read. */
+/** The same for what is not within the last URL's host, not clean, and has its key in look_store(). */
 void look_found_plain(struct look *l, size_t from, size_t to, const struct observable *o);
 /** The kind of from..to when it is known to be clean, else 0. */
 uint8_t look_clean(const struct look *l, size_t from, size_t to);
 
-void look_word_at(struct look *l, size_t from, size_t to); /* finder_word.c: the word from..to */
+void look_word_at(struct look *l, size_t pos);             /* finder_word.c: the word around `pos` */
+/** When the word from..from + n, of 4 to PLAIN_MAX octets with dots at `dots`, is a name as it is written but for its case, with nothing to be told
+ *  apart: its canonical form in the PLAIN_MAX octets at `ret`. */
+bool look_plain_name(const struct look *l, size_t from, size_t n, uint64_t dots, uint8_t *ret);
 void look_six_at(struct look *l, size_t pos);              /* finder_run.c: an IPv6 address around `pos` */
 void look_hash_at(struct look *l, size_t pos);             /*               a hash around `pos` */
 void look_prefix(struct look *l, size_t from, size_t slash); /*             a prefix: an address from..slash, and behind it '/' */

@@ -16,16 +16,17 @@ static bool top_level(const uint8_t *p, size_t from, size_t to)
 }
 
 /* A name from..to by the codec, without the ways of spelling that running text has borders for. */
-static bool name_of(const struct look *l, size_t from, size_t to, uint8_t store[OBS_KEY_MAX], struct observable *ret)
+static bool name_of(struct look *l, size_t from, size_t to, struct observable *ret)
 {
 	struct span s = { l->p + from, to - from };
 	if (s.n > NAME_TEXT_MAX || !top_level(l->p, from, to))
 		return false;
-	return obs_parse_as(OBS_DOMAIN, s, store, ret, NULL) == OK;
+	return obs_parse_as(OBS_DOMAIN, s, look_store(l), ret, NULL) == OK;
 }
 
-static bool quad_of(const struct look *l, size_t from, size_t to, uint8_t store[OBS_KEY_MAX], struct observable *ret)
+static bool quad_of(struct look *l, size_t from, size_t to, struct observable *ret)
 {
+	uint8_t *store = look_store(l);
 	if (!ip4_parse(span_of(l->p + from, to - from), store))
 		return false;
 	*ret = (struct observable){ .kind = OBS_IPV4, .n = 4, .key = store };
@@ -58,9 +59,8 @@ static void found_name(struct look *l, size_t from, size_t to, const struct obse
 
 static bool name_or_quad(struct look *l, size_t from, size_t to)
 {
-	uint8_t store[OBS_KEY_MAX];
 	struct observable o;
-	if (!quad_of(l, from, to, store, &o) && !name_of(l, from, to, store, &o))
+	if (!quad_of(l, from, to, &o) && !name_of(l, from, to, &o))
 		return false;
 	found_name(l, from, to, &o);
 	return true;
@@ -166,40 +166,61 @@ static void general_word(struct look *l, size_t from, size_t to)
 			}
 }
 
+/* Octets of a name in lower case: all but '_' and the capital letters have bit 0x20 already. */
+static void lower(const uint8_t *restrict p, uint8_t *restrict ret)
+{
+	for (size_t i = 0; i < PLAIN_MAX; i++)
+		ret[i] = p[i] | (p[i] <= 'Z' ? 0x20 : 0);
+}
+
+bool look_plain_name(const struct look *l, size_t from, size_t n, uint64_t dots, uint8_t *ret)
+{
+	const uint8_t *p = l->p + from;
+	uint64_t last = 1ULL << (n - 1), starts = dots << 1 | 1, ends = dots >> 1 | last, hyphens = marks_of(l->m->hyphen, from, from + n);
+	if (dots == 0 || (dots & (starts | last)) || (hyphens & (starts | ends)) || p[0] == '_' || p[n - 1] == '_')
+		return false;
+	size_t label = 64 - (size_t)__builtin_clzll(dots);
+	if (!ascii_alnum(p[label]) || ascii_digit(p[label]) || n - label < 2)
+		return false;
+	if (UNLIKELY(l->at || l->readable - from < PLAIN_MAX)) {
+		for (size_t i = 0; i < n; i++) {
+			if (p[i] >= 0x80)
+				return false;
+			ret[i] = ascii_lower(p[i]);
+		}
+		return true;
+	}
+	lower(p, ret);
+	return true;
+}
+
 /* The commonest words: one name or address as it is written, with nothing to be told apart. */
 static bool plain_word(struct look *l, size_t from, size_t to)
 {
-	uint8_t lower[PLAIN_MAX] = { 0 };
-	struct span s = { l->p + from, to - from };
-	while (s.n && s.p[s.n - 1] == '.')
-		s.n--;
-	if (s.n < 4 || s.n > PLAIN_MAX)
+	size_t n = to - from;
+	if (n < 4 || n > PLAIN_MAX)
 		return false;
-	uint8_t last = s.p[s.n - 1], clean = look_clean(l, from, from + s.n);
-	if (clean == OBS_IPV4 || (clean == OBS_DOMAIN && s.p[0] != '_')) {
-		if (!covered(l, from, from + s.n))
-			behind_name(l, from, from + s.n, clean);
+	uint64_t dots = marks_of(l->m->dot, from, to);
+	while (UNLIKELY(dots >> (n - 1))) {
+		dots ^= 1ULL << --n;
+		if (n < 4)
+			return false;
+	}
+	uint8_t *key = look_store(l), clean = look_clean(l, from, from + n);
+	if (clean == OBS_IPV4 || (clean == OBS_DOMAIN && l->p[from] != '_')) {
+		if (!covered(l, from, from + n))
+			behind_name(l, from, from + n, clean);
 		return true;
 	}
-	struct observable o;
-	if (ascii_digit(last) && ip4_parse(s, lower)) {
-		o = (struct observable){ .kind = OBS_IPV4, .n = 4, .key = lower };
-	} else {
-		if (s.p[0] == '_' || !ascii_alnum(last) || s.p[s.n - 2] == '.')
+	struct observable o = { .kind = OBS_IPV4, .n = 4, .key = key };
+	if (!ascii_digit(l->p[from + n - 1]) || !ip4_parse(span_of(l->p + from, n), key)) {
+		if (!look_plain_name(l, from, n, dots, key))
 			return false;
-		o = (struct observable){ .kind = OBS_DOMAIN, .n = (uint16_t)s.n, .key = s.p };
-		bool plain = domain_plain(s);
-		if (!plain || l->n - from < PLAIN_MAX) {
-			for (size_t i = 0; i < s.n; i++)
-				lower[i] = ascii_lower(s.p[i]);
-			o.key = lower;
-		}
-		if (!plain && !domain_plain(span_of(lower, s.n)))
-			return false;
+		o = (struct observable){ .kind = OBS_DOMAIN, .n = (uint16_t)n, .key = key };
 	}
-	if (!covered(l, from, from + s.n)) {
-		look_found_plain(l, from, from + s.n, &o);
-		behind_name(l, from, from + s.n, o.kind);
+	if (!covered(l, from, from + n)) {
+		look_found_plain(l, from, from + n, &o);
+		behind_name(l, from, from + n, o.kind);
 	}
 	return true;
 }
@@ -222,9 +243,8 @@ static bool in_name(const struct look *l, size_t i)
 
 static bool address(struct look *l, size_t from, size_t at, size_t to)
 {
-	uint8_t store[OBS_KEY_MAX];
 	struct observable o;
-	if (at - from > EMAIL_LOCAL_MAX || obs_parse_as(OBS_EMAIL, span_of(l->p + from, to - from), store, &o, NULL))
+	if (at - from > EMAIL_LOCAL_MAX || obs_parse_as(OBS_EMAIL, span_of(l->p + from, to - from), look_store(l), &o, NULL))
 		return false;
 	if (!within(l->host, from))
 		look_found(l, from, to, &o);
@@ -259,7 +279,6 @@ static bool addresses(struct look *l, size_t at, size_t to)
 /* Is the '@' at `at` that of an e-mail address?  Then l->mail becomes what it covers. */
 static void mail_at(struct look *l, size_t at)
 {
-	uint8_t store[OBS_KEY_MAX];
 	struct observable o;
 	size_t from = at + 1, end, next, ascii;
 	if (at < l->mails)
@@ -270,13 +289,13 @@ static void mail_at(struct look *l, size_t at)
 	size_t to = marks_forward(l->m->name, from), covers = 0;
 	if (!next_segment(l->p, &from, to, &end, &next) || from != at + 1)
 		return;
-	if (name_of(l, from, end, store, &o) && addresses(l, at, end))
+	if (name_of(l, from, end, &o) && addresses(l, at, end))
 		covers = end;
 	/* "user@evil.example" with letters of another script behind it. */
 	for (ascii = from; ascii < to && l->p[ascii] < 0x80;)
 		ascii++;
 	if (ascii > from && ascii < end && reading_parts(point_at(l->p, ascii, to)) && next_segment(l->p, &from, ascii, &end, &next) &&
-	    name_of(l, from, end, store, &o) && addresses(l, at, end) && covers == 0)
+	    name_of(l, from, end, &o) && addresses(l, at, end) && covers == 0)
 		covers = end;
 	if (covers && wanted(l->f, OBS_EMAIL)) {
 		size_t left = at;
@@ -296,12 +315,14 @@ static void mail_behind(struct look *l, size_t to)
 		mail_at(l, at);
 }
 
-void look_word_at(struct look *l, size_t from, size_t to)
+/* Octets before and behind a word that make it more than a word. */
+enum { BEFORE = 1, BEHIND = 2 };
+static const uint8_t beside[256] = {
+	['@'] = BEFORE | BEHIND, [':'] = BEFORE | BEHIND, ['\\'] = BEFORE, ['%'] = BEFORE, ['+'] = BEHIND,
+};
+
+static void special_word(struct look *l, size_t from, size_t to, uint8_t before, uint8_t next)
 {
-	const uint8_t *p = l->p;
-	uint8_t next = look_octet(l, to), before = from ? p[from - 1] : ' ';
-	if (within(l->host, from))
-		return;
 	if (before == '@')
 		mail_at(l, from - 1);
 	else if (before == ':')
@@ -315,4 +336,16 @@ void look_word_at(struct look *l, size_t from, size_t to)
 	size_t skip = look_glued(l, from);
 	if (skip && from + skip < to)
 		general_word(l, from + skip, to);
+}
+
+void look_word_at(struct look *l, size_t pos)
+{
+	size_t from = marks_back(l->m->name, pos), to = marks_forward(l->m->name, pos);
+	uint8_t before = from ? l->p[from - 1] : ' ', next = look_octet(l, to);
+	if (within(l->host, from))
+		return;
+	if (UNLIKELY((beside[before] & BEFORE) | (beside[next] & BEHIND)))
+		special_word(l, from, to, before, next);
+	else if (!plain_word(l, from, to))
+		general_word(l, from, to);
 }
