@@ -6,10 +6,16 @@
 
 _Static_assert(OBS_KINDS <= 32, "a bit for each kind");
 
+void finder_way(struct finder *f, enum classify_way way)
+{
+	f->way = way == CLASSIFY_BEST ? (classify_can(CLASSIFY_AVX2) ? CLASSIFY_AVX2 : CLASSIFY_PORTABLE) : way;
+}
+
 struct finder *finder_new(uint32_t kinds)
 {
 	struct finder *f = mem_zalloc(sizeof(*f));
 	f->kinds = kinds ? kinds : ~0U;
+	finder_way(f, CLASSIFY_BEST);
 	return f;
 }
 
@@ -24,11 +30,6 @@ void finder_free(struct finder *f)
 	free(f->pending.key);
 	free(f->pending.spare);
 	free(f);
-}
-
-void finder_way(struct finder *f, enum classify_way way)
-{
-	f->way = way;
 }
 
 /* Visit the findings that begin before `at`; the others stay. */
@@ -115,81 +116,10 @@ void look_found(struct look *l, size_t from, size_t to, const struct observable 
 	put_pending(l, at, end - at, o);
 }
 
-void look_found_plain(struct look *l, size_t from, size_t to, const struct observable *o)
+void look_deliver(struct look *l, size_t pos)
 {
-	struct finder *f = l->f;
-	struct pending *p = &f->pending;
-	size_t at = l->base + from;
-	if (l->at || (p->n > 0 && UNLIKELY(p->item[p->n - 1].at >= at))) {
-		look_found(l, from, to, o);
-		return;
-	}
-	if (!wanted(f, o->kind))
-		return;
-	struct finding *new = &p->item[p->n++];
-	*new = (struct finding){ at, (uint32_t)(to - from), *o };
-	new->obs.key = (const uint8_t *)(uintptr_t)p->keys;
-	p->keys += o->n;
-}
-
-uint8_t look_clean(const struct look *l, size_t from, size_t to)
-{
-	return l->f->any_clean && !l->at ? seen_kind(&l->f->seen, span_of(l->p + from, to - from)) : 0;
-}
-
-enum { GROUP = 8 /**< blocks whose marks are listed at a time */ };
-
-/* The places of the ones of `n` blocks from `k` on; behind the last one, four more octets of `ret` may be written. */
-static size_t list_marks(const struct marks *m, size_t k, size_t n, bool odd, uint32_t ret[GROUP * 64 + 4])
-{
-	size_t count = 0;
-	for (size_t end = k + n; k < end; k++) {
-		uint64_t all = m->word[k] | m->other[k] | (odd ? m->odd[k] : 0);
-		size_t ones = (size_t)__builtin_popcountll(all);
-		for (size_t i = 0; i < ones; i += 4) {
-			for (size_t j = 0; j < 4; j++, all &= all - 1)
-				ret[count + i + j] = (uint32_t)(k * 64) + (uint32_t)__builtin_ctzll(all | 1ULL << 63);
-		}
-		count += ones;
-	}
-	return count;
-}
-
-static bool marked(const uint64_t *m, size_t pos)
-{
-	return m[pos / 64] >> pos % 64 & 1;
-}
-
-static void other_at(struct look *l, size_t pos)
-{
-	if (l->p[pos] == '/') {
-		look_scheme_at(l, pos - 2);
-		return;
-	}
-	look_six_at(l, pos);
-	if (l->p[pos] != ':')
-		look_hash_at(l, pos);
-}
-
-static void walk(struct look *l, const struct marks *m, void (*odd)(struct look *l, size_t pos))
-{
-	uint32_t list[GROUP * 64 + 4];
-	for (size_t k = 0; k < m->blocks; k += GROUP) {
-		size_t n = list_marks(m, k, m->blocks - k < GROUP ? m->blocks - k : GROUP, odd != NULL, list);
-		for (size_t i = 0; i < n; i++) {
-			size_t pos = list[i];
-			if (l->f->pending.n >= FINDER_BATCH) {
-				size_t start = marks_back_zero(m->border, pos);
-				deliver(l->f, place(l, pos - start > BACK_MAX ? pos - BACK_MAX : start));
-			}
-			if (odd && marked(m->odd, pos))
-				odd(l, pos);
-			if (marked(m->other, pos))
-				other_at(l, pos);
-			if (marked(m->word, pos))
-				look_word_at(l, pos);
-		}
-	}
+	size_t start = marks_back_zero(l->m->border, pos);
+	deliver(l->f, place(l, pos - start > BACK_MAX ? pos - BACK_MAX : start));
 }
 
 /* Read the `n` octets at `from` of the whole text, and look at what that gives. */
@@ -199,7 +129,9 @@ static void read_stretch(struct finder *f, size_t from, size_t n)
 	struct span s = buf_span(&f->reading.text);
 	classify(f->way, s, &f->stretch_marks);
 	struct look l = { .f = f, .p = s.p, .n = s.n, .readable = f->reading.text.cap, .m = &f->stretch_marks, .base = from, .at = f->reading.at };
-	walk(&l, &f->stretch_marks, NULL);
+	if (f->stretch_marks.any_odd) /* read once, and not again */
+		memset(f->stretch_marks.odd, 0, f->stretch_marks.blocks * sizeof(*f->stretch_marks.odd));
+	look_walk(&l, NULL);
 }
 
 static void odd_stretch(struct look *l, size_t pos)
@@ -300,7 +232,7 @@ void finder_run(struct finder *f, struct span text, finder_visit *visit, void *c
 		if (f->marks.any_odd)
 			settle_odd(s, &f->marks);
 		struct look l = { .f = f, .p = s.p, .n = n, .readable = text.n - from, .m = &f->marks, .base = from };
-		walk(&l, &f->marks, f->marks.any_odd ? odd_stretch : NULL);
+		look_walk(&l, odd_stretch);
 	}
 	deliver(f, SIZE_MAX);
 }

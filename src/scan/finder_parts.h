@@ -39,6 +39,7 @@ struct look {
 	struct stretch host;  /* of the last URL: what begins there is part of it, */
 	struct stretch mail;  /* of the last e-mail address: names and addresses there are, */
 	struct stretch six;   /* the last IPv6 address: IPv4 addresses inside are */
+	size_t covered;       /* the end of the furthest of these */
 	size_t mails, sixes, hashes; /* up to where they have been looked for */
 };
 
@@ -77,6 +78,12 @@ static inline uint8_t look_octet(const struct look *l, size_t i)
 static inline bool within(struct stretch s, size_t at)
 {
 	return at >= s.from && at < s.to;
+}
+
+static inline struct stretch look_cover(struct look *l, size_t from, size_t to)
+{
+	l->covered = to > l->covered ? to : l->covered;
+	return (struct stretch){ from, to };
 }
 
 static inline bool wanted(const struct finder *f, unsigned kind)
@@ -118,15 +125,45 @@ static inline uint8_t *look_store(struct look *l)
 
 /** A finding from..to, whose key best is in look_store() already. */
 void look_found(struct look *l, size_t from, size_t to, const struct observable *o);
-/** The same for what is not within the last URL's host, not clean, and has its key in look_store(). */
-void look_found_plain(struct look *l, size_t from, size_t to, const struct observable *o);
 /** The kind of from..to when it is known to be clean, else 0. */
-uint8_t look_clean(const struct look *l, size_t from, size_t to);
+static inline uint8_t look_clean(const struct look *l, size_t from, size_t to)
+{
+	return l->f->any_clean && !l->at ? seen_kind(&l->f->seen, span_of(l->p + from, to - from)) : 0;
+}
 
-void look_word_at(struct look *l, size_t pos);             /* finder_word.c: the word around `pos` */
-/** When the word from..from + n, of 4 to PLAIN_MAX octets with dots at `dots`, is a name as it is written but for its case, with nothing to be told
- *  apart: its canonical form in the PLAIN_MAX octets at `ret`. */
-bool look_plain_name(const struct look *l, size_t from, size_t n, uint64_t dots, uint8_t *ret);
+/** Visit what no finding can come before any more when `pos` is where the finder is. */
+void look_deliver(struct look *l, size_t pos);
+/** From mark to mark; `odd` is for stretches that must be read. */
+void look_walk(struct look *l, void (*odd)(struct look *l, size_t pos)); /* finder_walk.c */
+
+/** When the segment from..from + n, of 4 to PLAIN_MAX octets with dots at `dots`, is a name that is canonical but for its case: its canonical form
+ *  in the PLAIN_MAX octets at `ret`. */
+static inline bool look_plain_name(const struct look *l, size_t from, size_t n, uint64_t dots, uint8_t *ret)
+{
+	const uint8_t *p = l->p + from;
+	uint64_t last = 1ULL << (n - 1), starts = dots << 1 | 1, ends = dots >> 1 | last, hyphens = marks_of(l->m->hyphen, from, from + n);
+	if (dots == 0 || (dots & (starts | last)) || (hyphens & (starts | ends)))
+		return false;
+	size_t label = 64 - (size_t)__builtin_clzll(dots);
+	if (!ascii_alnum(p[label]) || ascii_digit(p[label]) || n - label < 2)
+		return false;
+	if (UNLIKELY(l->at || l->readable - from < PLAIN_MAX)) {
+		for (size_t i = 0; i < n; i++) {
+			if (p[i] >= 0x80)
+				return false;
+			ret[i] = ascii_lower(p[i]);
+		}
+		return true;
+	}
+	/* All octets of a name but '_' and the capital letters have bit 0x20 already. */
+	uint8_t lower[PLAIN_MAX];
+	for (size_t i = 0; i < PLAIN_MAX; i++)
+		lower[i] = p[i] | (p[i] <= 'Z' ? 0x20 : 0);
+	memcpy(ret, lower, PLAIN_MAX);
+	return true;
+}
+
+void look_word(struct look *l, size_t from, size_t to);    /* finder_word.c: the word from..to */
 void look_six_at(struct look *l, size_t pos);              /* finder_run.c: an IPv6 address around `pos` */
 void look_hash_at(struct look *l, size_t pos);             /*               a hash around `pos` */
 void look_prefix(struct look *l, size_t from, size_t slash); /*             a prefix: an address from..slash, and behind it '/' */

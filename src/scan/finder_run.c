@@ -28,7 +28,7 @@ static bool six_address(struct look *l, size_t from, size_t to)
 	bool mapped = ip6_is_mapped(addr);
 	struct observable o = { .kind = mapped ? OBS_IPV4 : OBS_IPV6, .n = mapped ? 4 : 16, .key = mapped ? addr + 12 : addr };
 	if (wanted(l->f, o.kind))
-		l->six = (struct stretch){ from, to };
+		l->six = look_cover(l, from, to);
 	look_found(l, from, to, &o);
 	look_prefix(l, from, to);
 	return true;

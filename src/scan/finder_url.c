@@ -134,7 +134,7 @@ static void host_is(struct look *l, size_t body, size_t to)
 	while (end < to && l->p[end] != '/' && l->p[end] != '?' && l->p[end] != '#')
 		end++;
 	if (end > l->host.to)
-		l->host = (struct stretch){ body, end };
+		l->host = look_cover(l, body, end);
 }
 
 /* Octets of a URL that are canonical as they are, and before which it does not end.  (In a host, only a name's are.) */
@@ -185,7 +185,7 @@ static bool plain_url(struct look *l, size_t colon)
 	while (to > end && (p[to - 1] == '.' || p[to - 1] == ':' || p[to - 1] == '!' || p[to - 1] == '?' || p[to - 1] == '*'))
 		to--;
 	uint64_t dots = marks_of(l->m->dot, body, end);
-	if ((to > end && p[end] != '/') || dots >> (end - body - 1) || dot_segment(l, end, to))
+	if ((to > end && p[end] != '/') || dots >> (end - body - 1) || p[body] == '_' || p[end - 1] == '_' || dot_segment(l, end, to))
 		return false;
 	uint8_t addr[4], *key = look_store(l), *host = key + (body - from);
 	if (!look_plain_name(l, body, end - body, dots, host)) {
@@ -200,7 +200,7 @@ static bool plain_url(struct look *l, size_t colon)
 		key[o.n++] = '/';
 	look_found(l, from, to, &o);
 	if (end > l->host.to)
-		l->host = (struct stretch){ body, end };
+		l->host = look_cover(l, body, end);
 	return true;
 }
 

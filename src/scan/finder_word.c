@@ -19,9 +19,14 @@ static bool top_level(const uint8_t *p, size_t from, size_t to)
 static bool name_of(struct look *l, size_t from, size_t to, struct observable *ret)
 {
 	struct span s = { l->p + from, to - from };
+	uint8_t *store = look_store(l);
 	if (s.n > NAME_TEXT_MAX || !top_level(l->p, from, to))
 		return false;
-	return obs_parse_as(OBS_DOMAIN, s, look_store(l), ret, NULL) == OK;
+	if (s.n >= 4 && s.n <= PLAIN_MAX && look_plain_name(l, from, s.n, marks_of(l->m->dot, from, to), store)) {
+		*ret = (struct observable){ .kind = OBS_DOMAIN, .n = (uint16_t)s.n, .key = store };
+		return true;
+	}
+	return obs_parse_as(OBS_DOMAIN, s, store, ret, NULL) == OK;
 }
 
 static bool quad_of(struct look *l, size_t from, size_t to, struct observable *ret)
@@ -166,65 +171,6 @@ static void general_word(struct look *l, size_t from, size_t to)
 			}
 }
 
-/* Octets of a name in lower case: all but '_' and the capital letters have bit 0x20 already. */
-static void lower(const uint8_t *restrict p, uint8_t *restrict ret)
-{
-	for (size_t i = 0; i < PLAIN_MAX; i++)
-		ret[i] = p[i] | (p[i] <= 'Z' ? 0x20 : 0);
-}
-
-bool look_plain_name(const struct look *l, size_t from, size_t n, uint64_t dots, uint8_t *ret)
-{
-	const uint8_t *p = l->p + from;
-	uint64_t last = 1ULL << (n - 1), starts = dots << 1 | 1, ends = dots >> 1 | last, hyphens = marks_of(l->m->hyphen, from, from + n);
-	if (dots == 0 || (dots & (starts | last)) || (hyphens & (starts | ends)) || p[0] == '_' || p[n - 1] == '_')
-		return false;
-	size_t label = 64 - (size_t)__builtin_clzll(dots);
-	if (!ascii_alnum(p[label]) || ascii_digit(p[label]) || n - label < 2)
-		return false;
-	if (UNLIKELY(l->at || l->readable - from < PLAIN_MAX)) {
-		for (size_t i = 0; i < n; i++) {
-			if (p[i] >= 0x80)
-				return false;
-			ret[i] = ascii_lower(p[i]);
-		}
-		return true;
-	}
-	lower(p, ret);
-	return true;
-}
-
-/* The commonest words: one name or address as it is written, with nothing to be told apart. */
-static bool plain_word(struct look *l, size_t from, size_t to)
-{
-	size_t n = to - from;
-	if (n < 4 || n > PLAIN_MAX)
-		return false;
-	uint64_t dots = marks_of(l->m->dot, from, to);
-	while (UNLIKELY(dots >> (n - 1))) {
-		dots ^= 1ULL << --n;
-		if (n < 4)
-			return false;
-	}
-	uint8_t *key = look_store(l), clean = look_clean(l, from, from + n);
-	if (clean == OBS_IPV4 || (clean == OBS_DOMAIN && l->p[from] != '_')) {
-		if (!covered(l, from, from + n))
-			behind_name(l, from, from + n, clean);
-		return true;
-	}
-	struct observable o = { .kind = OBS_IPV4, .n = 4, .key = key };
-	if (!ascii_digit(l->p[from + n - 1]) || !ip4_parse(span_of(l->p + from, n), key)) {
-		if (!look_plain_name(l, from, n, dots, key))
-			return false;
-		o = (struct observable){ .kind = OBS_DOMAIN, .n = (uint16_t)n, .key = key };
-	}
-	if (!covered(l, from, from + n)) {
-		look_found_plain(l, from, from + n, &o);
-		behind_name(l, from, from + n, o.kind);
-	}
-	return true;
-}
-
 /* RFC 5322 atext and the dot, as far as codec/email.h takes them. */
 static bool local_octet(uint8_t c)
 {
@@ -301,7 +247,7 @@ static void mail_at(struct look *l, size_t at)
 		size_t left = at;
 		while (left && at - left < LOCAL_SIGHT && (in_name(l, left - 1) || l->p[left - 1] == '+'))
 			left--;
-		l->mail = (struct stretch){ left, covers };
+		l->mail = look_cover(l, left, covers);
 	}
 }
 
@@ -315,14 +261,11 @@ static void mail_behind(struct look *l, size_t to)
 		mail_at(l, at);
 }
 
-/* Octets before and behind a word that make it more than a word. */
-enum { BEFORE = 1, BEHIND = 2 };
-static const uint8_t beside[256] = {
-	['@'] = BEFORE | BEHIND, [':'] = BEFORE | BEHIND, ['\\'] = BEFORE, ['%'] = BEFORE, ['+'] = BEHIND,
-};
-
-static void special_word(struct look *l, size_t from, size_t to, uint8_t before, uint8_t next)
+void look_word(struct look *l, size_t from, size_t to)
 {
+	uint8_t next = look_octet(l, to), before = from ? l->p[from - 1] : ' ';
+	if (within(l->host, from))
+		return;
 	if (before == '@')
 		mail_at(l, from - 1);
 	else if (before == ':')
@@ -331,21 +274,8 @@ static void special_word(struct look *l, size_t from, size_t to, uint8_t before,
 		mail_behind(l, to);
 	if (next == ':' && look_octet(l, to + 1) == '/' && look_octet(l, to + 2) == '/') /* a scheme */
 		return;
-	if (!plain_word(l, from, to))
-		general_word(l, from, to);
+	general_word(l, from, to);
 	size_t skip = look_glued(l, from);
 	if (skip && from + skip < to)
 		general_word(l, from + skip, to);
-}
-
-void look_word_at(struct look *l, size_t pos)
-{
-	size_t from = marks_back(l->m->name, pos), to = marks_forward(l->m->name, pos);
-	uint8_t before = from ? l->p[from - 1] : ' ', next = look_octet(l, to);
-	if (within(l->host, from))
-		return;
-	if (UNLIKELY((beside[before] & BEFORE) | (beside[next] & BEHIND)))
-		special_word(l, from, to, before, next);
-	else if (!plain_word(l, from, to))
-		general_word(l, from, to);
 }
