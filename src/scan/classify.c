@@ -58,18 +58,18 @@ INLINE void follow_words(const struct marks *m)
 		word[k] |= quad2[k] & (later(quad2, k, 2) | later(quad2, k, 3) | later(quad2, k, 4));
 }
 
-/* Of several marks in a word the first one is left: a sum carries from it to the end of its word. */
-INLINE void first_in_word(const struct marks *m)
+/* Instead of the marks in a word the octet behind it: there a sum carries to. */
+INLINE void ends_of_words(const struct marks *m)
 {
 	const size_t blocks = m->blocks;
 	const uint64_t *restrict name = m->name;
 	uint64_t *restrict word = m->word;
 	uint64_t carry = 0;
 	for (size_t k = 0; k < blocks; k++) {
-		uint64_t sum = name[k] + word[k], next = sum < word[k];
+		uint64_t sum = name[k] + word[k], next = sum < name[k];
 		sum += carry;
 		carry = next | (sum < carry);
-		word[k] &= ~sum;
+		word[k] = sum & ~name[k];
 	}
 }
 
@@ -188,7 +188,7 @@ INLINE bool classify_with(look_block *look, struct span text, const struct marks
 		memcpy(last, text.p + whole * BLOCK, text.n % BLOCK);
 	look(last, m, whole);
 	follow_words(m);
-	first_in_word(m);
+	ends_of_words(m);
 	follow_others(m);
 	return follow_odd(m) != 0;
 }

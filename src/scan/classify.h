@@ -7,8 +7,8 @@
  *   border   white space, controls, " < > ` and whatever is behind the end: no observable and no escape goes across one
  *   name     letters, digits, '.', '-', '_' and octets from 0x80: a maximal run is a word;  dot, hyphen, colon, digit  '.', '-', ':', 0-9
  *   hex      hexadecimal digits;  six  these, ':' and '.': a maximal run may be an IPv6 address
- *   word     one for each word that has a label of two octets or more that begins with no digit behind a dot behind a name's
- *            octet, or three dots between digits as a dotted quad has: the first such place
+ *   word     behind each word that has a label of two octets or more that begins with no digit behind a dot behind a name's
+ *            octet, or three dots between digits as a dotted quad has
  *   other    the last octet of "://"; the second of "::"; the last of an aligned eight of `six` without dots but with a colon, not alone;
  *            the last of three aligned eights of hexadecimal digits
  *   odd      where reading must change the text (scan/reading.h): a backslash, an octet from 0x80, a closing bracket or ';'

@@ -182,7 +182,7 @@ static void settle_odd(struct span text, struct marks *m)
 				continue;
 			size_t from = marks_back_zero(m->border, pos);
 			done = marks_next(m->border, pos);
-			clear(m->word, from, done);
+			clear(m->word, from, done + 1);
 			clear(m->other, from, done);
 			if (promising(span_of(text.p + from, done - from)))
 				m->odd[from / 64] |= 1ULL << from % 64;

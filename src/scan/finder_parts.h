@@ -125,6 +125,28 @@ static inline uint8_t *look_store(struct look *l)
 
 /** A finding from..to, whose key best is in look_store() already. */
 void look_found(struct look *l, size_t from, size_t to, const struct observable *o);
+/** The same for what is wanted, not clean and not within the last URL's host; its key, of `keys` octets, is in look_store(). */
+static inline void look_put(struct look *l, size_t from, size_t to, uint8_t kind, size_t keys)
+{
+	struct pending *p = &l->f->pending;
+	size_t at = l->base + from;
+	if (UNLIKELY(l->at || (p->n > 0 && p->item[p->n - 1].at >= at))) {
+		struct observable o = { .kind = kind, .n = (uint16_t)keys, .key = p->key + p->keys };
+		look_found(l, from, to, &o);
+		return;
+	}
+	/* Each member where it belongs: a struct that is copied waits for its parts. */
+	struct finding *f = &p->item[p->n++];
+	f->at = at;
+	f->n = (uint32_t)(to - from);
+	f->obs.kind = kind;
+	f->obs.prefix = 0;
+	f->obs.wildcard = false;
+	f->obs.n = (uint16_t)keys;
+	f->obs.key = (const uint8_t *)(uintptr_t)p->keys;
+	p->keys += keys;
+}
+
 /** The kind of from..to when it is known to be clean, else 0. */
 static inline uint8_t look_clean(const struct look *l, size_t from, size_t to)
 {
@@ -136,12 +158,19 @@ void look_deliver(struct look *l, size_t pos);
 /** From mark to mark; `odd` is for stretches that must be read. */
 void look_walk(struct look *l, void (*odd)(struct look *l, size_t pos)); /* finder_walk.c */
 
+/* All octets of a name but '_' and the capital letters have bit 0x20 already. */
+static inline __attribute__((always_inline)) void lower_name(const uint8_t *restrict p, uint8_t *restrict ret)
+{
+	for (size_t i = 0; i < PLAIN_MAX; i++)
+		ret[i] = p[i] | (p[i] <= 'Z' ? 0x20 : 0);
+}
+
 /** When the segment from..from + n, of 4 to PLAIN_MAX octets with dots at `dots`, is a name that is canonical but for its case: its canonical form
  *  in the PLAIN_MAX octets at `ret`. */
-static inline bool look_plain_name(const struct look *l, size_t from, size_t n, uint64_t dots, uint8_t *ret)
+static inline __attribute__((always_inline)) bool look_plain_name(const struct look *l, const struct marks *m, size_t from, size_t n, uint64_t dots, uint8_t *ret)
 {
 	const uint8_t *p = l->p + from;
-	uint64_t last = 1ULL << (n - 1), starts = dots << 1 | 1, ends = dots >> 1 | last, hyphens = marks_of(l->m->hyphen, from, from + n);
+	uint64_t last = 1ULL << (n - 1), starts = dots << 1 | 1, ends = dots >> 1 | last, hyphens = marks_of(m->hyphen, from, from + n);
 	if (dots == 0 || (dots & (starts | last)) || (hyphens & (starts | ends)))
 		return false;
 	size_t label = 64 - (size_t)__builtin_clzll(dots);
@@ -155,11 +184,7 @@ static inline bool look_plain_name(const struct look *l, size_t from, size_t n, 
 		}
 		return true;
 	}
-	/* All octets of a name but '_' and the capital letters have bit 0x20 already. */
-	uint8_t lower[PLAIN_MAX];
-	for (size_t i = 0; i < PLAIN_MAX; i++)
-		lower[i] = p[i] | (p[i] <= 'Z' ? 0x20 : 0);
-	memcpy(ret, lower, PLAIN_MAX);
+	lower_name(p, ret);
 	return true;
 }
 

@@ -175,7 +175,8 @@ static bool plain_url(struct look *l, size_t colon)
 	size_t from = plain_scheme(l, colon), body = colon + 3, to = marks_next(l->m->border, body), end = marks_forward(l->m->name, body);
 	if (to > l->n)
 		to = l->n;
-	if (from == colon || to - from > OBS_KEY_MAX - 2 - PLAIN_MAX || end - body < 4 || end - body > PLAIN_MAX || !wanted(l->f, OBS_URL))
+	if (from == colon || to - from > OBS_KEY_MAX - 2 - PLAIN_MAX || end - body < 4 || end - body > PLAIN_MAX || !wanted(l->f, OBS_URL) ||
+	    within(l->host, from))
 		return false;
 	unsigned all = 1;
 	for (size_t i = end; i < to; i++)
@@ -187,20 +188,27 @@ static bool plain_url(struct look *l, size_t colon)
 	uint64_t dots = marks_of(l->m->dot, body, end);
 	if ((to > end && p[end] != '/') || dots >> (end - body - 1) || p[body] == '_' || p[end - 1] == '_' || dot_segment(l, end, to))
 		return false;
-	uint8_t addr[4], *key = look_store(l), *host = key + (body - from);
-	if (!look_plain_name(l, body, end - body, dots, host)) {
+	if (look_clean(l, from, to) == OBS_URL) {
+		l->host = look_cover(l, body, end);
+		return true;
+	}
+	/* From the front: what is written behind an end is written over. */
+	uint8_t *key = look_store(l), *host = key + (body - from), *path = key + (end - from), addr[4];
+	memcpy(key, p + from, 8);
+	if (!look_plain_name(l, l->m, body, end - body, dots, host)) {
 		if (!ip4_parse(span_of(p + body, end - body), addr))
 			return false;
 		memcpy(host, p + body, end - body);
 	}
-	memcpy(key, p + from, body - from);
-	memcpy(key + (end - from), p + end, to - end);
-	struct observable o = { .kind = OBS_URL, .n = (uint16_t)(to - from), .key = key };
+	if (l->readable - to >= 16)
+		for (size_t i = 0; i < to - end; i += 16)
+			memcpy(path + i, p + end + i, 16);
+	else
+		memcpy(path, p + end, to - end);
 	if (to == end)
-		key[o.n++] = '/';
-	look_found(l, from, to, &o);
-	if (end > l->host.to)
-		l->host = look_cover(l, body, end);
+		*path = '/';
+	l->host = look_cover(l, body, end);
+	look_put(l, from, to, OBS_URL, to - from + (to == end));
 	return true;
 }
 

@@ -14,19 +14,14 @@
 
 enum { GROUP = 8 /**< blocks whose marks are listed at a time */ };
 
-/* The places of the ones of `n` blocks from `k` on; behind the last one, four more of `ret` may be written. */
-INLINE size_t list_marks(const struct marks *m, size_t k, size_t n, uint32_t ret[GROUP * 64 + 4])
+/* The places of the ones in `bits`, which begin at `from`; up to three more of `ret` are written behind them.  @return how many. */
+INLINE size_t list_ones(uint64_t bits, uint32_t from, uint32_t *ret)
 {
-	size_t count = 0;
-	for (size_t end = k + n; k < end; k++) {
-		uint64_t all = m->word[k] | m->other[k] | m->odd[k];
-		size_t ones = (size_t)__builtin_popcountll(all);
-		for (size_t i = 0; i < ones; i += 4)
-			for (size_t j = 0; j < 4; j++, all &= all - 1)
-				ret[count + i + j] = (uint32_t)(k * 64) + (uint32_t)__builtin_ctzll(all | 1ULL << 63);
-		count += ones;
-	}
-	return count;
+	size_t ones = (size_t)__builtin_popcountll(bits);
+	for (size_t i = 0; i < ones; i += 4)
+		for (size_t j = 0; j < 4; j++, bits &= bits - 1)
+			ret[i + j] = from + (uint32_t)__builtin_ctzll(bits | 1ULL << 63);
+	return ones;
 }
 
 INLINE bool marked(const uint64_t *m, size_t pos)
@@ -38,41 +33,35 @@ INLINE bool marked(const uint64_t *m, size_t pos)
 enum { BEFORE = 1, BEHIND = 2 };
 static const uint8_t beside[256] = {
 	['@'] = BEFORE | BEHIND, [':'] = BEFORE | BEHIND, ['\\'] = BEFORE, ['%'] = BEFORE, ['+'] = BEHIND, ['/'] = BEHIND, ['?'] = BEHIND,
-	['_'] = BEFORE | BEHIND /* the ends of the word itself are looked at, too */,
+	['_'] = BEFORE | BEHIND, ['.'] = BEHIND, /* the ends of the word itself are looked at, too */
 };
 
 typedef bool parse_quad(const uint8_t *p, size_t n, uint64_t dots, uint8_t ret[4]);
 
 /* @return false when the word from..to needs a closer look. */
-INLINE bool plain_word(struct look *l, parse_quad *quad, size_t from, size_t to)
+INLINE bool plain_word(struct look *l, const struct marks *m, parse_quad *quad, size_t from, size_t to)
 {
 	const uint8_t *p = l->p + from;
 	size_t n = to - from;
 	if (n < 4 || n > PLAIN_MAX || from < l->covered || l->readable - from < PLAIN_MAX)
 		return false;
-	uint8_t last = p[n - 1], next = look_octet(l, to);
-	if ((beside[from ? p[-1] : ' '] | beside[p[0]]) & BEFORE || (beside[next] | beside[last]) & BEHIND || last == '.')
+	uint8_t last = p[n - 1];
+	if ((beside[from ? p[-1] : ' '] | beside[p[0]]) & BEFORE || (beside[look_octet(l, to)] | beside[last]) & BEHIND)
 		return false;
 	uint8_t clean = look_clean(l, from, to);
 	if (clean == OBS_IPV4 || clean == OBS_DOMAIN)
 		return true;
-	struct pending *pending = &l->f->pending;
-	uint64_t dots = marks_of(l->m->dot, from, to);
-	struct observable o = { .kind = OBS_IPV4, .n = 4, .key = look_store(l) };
-	if (!(ascii_digit(last) && quad(p, n, dots, pending->key + pending->keys))) {
-		if (!look_plain_name(l, from, n, dots, pending->key + pending->keys))
+	uint64_t dots = marks_of(m->dot, from, to);
+	uint8_t *key = look_store(l), kind = OBS_IPV4;
+	size_t keys = 4;
+	if (!(ascii_digit(last) && quad(p, n, dots, key))) {
+		if (!look_plain_name(l, m, from, n, dots, key))
 			return false;
-		o.kind = OBS_DOMAIN;
-		o.n = (uint16_t)n;
+		kind = OBS_DOMAIN;
+		keys = n;
 	}
-	size_t at = l->base + from;
-	if (UNLIKELY(l->at || (pending->n > 0 && pending->item[pending->n - 1].at >= at))) {
-		look_found(l, from, to, &o);
-	} else if (wanted(l->f, o.kind)) {
-		o.key = (const uint8_t *)(uintptr_t)pending->keys;
-		pending->item[pending->n++] = (struct finding){ at, (uint32_t)n, o };
-		pending->keys += o.n;
-	}
+	if (wanted(l->f, kind))
+		look_put(l, from, to, kind, keys);
 	return true;
 }
 
@@ -87,27 +76,39 @@ static void other_at(struct look *l, size_t pos)
 		look_hash_at(l, pos);
 }
 
+static void rare_at(struct look *l, size_t pos, void (*odd)(struct look *l, size_t pos))
+{
+	if (l->f->pending.n >= FINDER_BATCH)
+		look_deliver(l, pos);
+	if (marked(l->m->odd, pos))
+		odd(l, pos);
+	if (marked(l->m->other, pos))
+		other_at(l, pos);
+}
+
 INLINE void walk_with(parse_quad *quad, struct look *l, void (*odd)(struct look *l, size_t pos))
 {
-	uint32_t list[GROUP * 64 + 4];
-	const struct marks *m = l->m;
-	const size_t blocks = m->blocks;
-	for (size_t k = 0; k < blocks; k += GROUP) {
-		size_t n = list_marks(m, k, blocks - k < GROUP ? blocks - k : GROUP, list);
-		for (size_t i = 0; i < n; i++) {
-			size_t pos = list[i];
-			if (UNLIKELY(l->f->pending.n >= FINDER_BATCH))
-				look_deliver(l, pos);
-			if (UNLIKELY(marked(m->odd, pos)))
-				odd(l, pos);
-			if (UNLIKELY(marked(m->other, pos)))
-				other_at(l, pos);
-			if (LIKELY(marked(m->word, pos))) {
-				size_t from = marks_back(m->name, pos), to = marks_forward(m->name, pos);
-				if (!plain_word(l, quad, from, to))
-					look_word(l, from, to);
-			}
+	const struct marks copy = *l->m, *m = &copy; /* which no finding can change */
+	uint32_t words[GROUP * 64 + 4], rare[GROUP * 64 + 4];
+	for (size_t k = 0; k < m->blocks;) {
+		size_t n_words = 0, n_rare = 0, end = m->blocks - k < GROUP ? m->blocks : k + GROUP;
+		for (; k < end; k++) {
+			n_words += list_ones(m->word[k], (uint32_t)k * 64, words + n_words);
+			n_rare += list_ones(m->other[k] | m->odd[k], (uint32_t)k * 64, rare + n_rare);
 		}
+		const uint32_t *next = rare;
+		rare[n_rare] = words[n_words] = UINT32_MAX;
+		for (size_t i = 0; i < n_words; i++) {
+			size_t to = words[i], from = marks_back(m->name, to - 1);
+			while (UNLIKELY(*next <= to))
+				rare_at(l, *next++, odd);
+			if (UNLIKELY(l->f->pending.n >= FINDER_BATCH))
+				look_deliver(l, from);
+			if (!plain_word(l, m, quad, from, to))
+				look_word(l, from, to);
+		}
+		while (*next != UINT32_MAX)
+			rare_at(l, *next++, odd);
 	}
 }
 

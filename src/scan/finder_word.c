@@ -22,7 +22,7 @@ static bool name_of(struct look *l, size_t from, size_t to, struct observable *r
 	uint8_t *store = look_store(l);
 	if (s.n > NAME_TEXT_MAX || !top_level(l->p, from, to))
 		return false;
-	if (s.n >= 4 && s.n <= PLAIN_MAX && look_plain_name(l, from, s.n, marks_of(l->m->dot, from, to), store)) {
+	if (s.n >= 4 && s.n <= PLAIN_MAX && look_plain_name(l, l->m, from, s.n, marks_of(l->m->dot, from, to), store)) {
 		*ret = (struct observable){ .kind = OBS_DOMAIN, .n = (uint16_t)s.n, .key = store };
 		return true;
 	}
