@@ -52,6 +52,32 @@ static inline uint64_t marks_to(const uint64_t *m, size_t pos)
 	return m[pos / 64] << (63 - pos % 64) | (m - 1)[pos / 64] >> 1 >> pos % 64;
 }
 
+enum { MARKS_NEAR = 57 };
+
+/** The MARKS_NEAR bits from `pos` on, that of `pos` lowest; what is above them is not said. */
+static inline uint64_t marks_near(const uint64_t *m, size_t pos)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	uint64_t w;
+	memcpy(&w, (const uint8_t *)m + pos / 8, 8);
+	return w >> pos % 8;
+#else
+	return marks_from(m, pos);
+#endif
+}
+
+/** The same up to `pos`, that of `pos` highest. */
+static inline uint64_t marks_near_to(const uint64_t *m, size_t pos)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	uint64_t w;
+	memcpy(&w, (const uint8_t *)(m - 1) + pos / 8 + 1, 8);
+	return w << (7 - pos % 8);
+#else
+	return marks_to(m, pos);
+#endif
+}
+
 /** The first octet of the run of ones that holds `pos`. */
 static inline size_t marks_back(const uint64_t *m, size_t pos)
 {

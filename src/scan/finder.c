@@ -16,6 +16,7 @@ struct finder *finder_new(uint32_t kinds)
 	struct finder *f = mem_zalloc(sizeof(*f));
 	f->kinds = kinds ? kinds : ~0U;
 	finder_way(f, CLASSIFY_BEST);
+	pending_grow(&f->pending);
 	return f;
 }
 
@@ -54,6 +55,8 @@ static void deliver(struct finder *f, size_t at)
 	p->spare = key;
 	p->keys = keys;
 	p->n = stay;
+	p->next = stay ? p->item[stay - 1].at + 1 : 0;
+	pending_grow(p);
 }
 
 static int order(const struct finding *a, const struct finding *b)
@@ -67,15 +70,33 @@ static int order(const struct finding *a, const struct finding *b)
 
 void pending_grow(struct pending *p)
 {
-	if (p->n == p->room) {
-		p->room = p->room ? 2 * p->room : 4 * FINDER_BATCH;
+	if (UNLIKELY(p->room - p->n <= FINDER_BATCH)) {
+		p->room = 2 * p->room + 4 * FINDER_BATCH;
 		p->item = mem_realloc(p->item, p->room * sizeof(*p->item));
 	}
-	if (p->keys_room - p->keys < OBS_KEY_MAX) {
-		p->keys_room = p->keys_room ? 2 * p->keys_room : 16 * OBS_KEY_MAX;
+	if (UNLIKELY(p->keys_room - p->keys < OBS_KEY_MAX + (FINDER_BATCH + 1) * PLAIN_ROOM)) {
+		p->keys_room = 2 * p->keys_room + 16 * OBS_KEY_MAX;
 		p->key = mem_realloc(p->key, p->keys_room);
 		p->spare = mem_realloc(p->spare, p->keys_room);
 	}
+}
+
+size_t look_plain_name(const struct look *l, size_t from, size_t to, uint8_t ret[PLAIN_ROOM])
+{
+	const uint8_t *p = l->p + from;
+	size_t n = to - from;
+	if (n < 4 || n > PLAIN_MAX || !plain_name(p, n, marks_near(l->m->dot, from) & ((1ULL << n) - 1), marks_near(l->m->hyphen, from)))
+		return 0;
+	if (from < l->plain_end) {
+		lower_name(p, ret);
+		return n;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] >= 0x80)
+			return 0;
+		ret[i] = ascii_lower(p[i]);
+	}
+	return n;
 }
 
 static void put_pending(struct look *l, size_t at, size_t n, const struct observable *o)
@@ -98,6 +119,8 @@ static void put_pending(struct look *l, size_t at, size_t n, const struct observ
 	p->keys += o->n;
 	p->item[i] = new;
 	p->n++;
+	p->next = p->item[p->n - 1].at + 1;
+	pending_grow(p);
 }
 
 static size_t place(const struct look *l, size_t i)
@@ -231,7 +254,7 @@ void finder_run(struct finder *f, struct span text, finder_visit *visit, void *c
 		classify(f->way, s, &f->marks);
 		if (f->marks.any_odd)
 			settle_odd(s, &f->marks);
-		struct look l = { .f = f, .p = s.p, .n = n, .readable = text.n - from, .m = &f->marks, .base = from };
+		struct look l = { .f = f, .p = s.p, .n = n, .readable = text.n - from, .plain_end = text.n - from < PLAIN_ROOM ? 0 : text.n - from - PLAIN_ROOM, .m = &f->marks, .base = from };
 		look_walk(&l, odd_stretch);
 	}
 	deliver(f, SIZE_MAX);

@@ -18,7 +18,8 @@ enum {
 	SCHEME_TEXT_MAX = 32,    /* octets of its scheme */
 	NAME_TEXT_MAX = 1100,    /* no name has more octets, whatever the spelling */
 	LOCAL_SIGHT = 80,        /* octets before '@' in which no name is looked for when there is an e-mail address */
-	PLAIN_MAX = 64,          /* octets of the words that there is a short way for */
+	PLAIN_MAX = 56,          /* octets of the words that there is a short way for */
+	PLAIN_ROOM = 64,         /* octets that it reads and writes */
 	BACK_MAX = 2048,         /* no finding begins more octets before the mark that leads to it */
 };
 
@@ -32,7 +33,8 @@ struct look {
 	struct finder *f;
 	const uint8_t *p;
 	size_t n;
-	size_t readable; /* octets at p that can be read */
+	size_t readable;      /* octets at p that can be read */
+	size_t plain_end;     /* words before it may go the short way: nothing was read, and PLAIN_ROOM octets can be */
 	const struct marks *m;
 	size_t base;          /* of the window or stretch in the whole text */
 	const uint32_t *at;   /* places in what was read; NULL: as they are */
@@ -47,6 +49,7 @@ struct look {
 struct pending {
 	struct finding *item;
 	size_t n, room;
+	size_t next; /* what begins here, or behind, is behind all others */
 	uint8_t *key, *spare;
 	size_t keys, keys_room;
 };
@@ -64,7 +67,7 @@ struct finder {
 	void *ctx;
 };
 
-/** Room for another finding. */
+/** Room for another finding with any key, and for FINDER_BATCH that go the short way. */
 void pending_grow(struct pending *p);
 
 /** Which way to classify; finders begin with the best one. */
@@ -117,20 +120,18 @@ static inline size_t look_glued(const struct look *l, size_t from)
 /** Where the key of the next finding goes: OBS_KEY_MAX octets, until there is one. */
 static inline uint8_t *look_store(struct look *l)
 {
-	struct pending *p = &l->f->pending;
-	if (UNLIKELY(p->n == p->room || p->keys_room - p->keys < OBS_KEY_MAX))
-		pending_grow(p);
-	return p->key + p->keys;
+	pending_grow(&l->f->pending);
+	return l->f->pending.key + l->f->pending.keys;
 }
 
 /** A finding from..to, whose key best is in look_store() already. */
 void look_found(struct look *l, size_t from, size_t to, const struct observable *o);
-/** The same for what is wanted, not clean and not within the last URL's host; its key, of `keys` octets, is in look_store(). */
+/** The same for what is wanted, not clean and not within the last URL's host; its key, of `keys` octets, is in the store, and there is room. */
 static inline void look_put(struct look *l, size_t from, size_t to, uint8_t kind, size_t keys)
 {
 	struct pending *p = &l->f->pending;
 	size_t at = l->base + from;
-	if (UNLIKELY(l->at || (p->n > 0 && p->item[p->n - 1].at >= at))) {
+	if (UNLIKELY(at < p->next || l->at)) {
 		struct observable o = { .kind = kind, .n = (uint16_t)keys, .key = p->key + p->keys };
 		look_found(l, from, to, &o);
 		return;
@@ -145,6 +146,7 @@ static inline void look_put(struct look *l, size_t from, size_t to, uint8_t kind
 	f->obs.n = (uint16_t)keys;
 	f->obs.key = (const uint8_t *)(uintptr_t)p->keys;
 	p->keys += keys;
+	p->next = at + 1;
 }
 
 /** The kind of from..to when it is known to be clean, else 0. */
@@ -158,35 +160,25 @@ void look_deliver(struct look *l, size_t pos);
 /** From mark to mark; `odd` is for stretches that must be read. */
 void look_walk(struct look *l, void (*odd)(struct look *l, size_t pos)); /* finder_walk.c */
 
-/* All octets of a name but '_' and the capital letters have bit 0x20 already. */
-static inline __attribute__((always_inline)) void lower_name(const uint8_t *restrict p, uint8_t *restrict ret)
+/* All octets of a name but '_' and the capital letters have bit 0x20 already.  PLAIN_ROOM octets are read and written. */
+static inline void lower_name(const uint8_t *restrict p, uint8_t *restrict ret)
 {
-	for (size_t i = 0; i < PLAIN_MAX; i++)
+	for (size_t i = 0; i < PLAIN_ROOM; i++)
 		ret[i] = p[i] | (p[i] <= 'Z' ? 0x20 : 0);
 }
 
-/** When the segment from..from + n, of 4 to PLAIN_MAX octets with dots at `dots`, is a name that is canonical but for its case: its canonical form
- *  in the PLAIN_MAX octets at `ret`. */
-static inline __attribute__((always_inline)) bool look_plain_name(const struct look *l, const struct marks *m, size_t from, size_t n, uint64_t dots, uint8_t *ret)
+/** Are the `n` octets at `p`, 4 to PLAIN_MAX of a word in ASCII, a name, which is canonical in lower case?  Bits of `hyphens` behind them do not count. */
+static inline bool plain_name(const uint8_t *p, size_t n, uint64_t dots, uint64_t hyphens)
 {
-	const uint8_t *p = l->p + from;
-	uint64_t last = 1ULL << (n - 1), starts = dots << 1 | 1, ends = dots >> 1 | last, hyphens = marks_of(m->hyphen, from, from + n);
+	uint64_t last = 1ULL << (n - 1), starts = dots << 1 | 1, ends = dots >> 1 | last;
 	if (dots == 0 || (dots & (starts | last)) || (hyphens & (starts | ends)))
 		return false;
 	size_t label = 64 - (size_t)__builtin_clzll(dots);
-	if (!ascii_alnum(p[label]) || ascii_digit(p[label]) || n - label < 2)
-		return false;
-	if (UNLIKELY(l->at || l->readable - from < PLAIN_MAX)) {
-		for (size_t i = 0; i < n; i++) {
-			if (p[i] >= 0x80)
-				return false;
-			ret[i] = ascii_lower(p[i]);
-		}
-		return true;
-	}
-	lower_name(p, ret);
-	return true;
+	return (uint8_t)((p[label] | 0x20) - 'a') < 26 && n - label >= 2;
 }
+
+/** The name from..to as plain_name() knows it. @return its length, with the canonical form at `ret`, or 0. */
+size_t look_plain_name(const struct look *l, size_t from, size_t to, uint8_t ret[PLAIN_ROOM]);
 
 void look_word(struct look *l, size_t from, size_t to);    /* finder_word.c: the word from..to */
 void look_six_at(struct look *l, size_t pos);              /* finder_run.c: an IPv6 address around `pos` */

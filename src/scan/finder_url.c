@@ -175,7 +175,7 @@ static bool plain_url(struct look *l, size_t colon)
 	size_t from = plain_scheme(l, colon), body = colon + 3, to = marks_next(l->m->border, body), end = marks_forward(l->m->name, body);
 	if (to > l->n)
 		to = l->n;
-	if (from == colon || to - from > OBS_KEY_MAX - 2 - PLAIN_MAX || end - body < 4 || end - body > PLAIN_MAX || !wanted(l->f, OBS_URL) ||
+	if (from == colon || to - from > OBS_KEY_MAX - 2 - PLAIN_ROOM || end - body < 4 || end - body > PLAIN_MAX || !wanted(l->f, OBS_URL) ||
 	    within(l->host, from))
 		return false;
 	unsigned all = 1;
@@ -185,8 +185,7 @@ static bool plain_url(struct look *l, size_t colon)
 		return false;
 	while (to > end && (p[to - 1] == '.' || p[to - 1] == ':' || p[to - 1] == '!' || p[to - 1] == '?' || p[to - 1] == '*'))
 		to--;
-	uint64_t dots = marks_of(l->m->dot, body, end);
-	if ((to > end && p[end] != '/') || dots >> (end - body - 1) || p[body] == '_' || p[end - 1] == '_' || dot_segment(l, end, to))
+	if ((to > end && p[end] != '/') || p[end - 1] == '.' || p[body] == '_' || p[end - 1] == '_' || dot_segment(l, end, to))
 		return false;
 	if (look_clean(l, from, to) == OBS_URL) {
 		l->host = look_cover(l, body, end);
@@ -195,7 +194,7 @@ static bool plain_url(struct look *l, size_t colon)
 	/* From the front: what is written behind an end is written over. */
 	uint8_t *key = look_store(l), *host = key + (body - from), *path = key + (end - from), addr[4];
 	memcpy(key, p + from, 8);
-	if (!look_plain_name(l, l->m, body, end - body, dots, host)) {
+	if (!look_plain_name(l, body, end, host)) {
 		if (!ip4_parse(span_of(p + body, end - body), addr))
 			return false;
 		memcpy(host, p + body, end - body);

@@ -14,13 +14,17 @@
 
 enum { GROUP = 8 /**< blocks whose marks are listed at a time */ };
 
-/* The places of the ones in `bits`, which begin at `from`; up to three more of `ret` are written behind them.  @return how many. */
+/* The places of the ones in `bits`, which begin at `from`; up to two more of `ret` are written behind them.  @return how many. */
 INLINE size_t list_ones(uint64_t bits, uint32_t from, uint32_t *ret)
 {
-	size_t ones = (size_t)__builtin_popcountll(bits);
-	for (size_t i = 0; i < ones; i += 4)
-		for (size_t j = 0; j < 4; j++, bits &= bits - 1)
-			ret[i + j] = from + (uint32_t)__builtin_ctzll(bits | 1ULL << 63);
+	size_t ones = (size_t)__builtin_popcountll(bits), i = 0;
+	do {
+		ret[i] = from + (uint32_t)__builtin_ctzll(bits | 1ULL << 63);
+		bits &= bits - 1;
+		ret[i + 1] = from + (uint32_t)__builtin_ctzll(bits | 1ULL << 63);
+		bits &= bits - 1;
+		i += 2;
+	} while (UNLIKELY(i < ones));
 	return ones;
 }
 
@@ -33,7 +37,6 @@ INLINE bool marked(const uint64_t *m, size_t pos)
 enum { BEFORE = 1, BEHIND = 2 };
 static const uint8_t beside[256] = {
 	['@'] = BEFORE | BEHIND, [':'] = BEFORE | BEHIND, ['\\'] = BEFORE, ['%'] = BEFORE, ['+'] = BEHIND, ['/'] = BEHIND, ['?'] = BEHIND,
-	['_'] = BEFORE | BEHIND, ['.'] = BEHIND, /* the ends of the word itself are looked at, too */
 };
 
 typedef bool parse_quad(const uint8_t *p, size_t n, uint64_t dots, uint8_t ret[4]);
@@ -43,25 +46,26 @@ INLINE bool plain_word(struct look *l, const struct marks *m, parse_quad *quad, 
 {
 	const uint8_t *p = l->p + from;
 	size_t n = to - from;
-	if (n < 4 || n > PLAIN_MAX || from < l->covered || l->readable - from < PLAIN_MAX)
+	if (n < 4 || n > PLAIN_MAX || from < l->covered || from >= l->plain_end)
 		return false;
-	uint8_t last = p[n - 1];
-	if ((beside[from ? p[-1] : ' '] | beside[p[0]]) & BEFORE || (beside[look_octet(l, to)] | beside[last]) & BEHIND)
+	if ((from && beside[p[-1]] & BEFORE) || beside[p[n]] & BEHIND)
 		return false;
 	uint8_t clean = look_clean(l, from, to);
-	if (clean == OBS_IPV4 || clean == OBS_DOMAIN)
+	if (clean == OBS_IPV4 || (clean == OBS_DOMAIN && p[0] != '_'))
 		return true;
-	uint64_t dots = marks_of(m->dot, from, to);
-	uint8_t *key = look_store(l), kind = OBS_IPV4;
-	size_t keys = 4;
-	if (!(ascii_digit(last) && quad(p, n, dots, key))) {
-		if (!look_plain_name(l, m, from, n, dots, key))
-			return false;
-		kind = OBS_DOMAIN;
-		keys = n;
+	struct pending *pending = &l->f->pending;
+	uint64_t dots = marks_near(m->dot, from) & ((1ULL << n) - 1);
+	uint8_t *key = pending->key + pending->keys, last = p[n - 1];
+	if (ascii_digit(last) && quad(p, n, dots, key)) {
+		if (wanted(l->f, OBS_IPV4))
+			look_put(l, from, to, OBS_IPV4, 4);
+		return true;
 	}
-	if (wanted(l->f, kind))
-		look_put(l, from, to, kind, keys);
+	if (p[0] == '_' || last == '_' || !plain_name(p, n, dots, marks_near(m->hyphen, from)))
+		return false;
+	lower_name(p, key);
+	if (wanted(l->f, OBS_DOMAIN))
+		look_put(l, from, to, OBS_DOMAIN, n);
 	return true;
 }
 
@@ -86,10 +90,16 @@ static void rare_at(struct look *l, size_t pos, void (*odd)(struct look *l, size
 		other_at(l, pos);
 }
 
+INLINE size_t word_start(const uint64_t *name, size_t to)
+{
+	uint64_t others = ~marks_near_to(name, to - 1) >> (64 - MARKS_NEAR) << (64 - MARKS_NEAR);
+	return LIKELY(others) ? to - (size_t)__builtin_clzll(others) : marks_back(name, to - 1);
+}
+
 INLINE void walk_with(parse_quad *quad, struct look *l, void (*odd)(struct look *l, size_t pos))
 {
 	const struct marks copy = *l->m, *m = &copy; /* which no finding can change */
-	uint32_t words[GROUP * 64 + 4], rare[GROUP * 64 + 4];
+	uint32_t words[GROUP * 64 + 2], rare[GROUP * 64 + 2];
 	for (size_t k = 0; k < m->blocks;) {
 		size_t n_words = 0, n_rare = 0, end = m->blocks - k < GROUP ? m->blocks : k + GROUP;
 		for (; k < end; k++) {
@@ -99,7 +109,7 @@ INLINE void walk_with(parse_quad *quad, struct look *l, void (*odd)(struct look 
 		const uint32_t *next = rare;
 		rare[n_rare] = words[n_words] = UINT32_MAX;
 		for (size_t i = 0; i < n_words; i++) {
-			size_t to = words[i], from = marks_back(m->name, to - 1);
+			size_t to = words[i], from = word_start(m->name, to);
 			while (UNLIKELY(*next <= to))
 				rare_at(l, *next++, odd);
 			if (UNLIKELY(l->f->pending.n >= FINDER_BATCH))

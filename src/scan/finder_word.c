@@ -20,10 +20,11 @@ static bool name_of(struct look *l, size_t from, size_t to, struct observable *r
 {
 	struct span s = { l->p + from, to - from };
 	uint8_t *store = look_store(l);
+	size_t n;
 	if (s.n > NAME_TEXT_MAX || !top_level(l->p, from, to))
 		return false;
-	if (s.n >= 4 && s.n <= PLAIN_MAX && look_plain_name(l, l->m, from, s.n, marks_of(l->m->dot, from, to), store)) {
-		*ret = (struct observable){ .kind = OBS_DOMAIN, .n = (uint16_t)s.n, .key = store };
+	if ((n = look_plain_name(l, from, to, store))) {
+		*ret = (struct observable){ .kind = OBS_DOMAIN, .n = (uint16_t)n, .key = store };
 		return true;
 	}
 	return obs_parse_as(OBS_DOMAIN, s, store, ret, NULL) == OK;
