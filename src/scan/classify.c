@@ -13,7 +13,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { BLOCK = 64, MASKS = 17 };
+enum { BLOCK = 64, MASKS = 14 };
 
 /* Each octet of `m` `n` places later, at block `k`. */
 INLINE uint64_t later(const uint64_t *m, size_t k, unsigned n)
@@ -94,22 +94,7 @@ INLINE void follow_others(const struct marks *m)
 	}
 }
 
-/* Before a closing bracket is one of ". : @ / t", and an opening one is 2 to 4 octets before. */
-INLINE uint64_t follow_odd(const struct marks *m)
-{
-	const size_t blocks = m->blocks;
-	const uint64_t *restrict dot = m->dot, *restrict colon = m->colon, *restrict slash = m->slash, *restrict open = m->open,
-		*restrict close = m->close, *restrict hint = m->hint;
-	uint64_t *restrict odd = m->odd, any = 0;
-	for (size_t k = 0; k < blocks; k++) {
-		uint64_t before = later(dot, k, 1) | later(colon, k, 1) | later(slash, k, 1) | later(hint, k, 1);
-		odd[k] |= close[k] & before & (later(open, k, 2) | later(open, k, 3) | later(open, k, 4));
-		any |= odd[k];
-	}
-	return any;
-}
-
-/* And where "&...;" ends. */
+/* Where "&...;" ends. */
 static bool odd_entities(struct span text, struct marks *m)
 {
 	bool any = false;
@@ -132,7 +117,7 @@ static bool odd_entities(struct span text, struct marks *m)
 
 enum {
 	NAME = 1, DIGIT = 2, HEX = 4, DOT = 8, HYPHEN = 16, COLON = 32, SLASH = 64, BORDER = 128, /* in one octet */
-	ODD = 1, OPEN = 2, CLOSE = 4, HINT = 8,                                                   /* in another */
+	ODD = 1, CLOSE = 2, HINT = 4,                                                             /* in another */
 };
 
 static const uint8_t class_of[256] = {
@@ -140,9 +125,10 @@ static const uint8_t class_of[256] = {
 	[0x80 ... 0xff] = NAME, ['.'] = NAME | DOT, ['-'] = NAME | HYPHEN, ['_'] = NAME, [':'] = COLON, ['/'] = SLASH,
 	[0 ... ' '] = BORDER, ['"'] = BORDER, ['<'] = BORDER, ['>'] = BORDER, ['`'] = BORDER, [0x7f] = BORDER,
 };
+/* Some members look like others but for bit 0x20, which vectors do not look at. */
 static const uint8_t more_of[256] = {
-	[0x80 ... 0xff] = ODD, ['\\'] = ODD, ['('] = OPEN, ['['] = OPEN, ['{'] = OPEN, [')'] = CLOSE, [']'] = CLOSE, ['}'] = CLOSE,
-	['t'] = HINT, ['T'] = HINT, ['@'] = HINT, [0x08] = OPEN, [0x09] = CLOSE, /* these two: bit 0x20 is not looked at */
+	[0x80 ... 0xff] = ODD, ['\\'] = ODD, [')'] = CLOSE, [']'] = CLOSE, ['}'] = CLOSE, ['\t'] = CLOSE,
+	['t'] = HINT, ['T'] = HINT, ['@'] = HINT, ['.'] = HINT, [':'] = HINT, ['/'] = HINT, ['`'] = HINT, [0x0e] = HINT, [0x1a] = HINT, [0x0f] = HINT,
 };
 
 /* Bit `bit` of each of eight octets, as one octet. */
@@ -151,51 +137,68 @@ INLINE uint64_t gather(uint64_t w, unsigned bit)
 	return (w >> bit & 0x0101010101010101ULL) * 0x0102040810204080ULL >> 56;
 }
 
-/* The classes of the octets at `p`, at block `k`. */
+/* The classes of the octets at `p`, at block `k`, but for what is odd. */
 INLINE void look_portable(const uint8_t *p, const struct marks *m, size_t k)
 {
 	uint64_t *const classes[] = { m->name, m->digit, m->hex, m->dot, m->hyphen, m->colon, m->slash, m->border };
-	uint64_t *const more[] = { m->odd, m->open, m->close, m->hint };
-	uint64_t ret[COUNT_OF(classes)] = { 0 }, ret_more[COUNT_OF(more)] = { 0 };
+	uint64_t ret[COUNT_OF(classes)] = { 0 };
 	for (unsigned i = 0; i < BLOCK; i += 8) {
-		uint64_t a = 0, b = 0;
-		for (unsigned j = 0; j < 8; j++) {
+		uint64_t a = 0;
+		for (unsigned j = 0; j < 8; j++)
 			a |= (uint64_t)class_of[p[i + j]] << 8 * j;
-			b |= (uint64_t)more_of[p[i + j]] << 8 * j;
-		}
 		for (unsigned bit = 0; bit < COUNT_OF(classes); bit++)
 			ret[bit] |= gather(a, bit) << i;
-		if (b)
-			for (unsigned bit = 0; bit < COUNT_OF(more); bit++)
-				ret_more[bit] |= gather(b, bit) << i;
 	}
 	for (unsigned bit = 0; bit < COUNT_OF(classes); bit++)
 		classes[bit][k] = ret[bit];
-	for (unsigned bit = 0; bit < COUNT_OF(more); bit++)
-		more[bit][k] = ret_more[bit];
 }
 
-/* Inlined with `look` into a function of the same target: the loops are compiled for each. */
+/* What is odd there; the octet before `p` is looked at, too. */
+INLINE uint64_t odd_portable(const uint8_t *p, const struct marks *m, size_t k)
+{
+	uint64_t odd = 0;
+	uint8_t before = more_of[p[-1]];
+	for (unsigned i = 0; i < BLOCK; i++) {
+		uint8_t now = more_of[p[i]];
+		odd |= (uint64_t)((now & ODD) || ((now & CLOSE) && (before & HINT))) << i;
+		before = now;
+	}
+	return m->odd[k] = odd;
+}
+
 typedef void look_block(const uint8_t *p, const struct marks *m, size_t k);
-INLINE bool classify_with(look_block *look, struct span text, const struct marks *marks)
+typedef uint64_t odd_block(const uint8_t *p, const struct marks *m, size_t k);
+
+/* Inlined with `look` and `odd` into a function of the same target: the loops are compiled for each.  @return whether anything is odd. */
+INLINE bool classify_with(look_block *look, odd_block *odd, struct span text, const struct marks *marks)
 {
 	const struct marks copy = *marks, *m = &copy; /* which nothing that is written can change */
-	uint8_t last[BLOCK] = { 0 }; /* with zeros, which are borders, behind its end */
+	uint8_t edge[1 + BLOCK] = { 0 }, *block = edge + 1; /* the first block, with a border before it; the last one, with borders behind its end */
 	size_t whole = text.n / BLOCK;
+	uint64_t any = 0;
 	for (size_t k = 0; k < whole; k++)
 		look(text.p + k * BLOCK, m, k);
+	for (size_t k = 1; k < whole; k++)
+		any |= odd(text.p + k * BLOCK, m, k);
+	if (whole) {
+		memcpy(block, text.p, BLOCK);
+		any |= odd(block, m, 0);
+		memset(block, 0, BLOCK);
+		edge[0] = text.p[whole * BLOCK - 1];
+	}
 	if (text.n % BLOCK)
-		memcpy(last, text.p + whole * BLOCK, text.n % BLOCK);
-	look(last, m, whole);
+		memcpy(block, text.p + whole * BLOCK, text.n % BLOCK);
+	look(block, m, whole);
+	any |= odd(block, m, whole);
 	follow_words(m);
 	ends_of_words(m);
 	follow_others(m);
-	return follow_odd(m) != 0;
+	return any != 0;
 }
 
 static bool classify_portable(struct span text, const struct marks *m)
 {
-	return classify_with(look_portable, text, m);
+	return classify_with(look_portable, odd_portable, text, m);
 }
 
 #if HAVE_AVX2
@@ -228,14 +231,17 @@ AVX2 INLINE void put(uint64_t *m, size_t half, __m256i v)
 	memcpy((uint8_t *)m + 4 * half, &bits, 4);
 }
 
+AVX2 INLINE __m256i load(const uint8_t *p)
+{
+	return _mm256_loadu_si256((const __m256i *)(const void *)p);
+}
+
 AVX2 INLINE void look_half(const uint8_t *p, const struct marks *m, size_t half)
 {
 	const __m256i borders = SET('`', 1, '"', 1, 1, 1, 1, 1, 1, 1, 1, 1, '<', 1, '>', 0x7f);
 	const __m256i dashes = SET(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '-', '.', '_');
-	const __m256i opens = SET(1, 0, 0, 0, 0, 0, 0, 0, '(', 0, 0, '{', 0, 0, 0, 0);   /* and '[', with bit 0x20 */
-	const __m256i closes = SET(1, 0, 0, 0, 0, 0, 0, 0, 0, ')', 0, 0, 0, '}', 0, 0); /* and ']' */
-	__m256i v = _mm256_loadu_si256((const __m256i *)(const void *)p), low = _mm256_or_si256(v, _mm256_set1_epi8(0x20));
-	__m256i letter = _mm256_sub_epi8(low, _mm256_set1_epi8('a')), digit = up_to(_mm256_sub_epi8(v, _mm256_set1_epi8('0')), 9);
+	__m256i v = load(p), letter = _mm256_sub_epi8(_mm256_or_si256(v, _mm256_set1_epi8(0x20)), _mm256_set1_epi8('a'));
+	__m256i digit = up_to(_mm256_sub_epi8(v, _mm256_set1_epi8('0')), 9);
 	__m256i name = _mm256_or_si256(_mm256_or_si256(up_to(letter, 25), digit), _mm256_or_si256(member(v, dashes), v));
 	put(m->name, half, name);
 	put(m->digit, half, digit);
@@ -245,10 +251,6 @@ AVX2 INLINE void look_half(const uint8_t *p, const struct marks *m, size_t half)
 	put(m->colon, half, equal(v, ':'));
 	put(m->slash, half, equal(v, '/'));
 	put(m->border, half, _mm256_or_si256(up_to(v, ' '), member(v, borders)));
-	put(m->odd, half, _mm256_or_si256(equal(v, '\\'), v));
-	put(m->open, half, member(low, opens));
-	put(m->close, half, member(low, closes));
-	put(m->hint, half, _mm256_or_si256(equal(low, 't'), equal(v, '@')));
 }
 
 AVX2 INLINE void look_avx2(const uint8_t *p, const struct marks *m, size_t k)
@@ -257,9 +259,24 @@ AVX2 INLINE void look_avx2(const uint8_t *p, const struct marks *m, size_t k)
 	look_half(p + 32, m, 2 * k + 1);
 }
 
+AVX2 INLINE __m256i odd_half(const uint8_t *p)
+{
+	const __m256i closes = SET(1, 0, 0, 0, 0, 0, 0, 0, 0, ')', 0, 0, 0, '}', 0, 0); /* and ']', with bit 0x20 */
+	const __m256i hints = SET('`', 0, 0, 0, 't', 0, 0, 0, 0, 0, ':', 0, 0, 0, '.', '/');
+	const __m256i case_bit = _mm256_set1_epi8(0x20);
+	__m256i v = load(p), close = member(_mm256_or_si256(v, case_bit), closes), hint = member(_mm256_or_si256(load(p - 1), case_bit), hints);
+	return _mm256_or_si256(_mm256_or_si256(v, equal(v, '\\')), _mm256_and_si256(close, hint));
+}
+
+AVX2 INLINE uint64_t odd_avx2(const uint8_t *p, const struct marks *m, size_t k)
+{
+	uint64_t low = (uint32_t)_mm256_movemask_epi8(odd_half(p)), high = (uint32_t)_mm256_movemask_epi8(odd_half(p + 32));
+	return m->odd[k] = low | high << 32;
+}
+
 AVX2 static bool classify_avx2(struct span text, const struct marks *m)
 {
-	return classify_with(look_avx2, text, m);
+	return classify_with(look_avx2, odd_avx2, text, m);
 }
 #else
 static bool classify_avx2(struct span text, const struct marks *m)
@@ -283,7 +300,7 @@ static void make_room(struct marks *m, size_t blocks)
 	size_t stride = blocks + 2;
 	uint64_t *all = mem_zalloc(MASKS * stride * sizeof(*all)), *next = all + 1;
 	uint64_t **const of[MASKS] = { &m->border, &m->name, &m->dot, &m->hyphen, &m->digit, &m->hex, &m->colon, &m->six, &m->word, &m->other,
-		&m->odd, &m->slash, &m->open, &m->close, &m->hint, &m->quad, &m->quad2 };
+		&m->odd, &m->slash, &m->quad, &m->quad2 };
 	for (size_t i = 0; i < MASKS; i++, next += stride)
 		*of[i] = next;
 	m->all = all;

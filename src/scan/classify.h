@@ -24,9 +24,9 @@
 
 /* Arrays of one word for 64 octets, each with a word of zeros before its first and one more behind its last. */
 struct marks {
-	uint64_t *border, *name, *dot, *hyphen, *digit, *hex, *colon, *six; /* classes */
+	uint64_t *border, *name, *dot, *hyphen, *digit, *hex, *colon, *slash, *six; /* classes */
 	uint64_t *word, *other, *odd;                        /* what the finder stops at */
-	uint64_t *slash, *open, *close, *hint, *quad, *quad2; /* on the way to these */
+	uint64_t *quad, *quad2;                              /* on the way to these */
 	uint64_t *all;
 	size_t blocks, room;                                 /* of 64 octets; the last one is padded with borders */
 	bool any_odd;

@@ -190,6 +190,19 @@ static bool promising(struct span s)
 	return false;
 }
 
+/* Is something open that the octet at `pos` may close? */
+static bool opened(struct span text, size_t pos)
+{
+	if (text.p[pos] == ';')
+		return true;
+	for (size_t i = 2; i <= 4 && i <= pos; i++) {
+		uint8_t c = text.p[pos - i];
+		if (c == '[' || c == '(' || c == '{')
+			return true;
+	}
+	return false;
+}
+
 /* Of the marks of what is odd, leave one for each stretch between borders that must be read, at its start, and no other mark
  * in it. */
 static void settle_odd(struct span text, struct marks *m)
@@ -201,7 +214,7 @@ static void settle_odd(struct span text, struct marks *m)
 		for (; odd; odd &= odd - 1) {
 			size_t pos = k * 64 + (size_t)__builtin_ctzll(odd);
 			uint8_t c = text.p[pos];
-			if (pos < done || (c < 0x80 && c != '\\' && !reading_changes(text, pos)))
+			if (pos < done || (c < 0x80 && c != '\\' && (!opened(text, pos) || !reading_changes(text, pos))))
 				continue;
 			size_t from = marks_back_zero(m->border, pos);
 			done = marks_next(m->border, pos);
