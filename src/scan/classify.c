@@ -13,7 +13,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { BLOCK = 64, MASKS = 14 };
+enum { BLOCK = 64, MASKS = 14, AHEAD = 4096 /**< octets that are fetched before they are looked at */ };
 
 /* Each octet of `m` `n` places later, at block `k`. */
 INLINE uint64_t later(const uint64_t *m, size_t k, unsigned n)
@@ -176,8 +176,10 @@ INLINE bool classify_with(look_block *look, odd_block *odd, struct span text, co
 	uint8_t edge[1 + BLOCK] = { 0 }, *block = edge + 1; /* the first block, with a border before it; the last one, with borders behind its end */
 	size_t whole = text.n / BLOCK;
 	uint64_t any = 0;
-	for (size_t k = 0; k < whole; k++)
+	for (size_t k = 0; k < whole; k++) {
+		__builtin_prefetch((const void *)((uintptr_t)text.p + k * BLOCK + AHEAD));
 		look(text.p + k * BLOCK, m, k);
+	}
 	for (size_t k = 1; k < whole; k++)
 		any |= odd(text.p + k * BLOCK, m, k);
 	if (whole) {
