@@ -15,7 +15,8 @@
  *            that may end such a thing
  *
  * A hash has 32 hexadecimal digits or more, so it holds three aligned eights; an IPv6 address without "::" and without dots has
- * 15 octets or more, so it holds an aligned eight and another octet.  Of several in a row one is marked.  (With dots, the mark of its dotted quad leads to it.) */
+ * 15 octets or more, so it holds an aligned eight and another octet.  Of several in a row one is marked.  (With dots, the mark of its
+ * dotted quad leads to it.) */
 #ifndef SCAN_CLASSIFY_H
 #define SCAN_CLASSIFY_H
 

@@ -181,6 +181,7 @@ static inline bool plain_name(const uint8_t *p, size_t n, uint64_t dots, uint64_
 size_t look_plain_name(const struct look *l, size_t from, size_t to, uint8_t ret[PLAIN_ROOM]);
 
 void look_word(struct look *l, size_t from, size_t to);    /* finder_word.c: the word from..to */
+void look_behind(struct look *l, size_t from, size_t to, unsigned kind); /* what may stand behind a name or address from..to */
 void look_six_at(struct look *l, size_t pos);              /* finder_run.c: an IPv6 address around `pos` */
 void look_hash_at(struct look *l, size_t pos);             /*               a hash around `pos` */
 void look_prefix(struct look *l, size_t from, size_t slash); /*             a prefix: an address from..slash, and behind it '/' */

@@ -33,10 +33,10 @@ INLINE bool marked(const uint64_t *m, size_t pos)
 	return m[pos / 64] >> pos % 64 & 1;
 }
 
-/* Octets before and behind a word that make it more than a word. */
-enum { BEFORE = 1, BEHIND = 2 };
+/* Octets before and behind a word that make it more than a word; and those behind one that may be a host. */
+enum { BEFORE = 1, BEHIND = 2, HOST = 4 };
 static const uint8_t beside[256] = {
-	['@'] = BEFORE | BEHIND, [':'] = BEFORE | BEHIND, ['\\'] = BEFORE, ['%'] = BEFORE, ['+'] = BEHIND, ['/'] = BEHIND, ['?'] = BEHIND,
+	['@'] = BEFORE | BEHIND, [':'] = BEFORE | HOST, ['\\'] = BEFORE, ['%'] = BEFORE, ['+'] = BEHIND, ['/'] = HOST, ['?'] = HOST,
 };
 
 typedef bool parse_quad(const uint8_t *p, size_t n, uint64_t dots, uint8_t ret[4]);
@@ -44,40 +44,56 @@ typedef bool parse_quad(const uint8_t *p, size_t n, uint64_t dots, uint8_t ret[4
 /* @return false when the word from..to needs a closer look. */
 INLINE bool plain_word(struct look *l, const struct marks *m, parse_quad *quad, size_t from, size_t to)
 {
-	const uint8_t *p = l->p + from;
-	size_t n = to - from;
-	if (n < 4 || n > PLAIN_MAX || from < l->covered || from >= l->plain_end)
+	if (to - from > PLAIN_MAX || from < l->covered || from >= l->plain_end)
 		return false;
-	if ((from && beside[p[-1]] & BEFORE) || beside[p[n]] & BEHIND)
+	uint8_t behind = beside[l->p[to]], kind = OBS_IPV4;
+	if ((from && beside[l->p[from - 1]] & BEFORE) || behind & BEHIND || (behind && l->p[to] == ':' && l->p[to + 1] == '/'))
+		return false;
+	from += l->p[from] == '.';
+	to -= l->p[to - 1] == '.';
+	const uint8_t *p = l->p + from;
+	size_t n = to - from, keys = 4;
+	if (n < 4 || n > PLAIN_MAX)
 		return false;
 	uint8_t clean = look_clean(l, from, to);
-	if (clean == OBS_IPV4 || (clean == OBS_DOMAIN && p[0] != '_'))
-		return true;
-	struct pending *pending = &l->f->pending;
-	uint64_t dots = marks_near(m->dot, from) & ((1ULL << n) - 1);
-	uint8_t *key = pending->key + pending->keys, last = p[n - 1];
-	if (ascii_digit(last) && quad(p, n, dots, key)) {
-		if (wanted(l->f, OBS_IPV4))
-			look_put(l, from, to, OBS_IPV4, 4);
-		return true;
+	if (UNLIKELY(clean)) {
+		kind = clean;
+		if (kind != OBS_IPV4 && (kind != OBS_DOMAIN || p[0] == '_'))
+			return false;
+	} else {
+		struct pending *pending = &l->f->pending;
+		uint64_t dots = marks_near(m->dot, from) & ((1ULL << n) - 1);
+		uint8_t *key = pending->key + pending->keys, last = p[n - 1];
+		if (!(ascii_digit(last) && quad(p, n, dots, key))) {
+			if (p[0] == '_' || last == '_' || !plain_name(p, n, dots, marks_near(m->hyphen, from)))
+				return false;
+			lower_name(p, key);
+			kind = OBS_DOMAIN;
+			keys = n;
+		}
+		if (LIKELY(wanted(l->f, kind)))
+			look_put(l, from, to, kind, keys);
 	}
-	if (p[0] == '_' || last == '_' || !plain_name(p, n, dots, marks_near(m->hyphen, from)))
-		return false;
-	lower_name(p, key);
-	if (wanted(l->f, OBS_DOMAIN))
-		look_put(l, from, to, OBS_DOMAIN, n);
+	if (UNLIKELY(behind & HOST))
+		look_behind(l, from, to, kind);
 	return true;
+}
+
+/* An address of 39 octets or less without "::" has seven colons; times of day have fewer. */
+static bool colons_near(const struct marks *m, size_t pos)
+{
+	enum { OUTSIDE = 64 - 39 };
+	return __builtin_popcountll(marks_to(m->colon, pos) >> OUTSIDE) + __builtin_popcountll(marks_from(m->colon, pos) << OUTSIDE) >= 7;
 }
 
 static void other_at(struct look *l, size_t pos)
 {
-	if (l->p[pos] == '/') {
+	if (l->p[pos] == '/')
 		look_scheme_at(l, pos - 2);
-		return;
-	}
-	look_six_at(l, pos);
-	if (l->p[pos] != ':')
+	else if (marks_to(l->m->colon, pos) >> (64 - 8) == 0)
 		look_hash_at(l, pos);
+	else if (colons_near(l->m, pos) || (l->p[pos] == ':' && l->p[pos - 1] == ':'))
+		look_six_at(l, pos);
 }
 
 static void rare_at(struct look *l, size_t pos, void (*odd)(struct look *l, size_t pos))

@@ -46,7 +46,7 @@ static bool covered(const struct look *l, size_t from, size_t to)
 }
 
 /* What may stand behind a name or an address that is from..to. */
-static void behind_name(struct look *l, size_t from, size_t to, unsigned kind)
+void look_behind(struct look *l, size_t from, size_t to, unsigned kind)
 {
 	uint8_t next = look_octet(l, to);
 	if (next == '/' && kind == OBS_IPV4)
@@ -60,7 +60,7 @@ static void found_name(struct look *l, size_t from, size_t to, const struct obse
 	if (covered(l, from, to))
 		return;
 	look_found(l, from, to, o);
-	behind_name(l, from, to, o->kind);
+	look_behind(l, from, to, o->kind);
 }
 
 static bool name_or_quad(struct look *l, size_t from, size_t to)
