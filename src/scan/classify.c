@@ -156,12 +156,15 @@ INLINE void look_portable(const uint8_t *p, const struct marks *m, size_t k)
 /* What is odd there; the octet before `p` is looked at, too. */
 INLINE uint64_t odd_portable(const uint8_t *p, const struct marks *m, size_t k)
 {
-	uint64_t odd = 0;
-	uint8_t before = more_of[p[-1]];
-	for (unsigned i = 0; i < BLOCK; i++) {
-		uint8_t now = more_of[p[i]];
-		odd |= (uint64_t)((now & ODD) || ((now & CLOSE) && (before & HINT))) << i;
-		before = now;
+	uint64_t odd = 0, carry = more_of[p[-1]];
+	for (unsigned i = 0; i < BLOCK; i += 8) {
+		uint64_t now = 0;
+		for (unsigned j = 0; j < 8; j++)
+			now |= (uint64_t)more_of[p[i + j]] << 8 * j;
+		uint64_t before = now << 8 | carry; /* ODD is bit 0, CLOSE bit 1, HINT bit 2 */
+		carry = now >> 56;
+		if (now)
+			odd |= gather(now | (now >> 1 & before >> 2), 0) << i;
 	}
 	return m->odd[k] = odd;
 }

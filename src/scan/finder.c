@@ -210,6 +210,8 @@ static void settle_odd(struct span text, struct marks *m)
 	size_t done = 0;
 	for (size_t k = 0; k < m->blocks; k++) {
 		uint64_t odd = m->odd[k];
+		if (odd == 0)
+			continue;
 		m->odd[k] = 0;
 		for (; odd; odd &= odd - 1) {
 			size_t pos = k * 64 + (size_t)__builtin_ctzll(odd);

@@ -80,13 +80,13 @@ INLINE bool plain_word(struct look *l, const struct marks *m, parse_quad *quad, 
 }
 
 /* An address of 39 octets or less without "::" has seven colons; times of day have fewer. */
-static bool colons_near(const struct marks *m, size_t pos)
+INLINE bool colons_near(const struct marks *m, size_t pos)
 {
 	enum { OUTSIDE = 64 - 39 };
 	return __builtin_popcountll(marks_to(m->colon, pos) >> OUTSIDE) + __builtin_popcountll(marks_from(m->colon, pos) << OUTSIDE) >= 7;
 }
 
-static void other_at(struct look *l, size_t pos)
+INLINE void other_at(struct look *l, size_t pos)
 {
 	if (l->p[pos] == '/')
 		look_scheme_at(l, pos - 2);
@@ -96,7 +96,7 @@ static void other_at(struct look *l, size_t pos)
 		look_six_at(l, pos);
 }
 
-static void rare_at(struct look *l, size_t pos, void (*odd)(struct look *l, size_t pos))
+INLINE void rare_at(struct look *l, size_t pos, void (*odd)(struct look *l, size_t pos))
 {
 	if (l->f->pending.n >= FINDER_BATCH)
 		look_deliver(l, pos);
