@@ -1,10 +1,9 @@
 /* Marks.
  *
- * A look_ function gives the classes of 64 octets as bits, by vectors or by a table; mark() makes of them, and of what was in
- * the 64 octets before, the marks.  Both ways share all but the look. */
+ * A look_ function gives the classes of 64 octets as bits, by vectors or by a table; follow() makes of the classes of all blocks what
+ * follows from them.  It is plain arithmetic on words that stand side by side, which the compiler does several blocks at a time. */
 #include "scan/classify.h"
 
-#include "base/attr.h"
 #include "base/buf.h"
 
 #if defined(__x86_64__)
@@ -14,25 +13,18 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { BLOCK = 64, MASKS = 8 };
+enum { BLOCK = 64, MASKS = 14, AHEAD = 4096 /**< octets that are fetched before they are looked at */ };
 
-/* Classes of 64 octets. */
-struct classes {
-	uint64_t digit, alpha /* and octets from 0x80 */, hexalpha, dot, dash /* and '_' */, colon, slash, border;
-	uint64_t odd;  /* backslashes and octets from 0x80 */
-	uint64_t ends; /* closing brackets and ';', and perhaps others */
-};
-
-/* From the block before, to shift in; and what was odd in all blocks. */
-struct before {
-	uint64_t any_odd;
-	uint64_t dot, part, digit, slash, colon, six, quad, quad2;
-};
-
-/* Each octet `n` places later. */
-INLINE uint64_t later(uint64_t now, uint64_t before, unsigned n)
+/* Each octet of `m` `n` places later, at block `k`. */
+INLINE uint64_t later(const uint64_t *m, size_t k, unsigned n)
 {
-	return now << n | before >> (64 - n);
+	return m[k] << n | (m - 1)[k] >> (64 - n);
+}
+
+/* The octet before. */
+INLINE uint64_t earlier(const uint64_t *m, size_t k, unsigned n)
+{
+	return m[k] >> n | m[k + 1] << (64 - n);
 }
 
 /* The highest bit of each octet of `w` that is all ones. */
@@ -48,81 +40,95 @@ INLINE uint64_t used_octets(uint64_t w)
 	return ((w & low) + low) | w;
 }
 
-static const bool hints[256] = { ['.'] = true, [':'] = true, ['@'] = true, ['/'] = true, ['t'] = true, ['T'] = true };
-
-static bool has_amp(const uint8_t *p)
+/* Words: letters behind dots behind names' octets, and another octet of the label; digits behind dots behind digits, of these the ones
+ * with another 2 to 4 octets before, and once more. */
+INLINE void follow_words(const struct marks *m)
 {
-	uint64_t w;
-	memcpy(&w, p, 8);
-	w ^= 0x0101010101010101ULL * '&';
-	return ((w - 0x0101010101010101ULL) & ~w & 0x8080808080808080ULL) != 0;
-}
-
-/* Of `ends`, those that may end something to be read: before a bracket is one of ". : @ / t", near before a ';' is an '&'.
- * (The block begins at text.p[from].) */
-static uint64_t endings(uint64_t ends, struct span text, size_t from)
-{
-	uint64_t odd = 0;
-	for (; ends; ends &= ends - 1) {
-		size_t pos = from + (size_t)__builtin_ctzll(ends);
-		uint8_t c = text.p[pos];
-		if (c != ';' && c != ')' && c != ']' && c != '}')
-			continue;
-		bool may = false;
-		if (c == ';')
-			may = pos < 8 || has_amp(text.p + pos - 8);
-		else if (pos)
-			may = hints[text.p[pos - 1]];
-		if (may)
-			odd |= ends & -ends;
+	const size_t blocks = m->blocks;
+	const uint64_t *restrict name = m->name, *restrict dot = m->dot, *restrict digit = m->digit;
+	uint64_t *restrict quad = m->quad, *restrict quad2 = m->quad2, *restrict word = m->word;
+	for (size_t k = 0; k < blocks; k++) {
+		uint64_t behind = later(dot, k, 1);
+		quad[k] = digit[k] & behind & later(digit, k, 2);
+		word[k] = name[k] & ~dot[k] & ~digit[k] & behind & later(name, k, 2) & ~later(dot, k, 2) & earlier(name, k, 1) & ~earlier(dot, k, 1);
 	}
-	return odd;
+	for (size_t k = 0; k < blocks; k++)
+		quad2[k] = quad[k] & (later(quad, k, 2) | later(quad, k, 3) | later(quad, k, 4));
+	for (size_t k = 0; k < blocks; k++)
+		word[k] |= quad2[k] & (later(quad2, k, 2) | later(quad2, k, 3) | later(quad2, k, 4));
 }
 
-INLINE void mark(const struct classes *c, struct before *b, struct span text, struct marks *m, size_t k)
+/* Instead of the marks in a word the octet behind it: there a sum carries to. */
+INLINE void ends_of_words(const struct marks *m)
 {
-	uint64_t alnum = c->digit | c->alpha, hex = c->digit | c->hexalpha, six = hex | c->colon;
-	uint64_t part = alnum | c->dash;
-	m->border[k] = c->border;
-	m->name[k] = part | c->dot;
-	m->alnum[k] = alnum & ~c->odd;
-	m->six[k] = six | c->dot;
-	m->colon[k] = c->colon;
-
-	uint64_t behind_dot = later(c->dot, b->dot, 1);
-	uint64_t names = c->alpha & behind_dot & later(part, b->part, 2);
-	/* Digits behind dots behind digits; of these, the ones with another 2 to 4 octets before; and once more. */
-	uint64_t quad = c->digit & behind_dot & later(c->digit, b->digit, 2);
-	uint64_t quad2 = quad & (later(quad, b->quad, 2) | later(quad, b->quad, 3) | later(quad, b->quad, 4));
-	uint64_t quad3 = quad2 & (later(quad2, b->quad2, 2) | later(quad2, b->quad2, 3) | later(quad2, b->quad2, 4));
-	m->word[k] = names | quad3;
-
-	uint64_t scheme = c->slash & later(c->slash, b->slash, 1) & later(c->colon, b->colon, 2);
-	uint64_t gap = c->colon & later(c->colon, b->colon, 1);
-	/* An eight alone is a time of day; of eights, or sixteens, side by side one is enough. */
-	uint64_t eights = full_octets(six) & used_octets(c->colon) & (later(six, b->six, 8) | six >> 1 | 1ULL << 63);
-	uint64_t digits = full_octets(hex);
-	uint64_t sixteens = digits & digits << 8 & 0x8000800080008000ULL;
-	m->other[k] = scheme | gap | (eights & ~(eights << 8)) | (sixteens & ~(sixteens << 16));
-	uint64_t odd = c->odd;
-	if (c->ends)
-		odd |= endings(c->ends, text, k * BLOCK);
-	m->odd[k] = odd;
-	b->any_odd |= odd;
-	*b = (struct before){ b->any_odd, c->dot, part, c->digit, c->slash, c->colon, six, quad, quad2 };
+	const size_t blocks = m->blocks;
+	const uint64_t *restrict name = m->name;
+	uint64_t *restrict word = m->word;
+	uint64_t carry = 0;
+	for (size_t k = 0; k < blocks; k++) {
+		uint64_t sum = name[k] + word[k], next = sum < name[k];
+		sum += carry;
+		carry = next | (sum < carry);
+		word[k] = sum & ~name[k];
+	}
 }
+
+INLINE void follow_others(const struct marks *m)
+{
+	const size_t blocks = m->blocks;
+	const uint64_t *restrict dot = m->dot, *restrict digit = m->digit, *restrict colon = m->colon, *restrict slash = m->slash;
+	uint64_t *restrict hex = m->hex, *restrict six = m->six, *restrict other = m->other;
+	for (size_t k = 0; k < blocks; k++) {
+		hex[k] |= digit[k];
+		six[k] = hex[k] | colon[k] | dot[k];
+	}
+	for (size_t k = 0; k < blocks; k++) {
+		uint64_t scheme = slash[k] & later(slash, k, 1) & later(colon, k, 2);
+		uint64_t gap = colon[k] & later(colon, k, 1);
+		/* An eight alone is a time of day; of eights side by side one is enough. */
+		uint64_t beside = (later(six, k, 8) & ~later(dot, k, 8)) | (six[k] & ~dot[k]) >> 1 | 1ULL << 63;
+		uint64_t eights = full_octets(six[k] & ~dot[k]) & used_octets(colon[k]) & beside;
+		uint64_t digits = full_octets(hex[k]), before = full_octets((hex - 1)[k]);
+		uint64_t hashes = digits & (digits << 8 | before >> 56) & (digits << 16 | before >> 48);
+		other[k] = scheme | gap | (eights & ~(eights << 8)) | (hashes & ~(hashes << 8));
+	}
+}
+
+/* Where "&...;" ends. */
+static bool odd_entities(struct span text, struct marks *m)
+{
+	bool any = false;
+	for (size_t i = 0; i < text.n; i++) {
+		const uint8_t *amp = memchr(text.p + i, '&', text.n - i);
+		if (!amp)
+			break;
+		i = (size_t)(amp - text.p);
+		if (text.n - i < 4 || !memchr("aqlgn#", amp[1], 6))
+			continue;
+		const uint8_t *end = memchr(amp + 3, ';', text.n - i - 3 < 5 ? text.n - i - 3 : 5);
+		if (end) {
+			size_t pos = (size_t)(end - text.p);
+			m->odd[pos / 64] |= 1ULL << pos % 64;
+			any = true;
+		}
+	}
+	return any;
+}
+
 enum {
-	DIGIT = 1, ALPHA = 2, HEXALPHA = 4, DOT = 8, DASH = 16, COLON = 32, SLASH = 64, BORDER = 128, /* in one octet */
-	ODD = 1, ENDS = 2,                                                                            /* in another */
+	NAME = 1, DIGIT = 2, HEX = 4, DOT = 8, HYPHEN = 16, COLON = 32, SLASH = 64, BORDER = 128, /* in one octet */
+	ODD = 1, CLOSE = 2, HINT = 4,                                                             /* in another */
 };
 
 static const uint8_t class_of[256] = {
-	['0' ... '9'] = DIGIT, ['a' ... 'f'] = ALPHA | HEXALPHA, ['A' ... 'F'] = ALPHA | HEXALPHA,
-	['g' ... 'z'] = ALPHA, ['G' ... 'Z'] = ALPHA, [0x80 ... 0xff] = ALPHA, ['.'] = DOT, ['-'] = DASH, ['_'] = DASH, [':'] = COLON,
-	['/'] = SLASH, [0 ... ' '] = BORDER, ['"'] = BORDER, ['<'] = BORDER, ['>'] = BORDER, ['`'] = BORDER, [0x7f] = BORDER,
+	['0' ... '9'] = NAME | DIGIT, ['a' ... 'f'] = NAME | HEX, ['A' ... 'F'] = NAME | HEX, ['g' ... 'z'] = NAME, ['G' ... 'Z'] = NAME,
+	[0x80 ... 0xff] = NAME, ['.'] = NAME | DOT, ['-'] = NAME | HYPHEN, ['_'] = NAME, [':'] = COLON, ['/'] = SLASH,
+	[0 ... ' '] = BORDER, ['"'] = BORDER, ['<'] = BORDER, ['>'] = BORDER, ['`'] = BORDER, [0x7f] = BORDER,
 };
+/* Some members look like others but for bit 0x20, which vectors do not look at. */
 static const uint8_t more_of[256] = {
-	[0x80 ... 0xff] = ODD, ['\\'] = ODD, [')'] = ENDS, [']'] = ENDS, ['}'] = ENDS, [';'] = ENDS,
+	[0x80 ... 0xff] = ODD, ['\\'] = ODD, [')'] = CLOSE, [']'] = CLOSE, ['}'] = CLOSE, ['\t'] = CLOSE,
+	['t'] = HINT, ['T'] = HINT, ['@'] = HINT, ['.'] = HINT, [':'] = HINT, ['/'] = HINT, ['`'] = HINT, [0x0e] = HINT, [0x1a] = HINT, [0x0f] = HINT,
 };
 
 /* Bit `bit` of each of eight octets, as one octet. */
@@ -131,52 +137,73 @@ INLINE uint64_t gather(uint64_t w, unsigned bit)
 	return (w >> bit & 0x0101010101010101ULL) * 0x0102040810204080ULL >> 56;
 }
 
-INLINE void look_portable(const uint8_t *p, struct classes *c)
+/* The classes of the octets at `p`, at block `k`, but for what is odd. */
+INLINE void look_portable(const uint8_t *p, const struct marks *m, size_t k)
 {
-	*c = (struct classes){ 0 };
+	uint64_t *const classes[] = { m->name, m->digit, m->hex, m->dot, m->hyphen, m->colon, m->slash, m->border };
+	uint64_t ret[COUNT_OF(classes)] = { 0 };
 	for (unsigned i = 0; i < BLOCK; i += 8) {
-		uint64_t a = 0, b = 0;
-		for (unsigned k = 0; k < 8; k++) {
-			a |= (uint64_t)class_of[p[i + k]] << 8 * k;
-			b |= (uint64_t)more_of[p[i + k]] << 8 * k;
-		}
-		c->digit |= gather(a, 0) << i, c->alpha |= gather(a, 1) << i, c->hexalpha |= gather(a, 2) << i;
-		c->dot |= gather(a, 3) << i, c->dash |= gather(a, 4) << i, c->colon |= gather(a, 5) << i;
-		c->slash |= gather(a, 6) << i, c->border |= gather(a, 7) << i;
-		if (b)
-			c->odd |= gather(b, 0) << i, c->ends |= gather(b, 1) << i;
+		uint64_t a = 0;
+		for (unsigned j = 0; j < 8; j++)
+			a |= (uint64_t)class_of[p[i + j]] << 8 * j;
+		for (unsigned bit = 0; bit < COUNT_OF(classes); bit++)
+			ret[bit] |= gather(a, bit) << i;
 	}
+	for (unsigned bit = 0; bit < COUNT_OF(classes); bit++)
+		classes[bit][k] = ret[bit];
 }
 
-/* The last block, with zeros, which are borders, behind its end. */
-static void pad(struct span text, size_t from, uint8_t ret[BLOCK])
+/* What is odd there; the octet before `p` is looked at, too. */
+INLINE uint64_t odd_portable(const uint8_t *p, const struct marks *m, size_t k)
 {
-	memset(ret, 0, BLOCK);
-	if (from < text.n)
-		memcpy(ret, text.p + from, text.n - from);
+	uint64_t odd = 0, carry = more_of[p[-1]];
+	for (unsigned i = 0; i < BLOCK; i += 8) {
+		uint64_t now = 0;
+		for (unsigned j = 0; j < 8; j++)
+			now |= (uint64_t)more_of[p[i + j]] << 8 * j;
+		uint64_t before = now << 8 | carry; /* ODD is bit 0, CLOSE bit 1, HINT bit 2 */
+		carry = now >> 56;
+		if (now)
+			odd |= gather(now | (now >> 1 & before >> 2), 0) << i;
+	}
+	return m->odd[k] = odd;
 }
 
-/* Inlined with `look` into a function of the same target: the loop is compiled for each. */
-typedef void look_block(const uint8_t *p, struct classes *ret_classes);
-static inline __attribute__((always_inline)) void classify_with(look_block *look, struct span text, struct marks *m)
+typedef void look_block(const uint8_t *p, const struct marks *m, size_t k);
+typedef uint64_t odd_block(const uint8_t *p, const struct marks *m, size_t k);
+
+/* Inlined with `look` and `odd` into a function of the same target: the loops are compiled for each.  @return whether anything is odd. */
+INLINE bool classify_with(look_block *look, odd_block *odd, struct span text, const struct marks *marks)
 {
-	struct classes c;
-	struct before b = { 0 };
-	uint8_t last[BLOCK];
+	const struct marks copy = *marks, *m = &copy; /* which nothing that is written can change */
+	uint8_t edge[1 + BLOCK] = { 0 }, *block = edge + 1; /* the first block, with a border before it; the last one, with borders behind its end */
 	size_t whole = text.n / BLOCK;
+	uint64_t any = 0;
 	for (size_t k = 0; k < whole; k++) {
-		look(text.p + k * BLOCK, &c);
-		mark(&c, &b, text, m, k);
+		__builtin_prefetch((const void *)((uintptr_t)text.p + k * BLOCK + AHEAD));
+		look(text.p + k * BLOCK, m, k);
 	}
-	pad(text, whole * BLOCK, last);
-	look(last, &c);
-	mark(&c, &b, text, m, whole);
-	m->any_odd = b.any_odd != 0;
+	for (size_t k = 1; k < whole; k++)
+		any |= odd(text.p + k * BLOCK, m, k);
+	if (whole) {
+		memcpy(block, text.p, BLOCK);
+		any |= odd(block, m, 0);
+		memset(block, 0, BLOCK);
+		edge[0] = text.p[whole * BLOCK - 1];
+	}
+	if (text.n % BLOCK)
+		memcpy(block, text.p + whole * BLOCK, text.n % BLOCK);
+	look(block, m, whole);
+	any |= odd(block, m, whole);
+	follow_words(m);
+	ends_of_words(m);
+	follow_others(m);
+	return any != 0;
 }
 
-static void classify_portable(struct span text, struct marks *m)
+static bool classify_portable(struct span text, const struct marks *m)
 {
-	classify_with(look_portable, text, m);
+	return classify_with(look_portable, odd_portable, text, m);
 }
 
 #if HAVE_AVX2
@@ -186,15 +213,9 @@ static void classify_portable(struct span text, struct marks *m)
  * not in the set finds another octet than itself, and octets from 0x80 find 0. */
 #define SET(...) _mm256_broadcastsi128_si256(_mm_setr_epi8(__VA_ARGS__))
 
-AVX2 INLINE uint64_t bits(__m256i low, __m256i high)
+AVX2 INLINE __m256i equal(__m256i v, char c)
 {
-	return (uint32_t)_mm256_movemask_epi8(low) | (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32;
-}
-
-AVX2 INLINE uint64_t equal(__m256i a, __m256i b, char c)
-{
-	const __m256i all = _mm256_set1_epi8(c);
-	return bits(_mm256_cmpeq_epi8(a, all), _mm256_cmpeq_epi8(b, all));
+	return _mm256_cmpeq_epi8(v, _mm256_set1_epi8(c));
 }
 
 AVX2 INLINE __m256i member(__m256i v, __m256i set)
@@ -208,36 +229,64 @@ AVX2 INLINE __m256i up_to(__m256i v, char most)
 	return _mm256_cmpeq_epi8(_mm256_min_epu8(v, _mm256_set1_epi8(most)), v);
 }
 
-AVX2 INLINE void look_avx2(const uint8_t *p, struct classes *c)
+/* Half a word of marks. */
+AVX2 INLINE void put(uint64_t *m, size_t half, __m256i v)
 {
-	const __m256i borders = SET('`', 1, '"', 1, 1, 1, 1, 1, 1, 1, 1, 1, '<', 1, '>', 0x7f);
-	const __m256i dashes = SET(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '-', 0, '_');
-	const __m256i ends = SET(1, 0, 0, 0, 0, 0, 0, 0, 0, ')', 0, ';', 0, '}', 0, 0); /* and ']', with bit 0x20 */
-	const __m256i case_bit = _mm256_set1_epi8(0x20), first = _mm256_set1_epi8('a'), zero = _mm256_set1_epi8('0');
-	__m256i a = _mm256_loadu_si256((const __m256i *)(const void *)p), b = _mm256_loadu_si256((const __m256i *)(const void *)(p + 32));
-	__m256i low_a = _mm256_or_si256(a, case_bit), low_b = _mm256_or_si256(b, case_bit);
-	__m256i letter_a = _mm256_sub_epi8(low_a, first), letter_b = _mm256_sub_epi8(low_b, first);
-	c->alpha = bits(_mm256_or_si256(up_to(letter_a, 25), a), _mm256_or_si256(up_to(letter_b, 25), b));
-	c->hexalpha = bits(up_to(letter_a, 5), up_to(letter_b, 5));
-	c->digit = bits(up_to(_mm256_sub_epi8(a, zero), 9), up_to(_mm256_sub_epi8(b, zero), 9));
-	c->dot = equal(a, b, '.');
-	c->colon = equal(a, b, ':');
-	c->slash = equal(a, b, '/');
-	c->dash = bits(member(a, dashes), member(b, dashes));
-	c->border = bits(_mm256_or_si256(up_to(a, ' '), member(a, borders)), _mm256_or_si256(up_to(b, ' '), member(b, borders)));
-	const __m256i backslash = _mm256_set1_epi8('\\');
-	c->odd = bits(_mm256_or_si256(_mm256_cmpeq_epi8(a, backslash), a), _mm256_or_si256(_mm256_cmpeq_epi8(b, backslash), b));
-	c->ends = bits(member(low_a, ends), member(low_b, ends));
+	uint32_t bits = (uint32_t)_mm256_movemask_epi8(v);
+	memcpy((uint8_t *)m + 4 * half, &bits, 4);
 }
 
-AVX2 static void classify_avx2(struct span text, struct marks *m)
+AVX2 INLINE __m256i load(const uint8_t *p)
 {
-	classify_with(look_avx2, text, m);
+	return _mm256_loadu_si256((const __m256i *)(const void *)p);
+}
+
+AVX2 INLINE void look_half(const uint8_t *p, const struct marks *m, size_t half)
+{
+	const __m256i borders = SET('`', 1, '"', 1, 1, 1, 1, 1, 1, 1, 1, 1, '<', 1, '>', 0x7f);
+	const __m256i dashes = SET(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '-', '.', '_');
+	__m256i v = load(p), letter = _mm256_sub_epi8(_mm256_or_si256(v, _mm256_set1_epi8(0x20)), _mm256_set1_epi8('a'));
+	__m256i digit = up_to(_mm256_sub_epi8(v, _mm256_set1_epi8('0')), 9);
+	__m256i name = _mm256_or_si256(_mm256_or_si256(up_to(letter, 25), digit), _mm256_or_si256(member(v, dashes), v));
+	put(m->name, half, name);
+	put(m->digit, half, digit);
+	put(m->hex, half, up_to(letter, 5));
+	put(m->dot, half, equal(v, '.'));
+	put(m->hyphen, half, equal(v, '-'));
+	put(m->colon, half, equal(v, ':'));
+	put(m->slash, half, equal(v, '/'));
+	put(m->border, half, _mm256_or_si256(up_to(v, ' '), member(v, borders)));
+}
+
+AVX2 INLINE void look_avx2(const uint8_t *p, const struct marks *m, size_t k)
+{
+	look_half(p, m, 2 * k);
+	look_half(p + 32, m, 2 * k + 1);
+}
+
+AVX2 INLINE __m256i odd_half(const uint8_t *p)
+{
+	const __m256i closes = SET(1, 0, 0, 0, 0, 0, 0, 0, 0, ')', 0, 0, 0, '}', 0, 0); /* and ']', with bit 0x20 */
+	const __m256i hints = SET('`', 0, 0, 0, 't', 0, 0, 0, 0, 0, ':', 0, 0, 0, '.', '/');
+	const __m256i case_bit = _mm256_set1_epi8(0x20);
+	__m256i v = load(p), close = member(_mm256_or_si256(v, case_bit), closes), hint = member(_mm256_or_si256(load(p - 1), case_bit), hints);
+	return _mm256_or_si256(_mm256_or_si256(v, equal(v, '\\')), _mm256_and_si256(close, hint));
+}
+
+AVX2 INLINE uint64_t odd_avx2(const uint8_t *p, const struct marks *m, size_t k)
+{
+	uint64_t low = (uint32_t)_mm256_movemask_epi8(odd_half(p)), high = (uint32_t)_mm256_movemask_epi8(odd_half(p + 32));
+	return m->odd[k] = low | high << 32;
+}
+
+AVX2 static bool classify_avx2(struct span text, const struct marks *m)
+{
+	return classify_with(look_avx2, odd_avx2, text, m);
 }
 #else
-static void classify_avx2(struct span text, struct marks *m)
+static bool classify_avx2(struct span text, const struct marks *m)
 {
-	classify_portable(text, m);
+	return classify_portable(text, m);
 }
 #endif
 
@@ -250,24 +299,34 @@ bool classify_can(enum classify_way way)
 #endif
 }
 
+static void make_room(struct marks *m, size_t blocks)
+{
+	marks_release(m);
+	size_t stride = blocks + 2;
+	uint64_t *all = mem_zalloc(MASKS * stride * sizeof(*all)), *next = all + 1;
+	uint64_t **const of[MASKS] = { &m->border, &m->name, &m->dot, &m->hyphen, &m->digit, &m->hex, &m->colon, &m->six, &m->word, &m->other,
+		&m->odd, &m->slash, &m->quad, &m->quad2 };
+	for (size_t i = 0; i < MASKS; i++, next += stride)
+		*of[i] = next;
+	m->all = all;
+	m->room = blocks;
+}
+
 void classify(enum classify_way way, struct span text, struct marks *m)
 {
-	m->blocks = text.n / BLOCK + 1;
-	if (m->blocks > m->room) {
-		size_t blocks = m->blocks;
-		marks_release(m);
-		uint64_t *all = mem_alloc(MASKS * blocks * sizeof(*all));
-		*m = (struct marks){ all, all + blocks, all + 2 * blocks, all + 3 * blocks, all + 4 * blocks, all + 5 * blocks,
-				     all + 6 * blocks, all + 7 * blocks, blocks, blocks, false };
-	}
+	size_t blocks = text.n / BLOCK + 1;
+	if (blocks > m->room)
+		make_room(m, blocks);
+	m->blocks = blocks;
 	if (way == CLASSIFY_AVX2 || (way == CLASSIFY_BEST && classify_can(CLASSIFY_AVX2)))
-		classify_avx2(text, m);
+		m->any_odd = classify_avx2(text, m);
 	else
-		classify_portable(text, m);
+		m->any_odd = classify_portable(text, m);
+	m->any_odd |= odd_entities(text, m);
 }
 
 void marks_release(struct marks *m)
 {
-	free(m->border);
+	free(m->all);
 	*m = (struct marks){ 0 };
 }

@@ -26,8 +26,8 @@ static void test_ways(void **state)
 		classify(CLASSIFY_AVX2, g.text, &b);
 		assert_int_equal(a.blocks, n / 64 + 1);
 		assert_int_equal(a.blocks, b.blocks);
-		uint64_t *of_a[] = { a.border, a.name, a.alnum, a.six, a.colon, a.word, a.other, a.odd };
-		uint64_t *of_b[] = { b.border, b.name, b.alnum, b.six, b.colon, b.word, b.other, b.odd };
+		uint64_t *of_a[] = { a.border, a.name, a.dot, a.hyphen, a.digit, a.hex, a.colon, a.six, a.word, a.other, a.odd };
+		uint64_t *of_b[] = { b.border, b.name, b.dot, b.hyphen, b.digit, b.hex, b.colon, b.six, b.word, b.other, b.odd };
 		for (size_t k = 0; k < COUNT_OF(of_a); k++)
 			assert_memory_equal(of_a[k], of_b[k], a.blocks * sizeof(uint64_t));
 		guard_free(&g);
@@ -55,7 +55,10 @@ static void test_classes(void **state)
 		bool hex = digit || in_set("abcdefABCDEF", c);
 		assert_int_equal(m.border[i / 64] >> i % 64 & 1, c <= ' ' || in_set("\"<>`\x7f", c));
 		assert_int_equal(m.name[i / 64] >> i % 64 & 1, digit || letter || c >= 0x80 || in_set("._-", c));
-		assert_int_equal(m.alnum[i / 64] >> i % 64 & 1, digit || letter);
+		assert_int_equal(m.digit[i / 64] >> i % 64 & 1, digit);
+		assert_int_equal(m.hex[i / 64] >> i % 64 & 1, hex);
+		assert_int_equal(m.dot[i / 64] >> i % 64 & 1, c == '.');
+		assert_int_equal(m.hyphen[i / 64] >> i % 64 & 1, c == '-');
 		assert_int_equal(m.six[i / 64] >> i % 64 & 1, hex || c == ':' || c == '.');
 		assert_int_equal(m.colon[i / 64] >> i % 64 & 1, c == ':');
 	}
@@ -66,20 +69,20 @@ static void test_classes(void **state)
 /* Runs of ones and zeros, counted, across blocks. */
 static void test_runs(void **state)
 {
-	uint64_t m[4] = { 0, 0, 0, 0 };
+	uint64_t all[6] = { 0 }, *m = all + 1;
 	for (size_t from = 0; from < 200; from += 7) {
 		for (size_t to = from + 1; to < 250; to += 11) {
-			memset(m, 0, sizeof(m));
+			memset(all, 0, sizeof(all));
 			for (size_t i = from; i < to; i++)
 				m[i / 64] |= 1ULL << i % 64;
 			assert_int_equal(marks_back(m, to - 1), from);
 			assert_int_equal(marks_forward(m, from), to);
 			assert_int_equal(marks_next(m, 0), from);
-			for (size_t n = 0; n <= 64 && to + n <= 256; n++) {
+			for (size_t n = 1; n <= 64 && to + n <= 256; n++) {
 				assert_true(marks_of(m, to, to + n) == 0);
 				if (from + n <= to)
-					assert_true(marks_of(m, from, from + n) == (n ? ~0ULL >> (64 - n) : 0));
-				if (n && n <= from && from - n + 64 <= 256)
+					assert_true(marks_of(m, from, from + n) == ~0ULL >> (64 - n));
+				if (n <= from && from - n + 64 <= 256)
 					assert_int_equal(__builtin_ctzll(marks_of(m, from - n, from - n + 64) | 1ULL << 63), n < 64 ? n : 63);
 			}
 			assert_int_equal(marks_back_zero(m, 255), to);

@@ -6,10 +6,17 @@
 
 _Static_assert(OBS_KINDS <= 32, "a bit for each kind");
 
+void finder_way(struct finder *f, enum classify_way way)
+{
+	f->way = way == CLASSIFY_BEST ? (classify_can(CLASSIFY_AVX2) ? CLASSIFY_AVX2 : CLASSIFY_PORTABLE) : way;
+}
+
 struct finder *finder_new(uint32_t kinds)
 {
 	struct finder *f = mem_zalloc(sizeof(*f));
 	f->kinds = kinds ? kinds : ~0U;
+	finder_way(f, CLASSIFY_BEST);
+	pending_grow(&f->pending);
 	return f;
 }
 
@@ -24,11 +31,6 @@ void finder_free(struct finder *f)
 	free(f->pending.key);
 	free(f->pending.spare);
 	free(f);
-}
-
-void finder_way(struct finder *f, enum classify_way way)
-{
-	f->way = way;
 }
 
 /* Visit the findings that begin before `at`; the others stay. */
@@ -53,6 +55,8 @@ static void deliver(struct finder *f, size_t at)
 	p->spare = key;
 	p->keys = keys;
 	p->n = stay;
+	p->next = stay ? p->item[stay - 1].at + 1 : 0;
+	pending_grow(p);
 }
 
 static int order(const struct finding *a, const struct finding *b)
@@ -64,45 +68,42 @@ static int order(const struct finding *a, const struct finding *b)
 	return (int)a->obs.kind - (int)b->obs.kind;
 }
 
-/* Keys have any length; most are short.  Room for 16 octets more is behind `to`. */
-static void copy_key(uint8_t *to, const uint8_t *key, size_t n)
+void pending_grow(struct pending *p)
 {
-	if (n == 4)
-		memcpy(to, key, 4);
-	else if (n >= 8 && n <= 16)
-		memcpy(to, key, 8), memcpy(to + n - 8, key + n - 8, 8);
-	else if (n > 16 && n <= 32)
-		memcpy(to, key, 16), memcpy(to + n - 16, key + n - 16, 16);
-	else
-		memcpy(to, key, n);
+	if (UNLIKELY(p->room - p->n <= FINDER_BATCH)) {
+		p->room = 2 * p->room + 4 * FINDER_BATCH;
+		p->item = mem_realloc(p->item, p->room * sizeof(*p->item));
+	}
+	if (UNLIKELY(p->keys_room - p->keys < OBS_KEY_MAX + (FINDER_BATCH + 1) * PLAIN_ROOM)) {
+		p->keys_room = 2 * p->keys_room + 16 * OBS_KEY_MAX;
+		p->key = mem_realloc(p->key, p->keys_room);
+		p->spare = mem_realloc(p->spare, p->keys_room);
+	}
 }
 
-static void grow(struct pending *p)
+size_t look_plain_name(const struct look *l, size_t from, size_t to, uint8_t ret[PLAIN_ROOM])
 {
-	p->room = p->room ? 2 * p->room : 4 * FINDER_BATCH;
-	p->item = mem_realloc(p->item, p->room * sizeof(*p->item));
+	const uint8_t *p = l->p + from;
+	size_t n = to - from;
+	if (n < 4 || n > PLAIN_MAX || !plain_name(p, n, marks_near(l->m->dot, from) & ((1ULL << n) - 1), marks_near(l->m->hyphen, from)))
+		return 0;
+	if (from < l->plain_end) {
+		lower_name(p, ret);
+		return n;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] >= 0x80)
+			return 0;
+		ret[i] = ascii_lower(p[i]);
+	}
+	return n;
 }
 
-static void grow_keys(struct pending *p)
+static void put_pending(struct look *l, size_t at, size_t n, const struct observable *o)
 {
-	p->keys_room = p->keys_room ? 2 * p->keys_room : 16 * OBS_KEY_MAX;
-	p->key = mem_realloc(p->key, p->keys_room);
-	p->spare = mem_realloc(p->spare, p->keys_room);
-}
-
-static void make_room(struct pending *p)
-{
-	if (UNLIKELY(p->n == p->room))
-		grow(p);
-	if (UNLIKELY(p->keys_room - p->keys < OBS_KEY_MAX))
-		grow_keys(p);
-}
-
-static void put_pending(struct finder *f, size_t at, size_t n, const struct observable *o)
-{
-	struct pending *p = &f->pending;
+	struct pending *p = &l->f->pending;
 	struct finding new = { at, (uint32_t)n, *o };
-	make_room(p);
+	uint8_t *key = look_store(l);
 	size_t i = p->n;
 	if (i > 0 && UNLIKELY(p->item[i - 1].at >= at)) {
 		int before = 1;
@@ -112,11 +113,14 @@ static void put_pending(struct finder *f, size_t at, size_t n, const struct obse
 			return;
 		memmove(p->item + i + 1, p->item + i, (p->n - i) * sizeof(*p->item));
 	}
-	copy_key(p->key + p->keys, o->key, o->n);
+	if (o->key != key)
+		memmove(key, o->key, o->n);
 	new.obs.key = (const uint8_t *)(uintptr_t)p->keys;
 	p->keys += o->n;
 	p->item[i] = new;
 	p->n++;
+	p->next = p->item[p->n - 1].at + 1;
+	pending_grow(p);
 }
 
 static size_t place(const struct look *l, size_t i)
@@ -132,70 +136,13 @@ void look_found(struct look *l, size_t from, size_t to, const struct observable 
 		return;
 	if (f->any_clean && seen_kind(&f->seen, span_of(f->text.p + at, end - at)) == o->kind)
 		return;
-	put_pending(f, at, end - at, o);
+	put_pending(l, at, end - at, o);
 }
 
-void look_found_plain(struct look *l, size_t from, size_t to, const struct observable *o)
+void look_deliver(struct look *l, size_t pos)
 {
-	struct finder *f = l->f;
-	struct pending *p = &f->pending;
-	size_t at = l->base + from;
-	if (l->at || (p->n > 0 && UNLIKELY(p->item[p->n - 1].at >= at))) {
-		look_found(l, from, to, o);
-		return;
-	}
-	if (!wanted(f, o->kind))
-		return;
-	make_room(p);
-	struct finding *new = &p->item[p->n++];
-	*new = (struct finding){ at, (uint32_t)(to - from), *o };
-	new->obs.key = (const uint8_t *)(uintptr_t)p->keys;
-	memcpy(p->key + p->keys, o->key, PLAIN_MAX);
-	p->keys += o->n;
-}
-
-uint8_t look_clean(const struct look *l, size_t from, size_t to)
-{
-	return l->f->any_clean && !l->at ? seen_kind(&l->f->seen, span_of(l->p + from, to - from)) : 0;
-}
-
-/* The marks of a block, from the lowest on; those of words only from `word` on. */
-static void walk(struct look *l, const struct marks *m, void (*odd)(struct look *l, size_t pos))
-{
-	size_t word = 0; /* where the last word ended */
-	for (size_t k = 0; k < m->blocks; k++) {
-		uint64_t words = m->word[k], others = m->other[k], odds = odd ? m->odd[k] : 0, all;
-		if (word > k * 64)
-			words = word >= k * 64 + 64 ? 0 : words & ~0ULL << word % 64;
-		while ((all = words | others | odds)) {
-			uint64_t bit = all & -all;
-			size_t pos = k * 64 + (size_t)__builtin_ctzll(all);
-			if (l->f->pending.n >= FINDER_BATCH) {
-				size_t start = marks_back_zero(m->border, pos);
-				deliver(l->f, place(l, pos - start > BACK_MAX ? pos - BACK_MAX : start));
-			}
-			if (odds & bit) {
-				odds ^= bit;
-				odd(l, pos);
-			}
-			if (others & bit) {
-				others ^= bit;
-				if (l->p[pos] == '/') {
-					look_scheme_at(l, pos - 2);
-				} else {
-					look_six_at(l, pos);
-					if (l->p[pos] != ':')
-						look_hash_at(l, pos);
-				}
-			}
-			if (words & bit) {
-				size_t from = marks_back(m->name, pos);
-				word = marks_forward(m->name, pos);
-				look_word_at(l, from, word);
-				words = word >= k * 64 + 64 ? 0 : words & ~0ULL << word % 64;
-			}
-		}
-	}
+	size_t start = marks_back_zero(l->m->border, pos);
+	deliver(l->f, place(l, pos - start > BACK_MAX ? pos - BACK_MAX : start));
 }
 
 /* Read the `n` octets at `from` of the whole text, and look at what that gives. */
@@ -204,8 +151,10 @@ static void read_stretch(struct finder *f, size_t from, size_t n)
 	reading_of(span_of(f->text.p + from, n), &f->reading);
 	struct span s = buf_span(&f->reading.text);
 	classify(f->way, s, &f->stretch_marks);
-	struct look l = { .f = f, .p = s.p, .n = s.n, .m = &f->stretch_marks, .base = from, .at = f->reading.at };
-	walk(&l, &f->stretch_marks, NULL);
+	struct look l = { .f = f, .p = s.p, .n = s.n, .readable = f->reading.text.cap, .m = &f->stretch_marks, .base = from, .at = f->reading.at };
+	if (f->stretch_marks.any_odd) /* read once, and not again */
+		memset(f->stretch_marks.odd, 0, f->stretch_marks.blocks * sizeof(*f->stretch_marks.odd));
+	look_walk(&l, NULL);
 }
 
 static void odd_stretch(struct look *l, size_t pos)
@@ -241,6 +190,19 @@ static bool promising(struct span s)
 	return false;
 }
 
+/* Is something open that the octet at `pos` may close? */
+static bool opened(struct span text, size_t pos)
+{
+	if (text.p[pos] == ';')
+		return true;
+	for (size_t i = 2; i <= 4 && i <= pos; i++) {
+		uint8_t c = text.p[pos - i];
+		if (c == '[' || c == '(' || c == '{')
+			return true;
+	}
+	return false;
+}
+
 /* Of the marks of what is odd, leave one for each stretch between borders that must be read, at its start, and no other mark
  * in it. */
 static void settle_odd(struct span text, struct marks *m)
@@ -248,15 +210,17 @@ static void settle_odd(struct span text, struct marks *m)
 	size_t done = 0;
 	for (size_t k = 0; k < m->blocks; k++) {
 		uint64_t odd = m->odd[k];
+		if (odd == 0)
+			continue;
 		m->odd[k] = 0;
 		for (; odd; odd &= odd - 1) {
 			size_t pos = k * 64 + (size_t)__builtin_ctzll(odd);
 			uint8_t c = text.p[pos];
-			if (pos < done || (c < 0x80 && c != '\\' && !reading_changes(text, pos)))
+			if (pos < done || (c < 0x80 && c != '\\' && (!opened(text, pos) || !reading_changes(text, pos))))
 				continue;
 			size_t from = marks_back_zero(m->border, pos);
 			done = marks_next(m->border, pos);
-			clear(m->word, from, done);
+			clear(m->word, from, done + 1);
 			clear(m->other, from, done);
 			if (promising(span_of(text.p + from, done - from)))
 				m->odd[from / 64] |= 1ULL << from % 64;
@@ -305,8 +269,8 @@ void finder_run(struct finder *f, struct span text, finder_visit *visit, void *c
 		classify(f->way, s, &f->marks);
 		if (f->marks.any_odd)
 			settle_odd(s, &f->marks);
-		struct look l = { .f = f, .p = s.p, .n = n, .m = &f->marks, .base = from };
-		walk(&l, &f->marks, f->marks.any_odd ? odd_stretch : NULL);
+		struct look l = { .f = f, .p = s.p, .n = n, .readable = text.n - from, .plain_end = text.n - from < PLAIN_ROOM ? 0 : text.n - from - PLAIN_ROOM, .m = &f->marks, .base = from };
+		look_walk(&l, odd_stretch);
 	}
 	deliver(f, SIZE_MAX);
 }

@@ -28,7 +28,7 @@ static bool six_address(struct look *l, size_t from, size_t to)
 	bool mapped = ip6_is_mapped(addr);
 	struct observable o = { .kind = mapped ? OBS_IPV4 : OBS_IPV6, .n = mapped ? 4 : 16, .key = mapped ? addr + 12 : addr };
 	if (wanted(l->f, o.kind))
-		l->six = (struct stretch){ from, to };
+		l->six = look_cover(l, from, to);
 	look_found(l, from, to, &o);
 	look_prefix(l, from, to);
 	return true;
@@ -89,53 +89,52 @@ void look_six_at(struct look *l, size_t pos)
 		six_run(l, from + skip, to, true);
 }
 
-/* Eight hexadecimal digits.  @return false when one is none. */
-static bool hex_eight(const uint8_t *p, uint8_t ret[4])
+/* The value of eight hexadecimal digits.  Letters have bit 0x40: their low half is 1 to 6, and 9 is added. */
+static void hex_eight(const uint8_t *p, uint8_t ret[4])
 {
 	const uint64_t ones = 0x0101010101010101ULL;
 	uint64_t w;
 	memcpy(&w, p, 8);
-	/* Letters have bit 0x40: their low half is 1 to 6, and 9 is added.  Digits have 0x30 above their half. */
-	uint64_t letter = w >> 6 & ones, digit = w >> 4 & w >> 5 & ~(w >> 6) & ones;
-	uint64_t half = w & ones * 0x0f, low = letter * 0x0f & half;
-	uint64_t bad = (w & ones * 0x80) | ((letter | digit) ^ ones) | (letter & w >> 4);
-	bad |= (((half & digit * 0x0f) + digit * 6) & ones * 0x10) | ((low + letter * 9) & ones * 0x10) | (letter & ~((low + ones * 0x0f) >> 4));
-	half += letter * 9;
-	half = (half << 4 | half >> 8) & 0x00ff00ff00ff00ffULL;
-	half = (half | half >> 8) & 0x0000ffff0000ffffULL;
-	uint32_t four = (uint32_t)(half | half >> 16);
+	w = (w & ones * 0x0f) + (w >> 6 & ones) * 9;
+	w = (w << 4 | w >> 8) & 0x00ff00ff00ff00ffULL;
+	w = (w | w >> 8) & 0x0000ffff0000ffffULL;
+	uint32_t four = (uint32_t)(w | w >> 16);
 	memcpy(ret, &four, 4);
-	return bad == 0;
 }
 
+/* The hexadecimal digits from..to. */
 static void hash_run(struct look *l, size_t from, size_t to)
 {
 	size_t n = to - from;
-	uint8_t octets[64];
 	enum obs_kind kind = n == 32 ? OBS_MD5 : n == 40 ? OBS_SHA1 : n == 64 ? OBS_SHA256 : n == 128 ? OBS_SHA512 : OBS_NONE;
-	bool good = kind != OBS_NONE;
-	for (size_t i = 0; good && i < n; i += 8)
-		good = hex_eight(l->p + from + i, octets + i / 2);
-	if (!good)
+	if (kind == OBS_NONE)
 		return;
-	struct observable o = { .kind = (uint8_t)kind, .n = (uint16_t)(n / 2), .key = octets };
+	uint8_t *key = look_store(l);
+	for (size_t i = 0; i < n; i += 8)
+		hex_eight(l->p + from + i, key + i / 2);
+	struct observable o = { .kind = (uint8_t)kind, .n = (uint16_t)(n / 2), .key = key };
 	look_found(l, from, to, &o);
 }
 
+/* A run of hexadecimal digits with another letter beside it is none, but for the letter of \n and its like. */
 void look_hash_at(struct look *l, size_t pos)
 {
 	if (pos < l->hashes)
 		return;
-	size_t from = marks_back(l->m->alnum, pos), to = marks_forward(l->m->alnum, pos), skip = look_glued(l, from);
+	size_t from = marks_back(l->m->hex, pos), to = marks_forward(l->m->hex, pos), skip = look_glued(l, from);
 	l->hashes = to;
-	hash_run(l, from, to);
+	if (ascii_alnum(look_octet(l, to)))
+		return;
+	if (from == 0 || !ascii_alnum(l->p[from - 1]))
+		hash_run(l, from, to);
+	else if (from > 1 && l->p[from - 2] == '\\' && memchr("nrt", l->p[from - 1], 3))
+		hash_run(l, from, to);
 	if (skip && from + skip < to)
 		hash_run(l, from + skip, to);
 }
 
 void look_prefix(struct look *l, size_t from, size_t slash)
 {
-	uint8_t store[OBS_KEY_MAX];
 	struct observable o;
 	size_t to = slash + 1;
 	if (look_octet(l, slash) != '/')
@@ -147,6 +146,6 @@ void look_prefix(struct look *l, size_t from, size_t slash)
 	uint8_t next = look_octet(l, to);
 	if (to == slash + 1 || to - slash > 16 || ascii_alnum(next) || next == '_' || next == '-' || next == '/')
 		return;
-	if (obs_parse(span_of(l->p + from, to - from), store, &o, NULL) == OK && (o.kind == OBS_CIDR4 || o.kind == OBS_CIDR6))
+	if (obs_parse(span_of(l->p + from, to - from), look_store(l), &o, NULL) == OK && (o.kind == OBS_CIDR4 || o.kind == OBS_CIDR6))
 		look_found(l, from, to, &o);
 }

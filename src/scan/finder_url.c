@@ -6,7 +6,6 @@
 #include "scan/finder_parts.h"
 
 #include "base/attr.h"
-#include "codec/domain.h"
 #include "codec/ip.h"
 
 /* A closing bracket at the end belongs to the URL when its opening one does. */
@@ -30,56 +29,14 @@ static size_t trim_end(const struct look *l, size_t from, size_t to)
 	return to;
 }
 
-/* Octets of a path that stay as they are; those of a query are these and '?'.  (No '(' for the codec looks for defanging there.) */
-static const bool stays[256] = {
-	['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true, ['-'] = true, ['.'] = true, ['_'] = true, ['~'] = true, ['!'] = true,
-	['$'] = true, ['&'] = true, ['\''] = true, ['*'] = true, ['+'] = true, [','] = true, [';'] = true, ['='] = true, [':'] = true,
-	['@'] = true, ['/'] = true,
-};
-
-/* The commonest URLs are canonical already, or but for a "/" at the end: http or https, a plain name or a dotted quad, no port, nothing
- * percent-encoded, no segments that begin with a dot, no fragment. */
-static bool plain_url(struct span s, uint8_t store[OBS_KEY_MAX], struct observable *ret)
-{
-	uint8_t addr[4];
-	if (s.n < 11 || s.n >= OBS_KEY_MAX || memcmp(s.p, "http", 4) != 0)
-		return false;
-	size_t host = s.p[4] == 's' ? 8 : 7, i = host, n = s.n;
-	if (memcmp(s.p + host - 3, "://", 3) != 0)
-		return false;
-	while (i < n && s.p[i] != '/')
-		i++;
-	struct span name = { s.p + host, i - host };
-	if (!domain_plain(name) && !ip4_parse(name, addr))
-		return false;
-	size_t end = i;
-	for (; i < n && stays[s.p[i]]; i++)
-		if (s.p[i] == '.' && s.p[i - 1] == '/')
-			return false;
-	if (i < n && s.p[i] == '?')
-		while (i < n && (stays[s.p[i]] || s.p[i] == '?'))
-			i++;
-	if (i < n)
-		return false;
-	memcpy(store, s.p, n);
-	if (end == n)
-		store[n++] = '/';
-	*ret = (struct observable){ .kind = OBS_URL, .n = (uint16_t)n, .key = store };
-	return true;
-}
-
 /* @return true when from..to was a URL (or what "tcp://" makes of one) of a wanted kind. */
 static bool reading(struct look *l, size_t from, size_t to, bool bare)
 {
-	uint8_t store[OBS_KEY_MAX];
+	uint8_t *store = look_store(l);
 	struct observable o;
 	struct span text = { l->p + from, to - from };
 	if (text.n > URL_TEXT_MAX)
 		return false;
-	if (!bare && plain_url(text, store, &o)) {
-		look_found(l, from, to, &o);
-		return wanted(l->f, OBS_URL);
-	}
 	if (bare ? obs_parse(text, store, &o, NULL) != OK || o.kind != OBS_URL : obs_parse_as(OBS_URL, text, store, &o, NULL) != OK)
 		return false;
 	look_found(l, from, to, &o);
@@ -177,11 +134,87 @@ static void host_is(struct look *l, size_t body, size_t to)
 	while (end < to && l->p[end] != '/' && l->p[end] != '?' && l->p[end] != '#')
 		end++;
 	if (end > l->host.to)
-		l->host = (struct stretch){ body, end };
+		l->host = look_cover(l, body, end);
+}
+
+/* Octets of a URL that are canonical as they are, and before which it does not end.  (In a host, only a name's are.) */
+static const uint8_t stays[256] = {
+	['a' ... 'z'] = 1, ['A' ... 'Z'] = 1, ['0' ... '9'] = 1, ['-'] = 1, ['.'] = 1, ['_'] = 1, ['~'] = 1, ['!'] = 1, ['$'] = 1, ['*'] = 1,
+	['+'] = 1, ['='] = 1, [':'] = 1, ['@'] = 1, ['/'] = 1, ['?'] = 1,
+};
+
+/* The start of "http" or "https" that ends at `to` and is no end of a longer word; else `to`. */
+static size_t plain_scheme(const struct look *l, size_t to)
+{
+	size_t from = to;
+	if (to >= 4 && memcmp(l->p + to - 4, "http", 4) == 0)
+		from = to - 4;
+	else if (to >= 5 && memcmp(l->p + to - 5, "https", 5) == 0)
+		from = to - 5;
+	return from && scheme_octet(l->p[from - 1]) ? to : from;
+}
+
+/* A dot behind a slash, which may be a segment to be taken away. */
+static bool dot_segment(const struct look *l, size_t from, size_t to)
+{
+	for (; from < to; from += 64) {
+		uint64_t both = marks_from(l->m->dot, from) & marks_from(l->m->slash, from - 1);
+		if (to - from < 64)
+			both &= ~(~0ULL << (to - from));
+		if (both)
+			return true;
+	}
+	return false;
+}
+
+/* The commonest URLs are canonical already, but for capital letters in the host or a "/" at the end, and can be read in one way: http or https, a
+ * plain name or a dotted quad, no port, nothing percent-encoded, no segments that begin with a dot, no fragment. */
+static bool plain_url(struct look *l, size_t colon)
+{
+	const uint8_t *p = l->p;
+	size_t from = plain_scheme(l, colon), body = colon + 3, to = marks_next(l->m->border, body), end = marks_forward(l->m->name, body);
+	if (to > l->n)
+		to = l->n;
+	if (from == colon || to - from > OBS_KEY_MAX - 2 - PLAIN_ROOM || end - body < 4 || end - body > PLAIN_MAX || !wanted(l->f, OBS_URL) ||
+	    within(l->host, from))
+		return false;
+	unsigned all = 1;
+	for (size_t i = end; i < to; i++)
+		all &= stays[p[i]];
+	if (!all)
+		return false;
+	while (to > end && (p[to - 1] == '.' || p[to - 1] == ':' || p[to - 1] == '!' || p[to - 1] == '?' || p[to - 1] == '*'))
+		to--;
+	if ((to > end && p[end] != '/') || p[end - 1] == '.' || p[body] == '_' || p[end - 1] == '_' || dot_segment(l, end, to))
+		return false;
+	if (look_clean(l, from, to) == OBS_URL) {
+		l->host = look_cover(l, body, end);
+		return true;
+	}
+	/* From the front: what is written behind an end is written over. */
+	uint8_t *key = look_store(l), *host = key + (body - from), *path = key + (end - from), addr[4];
+	memcpy(key, p + from, 8);
+	if (!look_plain_name(l, body, end, host)) {
+		if (!ip4_parse(span_of(p + body, end - body), addr))
+			return false;
+		memcpy(host, p + body, end - body);
+	}
+	if (l->readable - to >= 16)
+		for (size_t i = 0; i < to - end; i += 16)
+			memcpy(path + i, p + end + i, 16);
+	else
+		memcpy(path, p + end, to - end);
+	if (to == end)
+		*path = '/';
+	l->host = look_cover(l, body, end);
+	look_put(l, from, to, OBS_URL, to - from + (to == end));
+	return true;
 }
 
 void look_scheme_at(struct look *l, size_t colon)
 {
+	if (plain_url(l, colon))
+		return;
 	size_t from = colon, body = colon + 3, web = web_scheme(l, colon), longest = 0;
 	while (from && colon - from <= SCHEME_TEXT_MAX && scheme_octet(l->p[from - 1]))
 		from--;

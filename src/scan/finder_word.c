@@ -16,16 +16,23 @@ static bool top_level(const uint8_t *p, size_t from, size_t to)
 }
 
 /* A name from..to by the codec, without the ways of spelling that running text has borders for. */
-static bool name_of(const struct look *l, size_t from, size_t to, uint8_t store[OBS_KEY_MAX], struct observable *ret)
+static bool name_of(struct look *l, size_t from, size_t to, struct observable *ret)
 {
 	struct span s = { l->p + from, to - from };
+	uint8_t *store = look_store(l);
+	size_t n;
 	if (s.n > NAME_TEXT_MAX || !top_level(l->p, from, to))
 		return false;
+	if ((n = look_plain_name(l, from, to, store))) {
+		*ret = (struct observable){ .kind = OBS_DOMAIN, .n = (uint16_t)n, .key = store };
+		return true;
+	}
 	return obs_parse_as(OBS_DOMAIN, s, store, ret, NULL) == OK;
 }
 
-static bool quad_of(const struct look *l, size_t from, size_t to, uint8_t store[OBS_KEY_MAX], struct observable *ret)
+static bool quad_of(struct look *l, size_t from, size_t to, struct observable *ret)
 {
+	uint8_t *store = look_store(l);
 	if (!ip4_parse(span_of(l->p + from, to - from), store))
 		return false;
 	*ret = (struct observable){ .kind = OBS_IPV4, .n = 4, .key = store };
@@ -39,7 +46,7 @@ static bool covered(const struct look *l, size_t from, size_t to)
 }
 
 /* What may stand behind a name or an address that is from..to. */
-static void behind_name(struct look *l, size_t from, size_t to, unsigned kind)
+void look_behind(struct look *l, size_t from, size_t to, unsigned kind)
 {
 	uint8_t next = look_octet(l, to);
 	if (next == '/' && kind == OBS_IPV4)
@@ -53,14 +60,13 @@ static void found_name(struct look *l, size_t from, size_t to, const struct obse
 	if (covered(l, from, to))
 		return;
 	look_found(l, from, to, o);
-	behind_name(l, from, to, o->kind);
+	look_behind(l, from, to, o->kind);
 }
 
 static bool name_or_quad(struct look *l, size_t from, size_t to)
 {
-	uint8_t store[OBS_KEY_MAX];
 	struct observable o;
-	if (!quad_of(l, from, to, store, &o) && !name_of(l, from, to, store, &o))
+	if (!quad_of(l, from, to, &o) && !name_of(l, from, to, &o))
 		return false;
 	found_name(l, from, to, &o);
 	return true;
@@ -166,44 +172,6 @@ static void general_word(struct look *l, size_t from, size_t to)
 			}
 }
 
-/* The commonest words: one name or address as it is written, with nothing to be told apart. */
-static bool plain_word(struct look *l, size_t from, size_t to)
-{
-	uint8_t lower[PLAIN_MAX] = { 0 };
-	struct span s = { l->p + from, to - from };
-	while (s.n && s.p[s.n - 1] == '.')
-		s.n--;
-	if (s.n < 4 || s.n > PLAIN_MAX)
-		return false;
-	uint8_t last = s.p[s.n - 1], clean = look_clean(l, from, from + s.n);
-	if (clean == OBS_IPV4 || (clean == OBS_DOMAIN && s.p[0] != '_')) {
-		if (!covered(l, from, from + s.n))
-			behind_name(l, from, from + s.n, clean);
-		return true;
-	}
-	struct observable o;
-	if (ascii_digit(last) && ip4_parse(s, lower)) {
-		o = (struct observable){ .kind = OBS_IPV4, .n = 4, .key = lower };
-	} else {
-		if (s.p[0] == '_' || !ascii_alnum(last) || s.p[s.n - 2] == '.')
-			return false;
-		o = (struct observable){ .kind = OBS_DOMAIN, .n = (uint16_t)s.n, .key = s.p };
-		bool plain = domain_plain(s);
-		if (!plain || l->n - from < PLAIN_MAX) {
-			for (size_t i = 0; i < s.n; i++)
-				lower[i] = ascii_lower(s.p[i]);
-			o.key = lower;
-		}
-		if (!plain && !domain_plain(span_of(lower, s.n)))
-			return false;
-	}
-	if (!covered(l, from, from + s.n)) {
-		look_found_plain(l, from, from + s.n, &o);
-		behind_name(l, from, from + s.n, o.kind);
-	}
-	return true;
-}
-
 /* RFC 5322 atext and the dot, as far as codec/email.h takes them. */
 static bool local_octet(uint8_t c)
 {
@@ -222,9 +190,8 @@ static bool in_name(const struct look *l, size_t i)
 
 static bool address(struct look *l, size_t from, size_t at, size_t to)
 {
-	uint8_t store[OBS_KEY_MAX];
 	struct observable o;
-	if (at - from > EMAIL_LOCAL_MAX || obs_parse_as(OBS_EMAIL, span_of(l->p + from, to - from), store, &o, NULL))
+	if (at - from > EMAIL_LOCAL_MAX || obs_parse_as(OBS_EMAIL, span_of(l->p + from, to - from), look_store(l), &o, NULL))
 		return false;
 	if (!within(l->host, from))
 		look_found(l, from, to, &o);
@@ -259,7 +226,6 @@ static bool addresses(struct look *l, size_t at, size_t to)
 /* Is the '@' at `at` that of an e-mail address?  Then l->mail becomes what it covers. */
 static void mail_at(struct look *l, size_t at)
 {
-	uint8_t store[OBS_KEY_MAX];
 	struct observable o;
 	size_t from = at + 1, end, next, ascii;
 	if (at < l->mails)
@@ -270,19 +236,19 @@ static void mail_at(struct look *l, size_t at)
 	size_t to = marks_forward(l->m->name, from), covers = 0;
 	if (!next_segment(l->p, &from, to, &end, &next) || from != at + 1)
 		return;
-	if (name_of(l, from, end, store, &o) && addresses(l, at, end))
+	if (name_of(l, from, end, &o) && addresses(l, at, end))
 		covers = end;
 	/* "user@evil.example" with letters of another script behind it. */
 	for (ascii = from; ascii < to && l->p[ascii] < 0x80;)
 		ascii++;
 	if (ascii > from && ascii < end && reading_parts(point_at(l->p, ascii, to)) && next_segment(l->p, &from, ascii, &end, &next) &&
-	    name_of(l, from, end, store, &o) && addresses(l, at, end) && covers == 0)
+	    name_of(l, from, end, &o) && addresses(l, at, end) && covers == 0)
 		covers = end;
 	if (covers && wanted(l->f, OBS_EMAIL)) {
 		size_t left = at;
 		while (left && at - left < LOCAL_SIGHT && (in_name(l, left - 1) || l->p[left - 1] == '+'))
 			left--;
-		l->mail = (struct stretch){ left, covers };
+		l->mail = look_cover(l, left, covers);
 	}
 }
 
@@ -296,10 +262,9 @@ static void mail_behind(struct look *l, size_t to)
 		mail_at(l, at);
 }
 
-void look_word_at(struct look *l, size_t from, size_t to)
+void look_word(struct look *l, size_t from, size_t to)
 {
-	const uint8_t *p = l->p;
-	uint8_t next = look_octet(l, to), before = from ? p[from - 1] : ' ';
+	uint8_t next = look_octet(l, to), before = from ? l->p[from - 1] : ' ';
 	if (within(l->host, from))
 		return;
 	if (before == '@')
@@ -310,8 +275,7 @@ void look_word_at(struct look *l, size_t from, size_t to)
 		mail_behind(l, to);
 	if (next == ':' && look_octet(l, to + 1) == '/' && look_octet(l, to + 2) == '/') /* a scheme */
 		return;
-	if (!plain_word(l, from, to))
-		general_word(l, from, to);
+	general_word(l, from, to);
 	size_t skip = look_glued(l, from);
 	if (skip && from + skip < to)
 		general_word(l, from + skip, to);

@@ -32,13 +32,30 @@ static inline size_t seen_place(struct span s)
 }
 _Static_assert(SEEN_ENTRIES == 1 << (64 - 54), "the place is the upper bits of the hash");
 
+/* Eight octets at a time; the last ones may be looked at twice. */
+static inline bool seen_same(const uint8_t *a, const uint8_t *b, size_t n)
+{
+	uint64_t x, y;
+	if (n < 8)
+		return memcmp(a, b, n) == 0;
+	for (size_t i = 0; i + 8 < n; i += 8) {
+		memcpy(&x, a + i, 8);
+		memcpy(&y, b + i, 8);
+		if (x != y)
+			return false;
+	}
+	memcpy(&x, a + n - 8, 8);
+	memcpy(&y, b + n - 8, 8);
+	return x == y;
+}
+
 /** The kind that was noted with exactly these octets, or 0. */
 static inline uint8_t seen_kind(const struct seen *c, struct span s)
 {
 	if (s.n == 0 || s.n > SEEN_TEXT_MAX)
 		return 0;
 	const struct seen_entry *e = &c->entry[seen_place(s)];
-	return e->n == s.n && memcmp(e->text, s.p, s.n) == 0 ? e->kind : 0;
+	return e->n == s.n && seen_same(e->text, s.p, s.n) ? e->kind : 0;
 }
 
 /** Note a spelling, in the place of another one perhaps.  Longer ones are not kept. */
