@@ -165,11 +165,16 @@ static uint32_t tag_of(uint64_t hash)
 	return (uint32_t)(hash >> 32) | 1; /* 0: free */
 }
 
-static inline uint64_t *filter_word(const struct cover *c, uint64_t hash, uint64_t *ret_bit)
+static inline bool in_filter(const struct cover *c, uint64_t hash)
 {
 	uint64_t n = hash >> c->filter_shift;
-	*ret_bit = 1ULL << (n & 63);
-	return &c->filter[n >> 6];
+	return c->filter[n >> 6] >> (n & 63) & 1;
+}
+
+static void put_in_filter(struct cover *c, uint64_t hash)
+{
+	uint64_t n = hash >> c->filter_shift;
+	c->filter[n >> 6] |= 1ULL << (n & 63);
 }
 
 /* The slot of a name, or the free one where it would be. */
@@ -186,8 +191,7 @@ static struct slot *slot_of(const struct cover *c, struct span name, uint64_t ha
 /* NULL: the name is not there. */
 static const struct slot *find_slot(const struct cover *c, struct span name, uint64_t hash)
 {
-	uint64_t bit;
-	if (LIKELY(!(*filter_word(c, hash, &bit) & bit)))
+	if (LIKELY(!in_filter(c, hash)))
 		return NULL;
 	const struct slot *s = slot_of(c, name, hash);
 	return s->tag ? s : NULL;
@@ -213,10 +217,10 @@ static void enter(struct cover *c, uint32_t entry)
 	for (bool own = true; name.n; own = false, name = parent_of(name)) {
 		if (!own && span_find(name, '.') == name.n)
 			return; /* names of one label are protected by what they are */
-		uint64_t hash = hash_of(c->seed, name), bit;
+		uint64_t hash = hash_of(c->seed, name);
 		struct slot *s = slot_of(c, name, hash);
 		uint32_t tag = tag_of(hash);
-		*filter_word(c, hash, &bit) |= bit;
+		put_in_filter(c, hash);
 		if (!own)
 			set(s, &s->under, entry, tag);
 		if (own && c->entries[entry].covers & COVER_SELF)
