@@ -10,5 +10,7 @@
 /** Is `name`, in lower-case A-labels, a public suffix by a rule of the list, of registries or of other owners?  A name of one
  *  label under which the list has no rule is none.  Any thread; never allocates. */
 bool suffix_is_public(struct span name);
+/** The same, of a registry alone: "gov.pk", not "github.io". */
+bool suffix_is_registry(struct span name);
 
 #endif

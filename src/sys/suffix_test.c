@@ -20,6 +20,10 @@ static void names(void **state)
 	for (size_t i = 0; i < COUNT_OF(others); i++)
 		if (suffix_is_public(span_str(others[i])))
 			fail_msg("%s is none", others[i]);
+	assert_true(suffix_is_registry(span_str("gov.pk")));
+	assert_true(suffix_is_registry(span_str("pk")));
+	assert_false(suffix_is_registry(span_str("github.io")));
+	assert_false(suffix_is_registry(span_str("evil.gov.pk")));
 	static const char big[5000] = "a";
 	assert_false(suffix_is_public(span_of(big, sizeof(big))));
 }

@@ -96,6 +96,12 @@ void table_leave(struct table *t)
 	urcu_memb_read_unlock();
 }
 
+void table_wait_readers(struct table *t)
+{
+	urcu_memb_synchronize_rcu();
+	READERS_HAVE_LEFT(t);
+}
+
 /* Readers see the levels and `context` from here on.  Afterwards no reader has the view before. */
 static void publish(struct table *t, const void *context)
 {

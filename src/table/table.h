@@ -90,6 +90,8 @@ void table_reader_exit(void);
 /** A consistent view, valid until table_leave(); do not block in between. */
 const struct table_view *table_enter(struct table *t);
 void table_leave(struct table *t);
+/** Wait until all who were between enter and leave have left: for what is published beside the table.  Not from in between. */
+void table_wait_readers(struct table *t);
 
 enum { TABLE_HITS_MAX = 96 };
 
@@ -116,6 +118,10 @@ void table_lookup(const struct table_view *v, const struct table_key *k, struct 
 /** The same for many keys, overlapping their cache misses; `visit` is called once per key, in order. */
 typedef void table_visit(void *ctx, size_t i, const struct table_hits *hits);
 void table_lookup_batch(const struct table_view *v, const struct table_key *k, size_t n, table_visit *visit, void *ctx);
+
+/** How many keys lie in a prefix, or below a name, for people: one that stands in several levels may be counted for each.  What is
+ *  said of them is not looked at.  IPv4 is a few searches; IPv6 and names look at all keys. Reader. */
+uint64_t table_under(const struct table_view *v, const struct table_key *k);
 
 /** Sums over the levels, for people and metrics. */
 struct table_stats { uint64_t keys, claims, octets; unsigned levels; };

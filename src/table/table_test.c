@@ -141,6 +141,41 @@ static void answers_as_the_model_does(void **state)
 	}
 }
 
+/* In one level no key is counted twice. */
+static void what_lies_below(void **state)
+{
+	(void)state;
+	char *dir = test_dir();
+	struct random r = { 4 };
+	struct model model = { 0 };
+	uint64_t folded, all = 0;
+	struct table *t = open_table(dir, true, &folded);
+	push(t, random_image(&r, 800, 1, &model), NULL, NULL);
+	const struct table_view *v = table_enter(t);
+	for (unsigned i = 0; i < 2000; i++) {
+		struct model_key asked;
+		uint64_t n = 0;
+		model_key_random(&r, &asked);
+		const struct table_key *k = model_key_of(&asked);
+		if (k->kind == OBS_DOMAIN && !memchr(k->p, '.', k->n))
+			continue;
+		for (size_t j = 0; j < model.n; j++) {
+			bool first = true;
+			for (size_t l = 0; l < j && first; l++)
+				first = !same_key(model_key_of(&model.row[l].key), model_key_of(&model.row[j].key));
+			n += first && !same_key(k, model_key_of(&model.row[j].key)) && concerns(k, model_key_of(&model.row[j].key));
+		}
+		assert_int_equal(table_under(v, k), n);
+		all += n;
+		i += 9; /* the model is slow */
+	}
+	assert_true(all > 20);
+	table_leave(t);
+	table_close(t);
+	model_release(&model);
+	remove_dir(dir);
+}
+
 static bool keep_floor(void *ctx, const struct claim *c)
 {
 	return claim_import(c) >= ((uint32_t *)ctx)[c->source];
@@ -785,6 +820,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers_as_the_model_does),
+		cmocka_unit_test(what_lies_below),
 		cmocka_unit_test(replaced_snapshots_go_when_levels_merge),
 		cmocka_unit_test(levels_stay_few),
 		cmocka_unit_test(deep_nests),
