@@ -23,11 +23,12 @@ def test_only_single_addresses_of_ones_own(node):
 
 
 def test_the_mistake_of_2008(node):
-    """A decision for 208.65.153.0/24 goes nowhere, whoever names the prefix his own."""
-    enable(node, "203.99.0.0/16", "208.65.153.0/24")
-    in_force(node, "208.65.153.0/24", reason="c2")
+    """208.65.153.0/24 comes past no gate, and the whole of a prefix is announced by nobody, whoever names it his own."""
+    enable(node, "203.99.0.0/16", "208.65.153.0/24", "198.51.100.0/24")
+    assert "must not be blocked" in node.run("block", "208.65.153.0/24", "--reason", "c2", code=2).err
+    in_force(node, "198.51.100.0/24", reason="c2")
     done = node.run("bgp", "--once")
-    assert done.out == "clear adj-rib out\n" and "208.65.153.0/24" in done.err
+    assert done.out == "clear adj-rib out\n" and "198.51.100.0/24" in done.err
 
 
 def test_a_hundred_at_most(node):

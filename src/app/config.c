@@ -11,17 +11,19 @@ enum { FILE_MAX = 1 << 16 };
 
 struct row {
 	const char *name, *value, *help;
-	size_t offset, size; /* size 0: a number, at most `max`; KEYS: a list of keys, of the type `max`; FEEDS; POLICIES */
+	size_t offset, size; /* size 0: a number, at most `max`; KEYS: a list of keys, of the type `max`; FEEDS; POLICIES; PREFIXES; GUARD: the enum guard_setting `max` */
 	uint64_t max;
 };
 
 #define KEYS SIZE_MAX
 #define FEEDS (SIZE_MAX - 1)
 #define POLICIES (SIZE_MAX - 2)
-#define PREFIXES (SIZE_MAX - 3)
+#define GUARD (SIZE_MAX - 3)
+#define PREFIXES (SIZE_MAX - 4)
 
 #define TEXT(field) offsetof(struct config, field), sizeof(((struct config *)0)->field), 0
 #define NUMBER(field, max) offsetof(struct config, field), 0, max
+#define PROTECTED(setting) offsetof(struct config, guard), GUARD, setting
 #define LIST(field, type) offsetof(struct config, field), KEYS, type
 
 static const struct row rows[] = {
@@ -51,6 +53,12 @@ static const struct row rows[] = {
 			     "# name+id+base64, with commas, or on several such lines.", LIST(witnesses, NOTE_COSIGNATURE) },
 	{ "log", "none", "Keys of logs that this node cosigns when they ask for it (POST /add-checkpoint): likewise.",
 	  LIST(logs, NOTE_ED25519) },
+	{ "asset", "none", "What belongs to a party, and so must not be blocked by others, one party a line: PARTY and its names,\n"
+			   "# addresses and prefixes, with blanks.", PROTECTED(GUARD_ASSET) },
+	{ "shared", "none", "Addresses, prefixes and names of hosts that many unrelated people share: not to be blocked as a whole.",
+	  PROTECTED(GUARD_SHARED) },
+	{ "cgnat", "none", "Addresses and prefixes behind which many subscribers are (carrier-grade NAT): challenged, never blocked.",
+	  PROTECTED(GUARD_CGNAT) },
 	{ "feed", "none", "Named selection for \"sipar snapshot --feed NAME\", one a line: NAME and any of lanes=, audience=, kinds=,\n"
 			  "# categories=, min_score=, as the options of that verb.", offsetof(struct config, feeds), FEEDS, 0 },
 };
@@ -79,6 +87,8 @@ static enum err set(struct config *c, const struct row *r, struct span value, st
 		return span_is(value, "none") ? OK : feeds_add((struct config_feeds *)(void *)target, value, f);
 	if (r->size == POLICIES)
 		return span_is(value, "none") ? OK : policies_add((struct policies *)(void *)target, value, f);
+	if (r->size == GUARD)
+		return span_is(value, "none") ? OK : guard_set((struct guard_settings *)(void *)target, (enum guard_setting)r->max, value, f);
 	if (r->size == PREFIXES)
 		return span_is(value, "none") ? OK : own_prefixes_add((struct own_prefixes *)(void *)target, value, f);
 	if (r->size == 0)

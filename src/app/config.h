@@ -8,6 +8,7 @@
 #include "view/blackhole.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "gate/guard.h"
 #include "ledger/note.h"
 
 enum { CONFIG_KEYS_MAX = 64 };
@@ -32,6 +33,7 @@ struct config {
 	uint64_t body_max_mib;     /**< of an HTTP request */
 	struct config_keys witnesses; /**< whose cosignatures are taken, NOTE_COSIGNATURE */
 	struct config_feeds feeds;    /**< named selections for snapshots */
+	struct guard_settings guard;  /**< what is protected */
 	struct config_keys logs;      /**< that are cosigned when they ask for it, NOTE_ED25519 */
 };
 

@@ -20,6 +20,7 @@ struct keeper {
 	pthread_cond_t wakes;
 	bool changed;
 	time_t policies_at; /* monotonic: policies may run again from then on */
+	uint64_t rechecked; /* the register of this number of renewals was asked about all that is in force */
 	atomic_bool stop;
 };
 
@@ -74,6 +75,25 @@ static bool decide(struct keeper *k)
 	return true;
 }
 
+/* What a list, or the configuration, protects by now goes out of force. */
+static void recheck(struct keeper *k)
+{
+	struct guard *g = node_guard(k->node);
+	struct fault f;
+	unsigned n = 0;
+	(void)guard_renew(g);
+	uint64_t renewals = guard_renewals(g);
+	guard_tidy(g);
+	if (renewals == k->rechecked)
+		return;
+	k->rechecked = renewals;
+	if (docket_recheck(node_docket(k->node), &n, &f))
+		log_line(LOG_ERROR, "protected register: %s", f.text);
+	else if (n)
+		log_line(LOG_WARNING, "protected register: %u decision%s suspended, for what %s", n, n == 1 ? "" : "s",
+			 n == 1 ? "it blocks is protected now" : "they block is protected now");
+}
+
 static void *run(void *arg)
 {
 	struct keeper *k = arg;
@@ -88,6 +108,7 @@ static void *run(void *arg)
 		if (due)
 			prune(k);
 		tidy(k);
+		recheck(k);
 		decided = decide(k);
 		pthread_mutex_lock(&k->lock);
 		until.tv_sec += due ? EVERY_S : 0;

@@ -6,6 +6,7 @@ const struct verb *const cli_verbs[] = {
 	&verb_scan,
 	&verb_why,
 	&verb_source,
+	&verb_protect,
 	&verb_block,
 	&verb_approve,
 	&verb_refuse,

@@ -36,6 +36,9 @@ struct fold {
 	uint64_t unsaved;           /* claims that came since */
 	bool behind;                /* the table is not that of `seen`: it must not be saved as such */
 	bool busy[SOURCES_MAX];     /* snapshot sources that have an import under way */
+	uint64_t edition, protections; /* of the next publication: see struct meaning */
+	const char *(*own)(void *ctx, const struct observable *o);
+	void *own_ctx;
 };
 
 static void drop_published(const void *p)
@@ -48,7 +51,7 @@ static void drop_published(const void *p)
 }
 
 /* The writer's sources and `rules`, taken over (NULL: those of now), for readers. */
-static struct published *prepare(const struct fold *f, const struct source_set *sources, struct rules *rules)
+static struct published *prepare(struct fold *f, const struct source_set *sources, struct rules *rules)
 {
 	struct published *next = mem_zalloc(sizeof(*next));
 	if (rules)
@@ -56,6 +59,10 @@ static struct published *prepare(const struct fold *f, const struct source_set *
 	next->meaning.sources = source_set_copy(sources);
 	next->audiences = f->audiences;
 	next->meaning.audiences = &next->audiences;
+	next->meaning.edition = ++f->edition;
+	next->meaning.protections = f->protections;
+	next->meaning.own = f->own;
+	next->meaning.own_ctx = f->own_ctx;
 	next->meaning.rules = rules ? rules : f->now ? f->now->meaning.rules : rules_new();
 	next->owns_rules = true;
 	return next;
@@ -92,6 +99,12 @@ void fold_free(struct fold *f)
 	if (f->now)
 		drop_published(f->now);
 	free(f);
+}
+
+void fold_set_own(struct fold *f, const char *(*own)(void *ctx, const struct observable *o), void *ctx)
+{
+	f->own = own;
+	f->own_ctx = ctx;
 }
 
 uint64_t fold_seen(const struct fold *f)
@@ -158,6 +171,7 @@ enum err fold_import(struct fold *f, const struct ended_import *e, struct intake
 		full = intake_rules(t, rules, e->source, e->snapshot, e->first, fault);
 	}
 	f->seen = e->last;
+	f->protections += t->guards || rules;
 	enum err err = publish(f, e->image, rules, fault);
 	fold_save_in_time(f);
 	return err ? err : full;
@@ -199,6 +213,7 @@ enum err fold_refold(struct fold *f, struct ledger *l, struct fault *fault)
 		give_up(&r);
 		return e;
 	}
+	f->protections++;
 	struct published *next = prepare(f, r.sources, r.rules);
 	source_set_free(f->sources);
 	f->sources = r.sources;

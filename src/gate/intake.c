@@ -50,6 +50,7 @@ static bool add_claim(struct intake *t, const struct feed_claim *fc, bool first)
 	bool guards = fc->stance == STANCE_PROTECTED || fc->stance == STANCE_KNOWN;
 	/* A list that has "com.pk" on it does not mean every company there; one that protects it may. */
 	bool alone = fc->exact_only || (fc->obs.kind == OBS_DOMAIN && !guards && suffix_is_public(span_of(fc->obs.key, fc->obs.n)));
+	t->guards |= guards;
 	struct claim c = {
 		.seen = fc->seen ? fc->seen : t->time_s,
 		.until = fc->until,

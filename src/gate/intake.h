@@ -24,6 +24,7 @@ struct intake {
 	uint32_t time_s;     /**< when the piece came: event time of claims that do not say one */
 	struct pending_rule *rules;
 	size_t n_rules;
+	bool guards;         /**< some claims protect, or know what a thing is */
 	enum err error;      /**< sticky: a batch or a cap refused */
 	struct fault fault;
 };

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "gate/fold.h"
+#include "gate/guard.h"
 #include "sys/key.h"
 
 struct node {
@@ -21,6 +22,7 @@ struct node {
 	struct table *table;
 	struct fold *fold;
 	struct docket *docket;
+	struct guard *guard;     /* NULL while it is being opened */
 	bool opened;             /* views and table are folded, and ours to save */
 	pthread_mutex_t writing; /* held while views and table change */
 	void (*on_lanes)(void *ctx), (*on_change)(void *ctx);
@@ -123,6 +125,22 @@ static enum err ensure_lane(struct node *n, struct fault *f)
 	return ledger_lane_create(n->ledger, &wanted, NULL, f);
 }
 
+static const char *own_of(void *ctx, const struct observable *o)
+{
+	struct node *n = ctx;
+	return n->guard ? guard_own(n->guard, o) : NULL;
+}
+
+static enum err open_docket(struct node *n, bool writable, struct fault *f)
+{
+	enum err e = docket_open(n->dir, writable, n->ledger, &n->docket, f);
+	if (e)
+		return e;
+	n->guard = guard_new(n->table, n->docket);
+	docket_set_guard(n->docket, guard_at_gate, n->guard);
+	return OK;
+}
+
 static enum err open_views(struct node *n, struct fault *f)
 {
 	uint64_t folded = 0;
@@ -130,6 +148,7 @@ static enum err open_views(struct node *n, struct fault *f)
 	if (e)
 		return e;
 	n->fold = fold_new(n->table, folded);
+	fold_set_own(n->fold, own_of, n);
 	e = fold_ledger(n->fold, n->ledger, f);
 	n->opened = e == OK;
 	return e;
@@ -161,7 +180,7 @@ enum err node_open(const char *dir, unsigned wait_ms, struct node **ret_node, st
 	enum err e = is_data_directory(dir, f);
 	if (e == OK && (e = take_lock(n, wait_ms, f)) == OK && (e = ledger_open(dir, true, &n->ledger, f)) == OK &&
 	    (e = ensure_lane(n, f)) == OK && (e = open_views(n, f)) == OK)
-		e = docket_open(dir, true, n->ledger, &n->docket, f);
+		e = open_docket(n, true, f);
 	if (e)
 		node_close(n);
 	else
@@ -194,10 +213,11 @@ enum err node_open_reader(const char *dir, struct node **ret_node, struct fault 
 		e = open_saved_table(n, &folded, f);
 	if (e == OK) {
 		n->fold = fold_new(n->table, folded);
+		fold_set_own(n->fold, own_of, n);
 		e = fold_ledger(n->fold, n->ledger, f);
 	}
 	if (e == OK)
-		e = docket_open(dir, false, n->ledger, &n->docket, f);
+		e = open_docket(n, false, f);
 	if (e)
 		node_close(n);
 	else
@@ -218,6 +238,7 @@ void node_close(struct node *n)
 		return;
 	if (n->opened)
 		(void)!fold_save(n->fold, NULL); /* derived: what is not saved is folded again at the next opening */
+	guard_free(n->guard);
 	docket_close(n->docket);
 	ledger_close(n->ledger);
 	table_close(n->table);
@@ -242,6 +263,11 @@ struct table *node_table(struct node *n)
 struct docket *node_docket(struct node *n)
 {
 	return n->docket;
+}
+
+struct guard *node_guard(struct node *n)
+{
+	return n->guard;
 }
 
 const char *node_dir(const struct node *n)

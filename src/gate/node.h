@@ -7,6 +7,7 @@
 #define GATE_NODE_H
 
 #include "gate/docket.h"
+#include "gate/guard.h"
 #include "ledger/ledger.h"
 #include "table/table.h"
 #include "view/reputation.h"
@@ -40,6 +41,8 @@ struct ledger *node_ledger(struct node *n);
 struct table *node_table(struct node *n);
 /** The decisions. */
 struct docket *node_docket(struct node *n);
+/** The protected register, which the docket asks; see guard_configure(). */
+struct guard *node_guard(struct node *n);
 const char *node_dir(const struct node *n);
 
 /** For the writers of gate/: the fold, theirs alone until node_write_end(). */

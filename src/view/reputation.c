@@ -62,7 +62,8 @@ static void cap(struct reputation *r, const char *by)
 }
 
 /* From the sum of the claims to the answer.  `special`: the built-in range of the value or its host, NULL: none.  Text rules
- * cost a reading of the text: they are asked where there is something to cap, or somebody wants to know `why`. */
+ * cost a reading of the text, and the node's own register a lookup: they are asked where there is something to cap, or somebody
+ * wants to know `why`. */
 static void conclude(const struct question *q, const char *special, bool why, struct reputation *r)
 {
 	struct rule_hit hit;
@@ -73,6 +74,9 @@ static void conclude(const struct question *q, const char *special, bool why, st
 		if (hit.stance == STANCE_PROTECTED)
 			cap(r, source_get(q->meaning->sources, hit.source)->name);
 	}
+	const char *own = (r->verdict.listed || why) && q->meaning && q->meaning->own ? q->meaning->own(q->meaning->own_ctx, q->obs) : NULL;
+	if (UNLIKELY(own))
+		cap(r, own);
 	if (UNLIKELY(special))
 		cap(r, special);
 }

@@ -12,6 +12,10 @@ struct meaning {
 	const struct rules *rules;
 	const struct audiences *audiences; /**< NULL: not known */
 	bool entry_is_index;               /**< claims name entries by their index in the lane, not over all lanes */
+	uint64_t edition;                  /**< rises with each publication */
+	uint64_t protections;              /**< rises when claims or rules may have come that protect, or that know something */
+	const char *(*own)(void *ctx, const struct observable *o); /**< NULL, or: who else protects it ("sipar protect"); NULL: nobody */
+	void *own_ctx;
 };
 
 /** The lanes by number: name and enum tlp. */
