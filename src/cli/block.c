@@ -11,7 +11,7 @@
 #include "cli/verbs.h"
 #include "codec/json.h"
 
-enum { EVIDENCE_MAX = 16 << 20, VALUES_OCTETS = 12 << 20 /* of one proposal; more become several */ };
+enum { BLAST_TOLD = 3 /* values for which it is said what a block reaches */, EVIDENCE_MAX = 16 << 20, VALUES_OCTETS = 12 << 20 /* of one proposal; more become several */ };
 
 struct block_options {
 	const char *dir, *reason, *lease, *why, *evidence, *action, *as, *from;
@@ -45,6 +45,23 @@ struct block {
 	struct fault *f;
 };
 
+/* What a block of the first values reaches, for who is to approve it. */
+static void tell_blast(struct block *b)
+{
+	uint8_t store[OBS_KEY_MAX];
+	struct span values = buf_span(&b->values);
+	struct observable o;
+	if (b->o->json)
+		buf_puts(&b->out, ",\"reach\":[");
+	for (unsigned i = 0; i < BLAST_TOLD && decision_value(&values, store, &o); i++) {
+		if (b->o->json && i)
+			buf_putc(&b->out, ',');
+		guard_blast(node_guard(b->env->node), &o, (uint32_t)(clock_ms() / 1000), b->o->json ? GUARD_JSON : GUARD_TEXT, &b->out);
+	}
+	if (b->o->json)
+		buf_putc(&b->out, ']');
+}
+
 static void tell(struct block *b, uint64_t index)
 {
 	uint8_t store[OBS_KEY_MAX];
@@ -60,6 +77,7 @@ static void tell(struct block *b, uint64_t index)
 			   "\"values\":%llu,\"first\":", (unsigned long long)index, b->op.enacts ? "active" : "proposed", action_name(b->op.action),
 			   reason_row(b->op.reason)->name, until, (unsigned long long)b->n);
 		json_put_string(&b->out, buf_span(&name));
+		tell_blast(b);
 		buf_puts(&b->out, "}\n");
 	} else {
 		buf_printf(&b->out, DOCKET_LANE "/%llu  %s  %s for %s until %s: %s", (unsigned long long)index,
@@ -69,6 +87,7 @@ static void tell(struct block *b, uint64_t index)
 		if (!b->op.enacts)
 			buf_printf(&b->out, "; \"sipar approve " DOCKET_LANE "/%llu --as PARTY\" puts it in force", (unsigned long long)index);
 		buf_putc(&b->out, '\n');
+		tell_blast(b);
 	}
 	buf_release(&name);
 	verb_out(b->env, &b->out);
