@@ -307,6 +307,16 @@ def bench_merkle(base):
     program("merkle_bench")
 
 
+def bench_guard(base):
+    """The protected register with all MISP warning lists, in a table of a million other keys."""
+    if not DATA.exists():
+        return say("guard: the real data is not here (SIPAR_DATA)")
+    node = fresh(base)
+    sipar(node, "import", "-q", "--source", "misp", DATA / "intel" / "misp-warninglists")
+    sipar(node, "import", "-q", "--source", "made", "--format", "lines", write_list(base, made_lines(7, 1000000)))
+    program("guard_bench", str(node))
+
+
 def bench_replay(base):
     program("replay_bench", "500000", str(base))
 
