@@ -136,11 +136,15 @@ def test_what_has_changed(edge):
     assert "# complete" in text and all(line.startswith("+ ") for line in values(text))
     assert json.loads(curl(daemon, "/v1/feeds/edge.json?since=1000", *args)[2])["complete"]
     # the feed became another one: the changes of the decisions are not those of the feed
-    serial = json.loads(curl(daemon, "/v1/feeds/edge.json", *args)[2])["serial"]
+    before = json.loads(curl(daemon, "/v1/feeds/edge.json", *args)[2])
     daemon.node.run("feed", "set", "edge", "--reasons", "c2")
-    other = json.loads(curl(daemon, f"/v1/feeds/edge.json?since={serial}", *args)[2])
-    assert other["complete"] and [v["value"] for v in other["values"]] == ["wild.example"]
-    for path, status in (("edge.csv?since=1", 400), ("edge.json?since=x", 400), ("edge.json?until=1", 400), ("edge.doc", 404), ("edge", 404), (".txt", 404)):
+    for since in (before["serial"], before["next"]):
+        other = json.loads(curl(daemon, f"/v1/feeds/edge.json?since={since}", *args)[2])
+        assert other["complete"] and [v["value"] for v in other["values"]] == ["wild.example"]
+    # ... and who has it as it is now is told what changes from here on, at once
+    assert other["serial"] == before["serial"] and other["next"] != before["next"]
+    assert not json.loads(curl(daemon, f"/v1/feeds/edge.json?since={other['next']}", *args)[2])["complete"]
+    for path, status in (("edge.csv?since=1", 400), ("edge.json?since=x", 400), ("edge.json?since=1-x", 400), ("edge.json?until=1", 400), ("edge.doc", 404), ("edge", 404), (".txt", 404)):
         assert curl(daemon, f"/v1/feeds/{path}", *args)[0] == status, path
 
 
