@@ -4,6 +4,7 @@ import json
 import pathlib
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -333,3 +334,18 @@ def test_a_backup_has_them(decider, tmp_path):
     assert (other.path / "feeds.conf").read_bytes() == (decider.path / "feeds.conf").read_bytes()
     assert (other.path / "feeds.conf").stat().st_mode & 0o777 == 0o600
     assert other.run("feed", "list").out == "edge type=list  (1 consumer)\n"
+
+
+def test_hits_come_back(edge):
+    """From the log of a resolver, by the verb that its operator runs, to the node that the feed is of."""
+    daemon, key = edge
+    node, now = daemon.node, int(time.time()) // 300 * 300 - 600
+    log = "".join(f"[{now + i}] unbound[77:0] info: rpz: applied [sipar] evil.example. rpz-nxdomain 203.0.113.{i}@51234 evil.example. A IN\n" for i in range(7))
+    post = lambda secret: ["hits", "--json", "--post", f"http://x:{secret}@127.0.0.1:{daemon.http_port}/v1/hits"]
+    assert json.loads(node.run(*post(key), stdin=log.encode()).out)["reports"] == 1
+    assert json.loads(node.run(*post(key), stdin=log.encode()).out) | {"reports": 0, "known": 1} == json.loads(node.run(*post(key), stdin=log.encode()).out)
+    assert node.run(*post("x" * 40), stdin=log.encode(), code=2).err
+    told = [json.loads(line) for line in node.run("log", "--json", "--lane", "decisions", "-n", "1").out.splitlines()]
+    assert told[0]["party"] == "fw1" and "203.0.113" not in json.dumps(told)
+    assert curl(daemon, "/v1/hits", "-H", f"X-Api-Key: {key}", "-H", "Content-Type: application/json", "-d", "{}")[0] == 400
+    assert curl(daemon, "/v1/hits", "-H", "Content-Type: application/json", "-d", "{}")[0] == 401

@@ -32,7 +32,7 @@ static void put_request_body(struct buf *out, const struct http_route *r)
 			buf_putc(out, ',');
 		json_put_string(out, one);
 		buf_printf(out, ":{\"schema\":%s}", !span_is(one, "application/json") ? "{\"type\":\"string\"}" :
-						   r->status ? "{\"type\":\"object\"}" : "{\"$ref\":\"#/components/schemas/Values\"}");
+						   r->status || r->handle == http_hits ? "{\"type\":\"object\"}" : "{\"$ref\":\"#/components/schemas/Values\"}");
 	}
 	buf_puts(out, "}},");
 }
@@ -183,6 +183,7 @@ static const char schemas[] =
 	"\"required\":[\"value\",\"kind\",\"action\",\"reasons\"],\"properties\":{\"value\":" TEXT ",\"kind\":" REF("Kind") ",\"scope\":" SCOPE ","
 	"\"action\":{\"enum\":[\"block\",\"challenge\",\"pass\"]},\"reasons\":{\"type\":\"array\",\"items\":" TEXT "}}}},\"count\":" COUNT ",\"beyond\":"
 	COUNT "}},"
+	"\"HitsTaken\":{\"type\":\"object\",\"required\":[\"alarms\"],\"properties\":{\"alarms\":" COUNT "}},"
 	"\"Decision\":{\"type\":\"object\",\"required\":[\"id\",\"origin\",\"type\",\"scope\",\"value\",\"duration\",\"scenario\"],\"properties\":{"
 	"\"id\":" COUNT ",\"origin\":{\"const\":\"sipar\"},\"type\":{\"enum\":[\"ban\",\"captcha\"]},\"scope\":{\"enum\":[\"Ip\",\"Range\",\"Domain\",\"Url\","
 	"\"Hash\",\"Email\"]},\"value\":" TEXT ",\"duration\":" TEXT ",\"scenario\":" TEXT "}},"

@@ -219,7 +219,7 @@ static uint32_t percentile(const uint32_t *sorted, unsigned n, unsigned percent)
 
 static void figure(const struct consumers *c, const struct row *r, struct consumer_seen *ret_seen)
 {
-	uint32_t took[RING];
+	uint32_t took[RING] = { 0 };
 	unsigned n = 0;
 	for (size_t i = 0; i < RING; i++)
 		if (r->took_ms[i] != UNSEEN)
