@@ -204,6 +204,9 @@ def test_consumers_and_their_clock(edge):
     seen = json.loads(curl(daemon, "/v1/feeds", *args)[2])["feeds"][0]["seen"][0]
     assert (seen["serial"], seen["behind"], seen["unblocks"]) == (4, 0, 1) and seen["max_ms"] >= seen["p50_ms"] >= 0
     assert "STILL" not in daemon.node.run("feed", "show", "edge").out
+    assert "fw1" in daemon.node.run("decisions", "--consumers").out
+    row = json.loads(daemon.node.run("decisions", "--consumers", "--json").out)
+    assert (row["feed"], row["consumer"], row["current"], row["unblocks"]) == ("edge", "fw1", True, 1)
 
 
 def test_the_file_of_feeds(decider, serve):

@@ -294,19 +294,6 @@ static void put_consumer(const struct consumer *c, bool json, const char *betwee
 	buf_printf(out, "%s%s\n", c->notify[0] ? ", notify " : "", c->notify);
 }
 
-static void put_seen(const struct consumer_seen *s, struct buf *out)
-{
-	buf_printf(out, "  %-24s has serial %llu (%s) since ", s->who, (unsigned long long)s->serial, s->how);
-	say_time(s->since_ms, out);
-	buf_puts(out, ", heard of ");
-	say_time(s->last_ms, out);
-	if (s->n_unblocks)
-		buf_printf(out, "; unblocks: median %u ms, 95 %% %u ms, longest %u ms", s->p50_ms, s->p95_ms, s->max_ms);
-	if (s->behind)
-		buf_printf(out, "; STILL ENFORCES %llu that were retracted", (unsigned long long)s->behind);
-	buf_putc(out, '\n');
-}
-
 static void describe(struct node *n, const struct feeds *feeds, const struct feed *feed, bool json, struct buf *out)
 {
 	struct consumer_seen seen;
@@ -327,8 +314,10 @@ static void describe(struct node *n, const struct feeds *feeds, const struct fee
 	if (json)
 		buf_puts(out, "]}\n");
 	for (size_t i = 0; !json && consumers_get(node_consumers(n), i, &seen); i++)
-		if (strcmp(seen.feed, feed->name) == 0)
-			put_seen(&seen, out);
+		if (strcmp(seen.feed, feed->name) == 0) {
+			buf_puts(out, "  ");
+			say_consumer(&seen, out);
+		}
 }
 
 /* ---- lines for others ---- */
