@@ -425,6 +425,8 @@ static enum err change(struct verb_env *env, enum what what, struct change *c, s
 	enum err e = node_feeds_change(env->node, whats[what].change, c, f);
 	if (e)
 		return e;
+	if (what == REMOVE || (what == KEY && c->options->remove))
+		consumers_forget(node_consumers(env->node), c->feed, what == KEY ? c->consumer : NULL);
 	if (what == KEY)
 		log_line(LOG_NOTICE, "feed \"%s\": consumer \"%s\" %s", c->feed, c->consumer,
 			 c->options->remove ? "removed" : c->fresh ? "got a key" : "changed");

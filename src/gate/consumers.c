@@ -173,6 +173,19 @@ void consumers_retracted(struct consumers *c, uint64_t serial, int64_t at_ms)
 	pthread_mutex_unlock(&c->mutex);
 }
 
+void consumers_forget(struct consumers *c, const char *feed, const char *who)
+{
+	pthread_mutex_lock(&c->mutex);
+	for (size_t i = c->n; i-- > 0;) {
+		if (strcmp(c->row[i]->seen.feed, feed) != 0 || (who && strcmp(c->row[i]->seen.who, who) != 0))
+			continue;
+		free(c->row[i]);
+		c->row[i] = c->row[--c->n];
+		c->changed = true;
+	}
+	pthread_mutex_unlock(&c->mutex);
+}
+
 bool consumers_serial(struct consumers *c, const char *feed, const char *who, const char *how, uint64_t *ret_serial, uint32_t *ret_epoch)
 {
 	pthread_mutex_lock(&c->mutex);

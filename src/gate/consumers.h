@@ -26,6 +26,9 @@ void consumers_saw(struct consumers *c, const char *feed, const char *who, uint6
 /** Something was retracted with this serial (less in force), at this time: the clock of everybody who is behind it runs. */
 void consumers_retracted(struct consumers *c, uint64_t serial, int64_t at_ms);
 
+/** Whose key, or whose feed (`who` NULL: all of it), is gone is not waited for. */
+void consumers_forget(struct consumers *c, const char *feed, const char *who);
+
 /** The serial of a row, and what was noted for it.  @return false: there is none. */
 bool consumers_serial(struct consumers *c, const char *feed, const char *who, const char *how, uint64_t *ret_serial, uint32_t *ret_epoch);
 /** Note for a row what the feed was when it was taken (feed_epoch()). */

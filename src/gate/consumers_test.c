@@ -124,6 +124,14 @@ static void test_rows(void **state)
 	assert_true(consumers_serial(c, "edge", "fw1", "lapi", &serial, &epoch));
 	assert_int_equal(serial, 2);
 	assert_false(consumers_serial(c, "edge", "fw2", "lapi", &serial, &epoch));
+	consumers_saw(c, "gone", "fw1", 1, "http", 5);
+	consumers_saw(c, "gone", "fw2", 1, "http", 5);
+	consumers_forget(c, "gone", "fw2");
+	assert_true(consumers_serial(c, "gone", "fw1", "http", &serial, &epoch));
+	assert_false(consumers_serial(c, "gone", "fw2", "http", &serial, &epoch));
+	consumers_forget(c, "gone", NULL);
+	assert_false(consumers_get(c, 3, &s));
+	assert_true(consumers_serial(c, "edge", "fw1", "lapi", &serial, &epoch));
 	/* there is room for so many: who was not heard of for the longest time makes it */
 	for (unsigned i = 0; i < CONSUMERS_SEEN_MAX; i++) {
 		char who[16];
