@@ -1,7 +1,7 @@
 /* Marks.
  *
- * A look_ function gives the classes of 64 octets as bits, by vectors or by a table; follow() makes of the classes of all blocks what
- * follows from them.  It is plain arithmetic on words that stand side by side, which the compiler does several blocks at a time. */
+ * A look_ function gives the classes of 64 octets as bits, by vectors or by a table; the follow_ functions make of the classes of all
+ * blocks what follows from them.  It is plain arithmetic on words that stand side by side, which the compiler does several blocks at a time. */
 #include "scan/classify.h"
 
 #include "base/buf.h"
@@ -21,7 +21,7 @@ INLINE uint64_t later(const uint64_t *m, size_t k, unsigned n)
 	return m[k] << n | (m - 1)[k] >> (64 - n);
 }
 
-/* The octet before. */
+/* Each octet `n` places earlier. */
 INLINE uint64_t earlier(const uint64_t *m, size_t k, unsigned n)
 {
 	return m[k] >> n | m[k + 1] << (64 - n);

@@ -1,7 +1,7 @@
 /* For finder*.c, their tests and the benchmark alone: what the parts of the finder know of each other.
  *
- * A text is cut into windows at borders.  A window is classified; the finder goes from mark to mark, and at each one the part for
- * its kind looks at what stands around.  Where the text must be read first (escapes, defanging, letters above U+007F), the
+ * A text is cut into windows at borders.  A window is classified; the finder goes from mark to mark (finder_walk.c), and at each one that is no
+ * plain word the part for its kind looks at what stands around.  Where the text must be read first (escapes, defanging, letters above U+007F), the
  * stretch between two borders is read into a text of its own, which goes the same way. */
 #ifndef SCAN_FINDER_PARTS_H
 #define SCAN_FINDER_PARTS_H

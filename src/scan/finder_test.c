@@ -286,6 +286,34 @@ static void test_clean_property(void **state)
 	buf_release(&got.others);
 }
 
+/* Numbers of one to four digits, from 0 to a little above 255, with and without zeros first, and other octets among them. */
+static void test_quads(void **state)
+{
+	static const char *const forms[] = { "%u.%u.%u.%u", "%03u.%u.%u.%u", "%u.%02u.%u.%u", "%u.%u.%u.%04u", "%u.%u.a%u.%u", "%u.%u.%u.%ub", ".%u.%u.%u.%u.", "%u.%u.%u" };
+	uint64_t x = 0x9ad5;
+	struct buf b = { 0 }, found = { 0 };
+	for (int round = 0; round < 300; round++) {
+		b.n = 0;
+		for (int i = 0; i < 40; i++) {
+			const char *form = forms[next_random(&x) % 3 ? 0 : next_random(&x) % COUNT_OF(forms)];
+			unsigned v[4];
+			for (int k = 0; k < 4; k++)
+				v[k] = (unsigned)(next_random(&x) % (next_random(&x) % 2 ? 13 : 262));
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+			buf_printf(&b, form, v[0], v[1], v[2], v[3]);
+#pragma GCC diagnostic pop
+			buf_putc(&b, ' ');
+		}
+		struct guarded g = guard(buf_span(&b));
+		assert_null(compare_finders(0, g.text, &found));
+		assert_true(found.n > 0);
+		guard_free(&g);
+	}
+	buf_release(&b);
+	buf_release(&found);
+}
+
 static void test_octets(void **state)
 {
 	uint64_t x = 0x51a9a7c15ULL;
@@ -350,7 +378,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_logs), cmocka_unit_test(test_borders), cmocka_unit_test(test_six), cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_urls), cmocka_unit_test(test_unicode), cmocka_unit_test(test_mail), cmocka_unit_test(test_kinds),
-		cmocka_unit_test(test_clean), cmocka_unit_test(test_clean_property), cmocka_unit_test(test_property), cmocka_unit_test(test_octets), cmocka_unit_test(test_alignment),
+		cmocka_unit_test(test_clean), cmocka_unit_test(test_clean_property), cmocka_unit_test(test_property), cmocka_unit_test(test_octets), cmocka_unit_test(test_quads), cmocka_unit_test(test_alignment),
 		cmocka_unit_test(test_long),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
