@@ -29,13 +29,21 @@ static uint32_t tick(void *ctx)
 static bool name_decision(void *ctx, uint32_t entry, uint64_t *ret_index, uint32_t *ret_until_s)
 {
 	struct docket *docket = ctx;
-	const struct decision *d = decision_enacted(docket_hold(docket), entry);
+	const struct decision_set *set = docket_try_hold(docket);
+	if (!set)
+		return false; /* somebody decides: an answer does not wait for him */
+	const struct decision *d = decision_enacted(set, entry);
 	if (d) {
 		*ret_index = d->index;
 		*ret_until_s = d->until_s;
 	}
 	docket_let(docket);
 	return d != NULL;
+}
+
+static bool guarded(void *ctx, const struct observable *o)
+{
+	return docket_guarded(ctx, o, NULL);
 }
 
 static void *run(void *arg)
@@ -54,7 +62,7 @@ static unsigned or_cores(uint64_t n)
 enum err dnsbl_start(const struct config *c, clearance clear, struct node *n, struct dnsbl **ret_dnsbl, struct fault *f)
 {
 	struct dnsbl *d = mem_zalloc(sizeof(*d));
-	const struct dns_decisions decisions = { .table = docket_table(node_docket(n)), .tick = tick, .decision = name_decision,
+	const struct dns_decisions decisions = { .table = docket_table(node_docket(n)), .tick = tick, .decision = name_decision, .guarded = guarded,
 						 .ctx = node_docket(n) };
 	struct dns_options o = {
 		.address = c->dns, .zone = c->zone, .workers = or_cores(c->dns_workers), .clear = clear,

@@ -23,9 +23,11 @@
 struct dns_decisions {
 	struct table *table;
 	uint32_t (*tick)(void *ctx); /**< see docket_tick() */
-	/** Which decision was put in force by ledger entry `entry`: its index in the lane, and the end of its lease (0: none).  May wait.
-	 *  @return false: not known. */
+	/** Which decision was put in force by ledger entry `entry`: its index in the lane, and the end of its lease (0: none).  Does not wait.
+	 *  @return false: not known, or not at this moment. */
 	bool (*decision)(void *ctx, uint32_t entry, uint64_t *ret_index, uint32_t *ret_until_s);
+	/** Must that not be blocked?  Asked of what is in force once more, so that no forged decision is listed; NULL: nobody is asked. */
+	bool (*guarded)(void *ctx, const struct observable *o);
 	void *ctx;
 };
 

@@ -53,4 +53,7 @@ void dns_told_force(const struct dns_now *now, const struct observable *value, s
 		return;
 	}
 	force_of_many(now->decided, value, n, now->tick_s, ret_force, ret_entry);
+	for (size_t i = 0; now->told && now->told->from->guarded && i < n; i++)
+		if (ret_force[i] & ~(force)FORCE_PROTECT && now->told->from->guarded(now->told->from->ctx, &value[i]))
+			ret_force[i] = ret_entry[i] = 0;
 }

@@ -71,7 +71,8 @@ enum err docket_evidence(struct docket *d, const struct speaker *who, struct spa
 enum err docket_expire(struct docket *d, uint32_t now_s, unsigned *ret_n, struct fault *f) MUST_USE;
 /** When the next one ends; 0: never. */
 uint32_t docket_next_end(struct docket *d);
-/** Ask the guard again for all that is in force, and suspend what is protected by now: after the register has changed. */
+/** Ask the guard again for all that is in force: after the register has changed.  A decision on one value that is protected by now is suspended; of a
+ *  decision on several, those that are go out of force.  @param ret_n  how many did. */
 enum err docket_recheck(struct docket *d, unsigned *ret_n, struct fault *f) MUST_USE;
 
 /** Take a report of who->party: one entry, with the decision of each value; what is not in force is left out (and counted as merged).  A blocking of names
@@ -85,6 +86,8 @@ enum err docket_hits(struct docket *d, const struct speaker *who, const struct h
 
 /** The decisions, for as long as it is held (nobody decides meanwhile). */
 const struct decision_set *docket_hold(struct docket *d);
+/** The same without waiting.  NULL: somebody decides at this moment. */
+const struct decision_set *docket_try_hold(struct docket *d);
 void docket_let(struct docket *d);
 /** The values of a decision, in the form of decision_op.values, appended.  Not while it is held. */
 enum err docket_values(struct docket *d, uint64_t index, struct buf *out, struct fault *f) MUST_USE;

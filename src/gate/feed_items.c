@@ -52,7 +52,8 @@ static bool is_guarded(const struct feed_reading *r, const struct feed_item *ite
 	if (((item->self | item->below) & ~(force)FORCE_PROTECT) == 0)
 		return false;
 	struct observable o = feed_item_observable(item);
-	return docket_guarded(r->docket, &o, NULL);
+	bool blocks = (item->self | item->below) & force_blocks(REASONS_ALL);
+	return docket_guarded_from(r->docket, &o, blocks ? ACTION_BLOCK : ACTION_CHALLENGE, NULL);
 }
 
 static bool take(const struct feed_reading *r, const struct table_key *k, struct force_pair p, struct feed_item *ret_item)
