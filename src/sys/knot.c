@@ -35,6 +35,11 @@ void tsig_key_free(struct tsig_key *k)
 	free(k);
 }
 
+size_t tsig_room(const struct tsig_key *k)
+{
+	return k ? knot_tsig_wire_maxsize(&k->knot) : 0;
+}
+
 /* The key's name as text, when it is one of those that we give. */
 static void read_key_name(const knot_dname_t *name, char ret_text[TSIG_NAME_MAX + 1])
 {

@@ -10,8 +10,7 @@
 #include "base/span.h"
 
 enum { MESSAGE_MAX = 4096 /**< octets of a message that is read */, MESSAGE_NAME_MAX = 255 };
-enum { TSIG_NAME_MAX = 255, TSIG_ROOM_MAX = 400 /**< octets that a signature takes at most */ };
-enum { TSIG_MAC_MAX = 32 };
+enum { TSIG_NAME_MAX = 255, TSIG_MAC_MAX = 32 };
 
 /** Extended rcodes of RFC 8945 section 3; what is not signed with a known key is answered with rcode NOTAUTH and one of these. */
 enum tsig_error { TSIG_FINE = 0, TSIG_BADSIG = 16, TSIG_BADKEY = 17, TSIG_BADTIME = 18, TSIG_BADTRUNC = 22 };
@@ -21,6 +20,8 @@ struct tsig_key;
 /** @param name  "nayatel.isp-rpz", letters in lower case.  @return ERR_SYNTAX: no name of a key. */
 enum err tsig_key_new(const char *name, struct span secret, struct tsig_key **ret_key, struct fault *f) MUST_USE;
 void tsig_key_free(struct tsig_key *k);
+/** Octets that a signature takes at most; NULL: 0. */
+size_t tsig_room(const struct tsig_key *k);
 
 /** A conversation in one key: each message's signature covers that of the one before.  Zeroed: nothing is signed. */
 struct tsig {
