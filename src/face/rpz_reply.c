@@ -7,7 +7,7 @@
 #include "base/octets.h"
 #include "codec/ip.h"
 
-enum { FLAG_QR = 0x8000, FLAG_AA = 0x0400, FLAG_RD = 0x0100, OPCODE = 0x7800, NOTAUTH = 9, OPT_SIZE = 11, EDNS_RCODE = 5 };
+enum { FLAG_QR = 0x8000, FLAG_AA = 0x0400, FLAG_RD = 0x0100, OPCODE = 0x7800, OPT_SIZE = 11, EDNS_RCODE = 5 };
 
 enum err rpz_site_make(const struct feeds *feeds, struct rpz_site *ret_site, struct fault *f)
 {
@@ -203,7 +203,7 @@ static bool check_signature(const struct rpz_site *site, const struct message *m
 	*ret_consumer = c;
 	if (error == TSIG_FINE)
 		return true;
-	say(p, NOTAUTH, error == TSIG_BADKEY ? "the key is not known (BADKEY)" :
+	say(p, RPZ_NOTAUTH, error == TSIG_BADKEY ? "the key is not known (BADKEY)" :
 			error == TSIG_BADTIME ? "its clock is wrong (BADTIME)" : "it is not signed with the secret of this key (BADSIG)",
 	    out, ret_n);
 	if (error == TSIG_BADTIME ? !tsig_sign(&p->tsig, out, ret_n, room) : !tsig_refuse(m, error, out, ret_n, room))

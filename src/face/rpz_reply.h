@@ -31,6 +31,7 @@ enum rpz_act {
 
 enum rpz_asked { RPZ_ASKED_OTHER, RPZ_ASKED_SOA, RPZ_ASKED_AXFR, RPZ_ASKED_IXFR };
 
+enum { RPZ_NOTAUTH = 9 /**< rcode of what is not signed well */ };
 enum { RPZ_WHO_MAX = FEED_NAME_MAX, RPZ_QUESTION_MAX = DNS_NAME_MAX + 4, RPZ_SHORT_MAX = 1232 /**< octets of an answer at once */ };
 
 /** Room for everything that a transfer needs to know of its request. */
