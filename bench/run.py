@@ -158,7 +158,7 @@ def rss_kib(pid):
 
 def serve(node):
     begin = time.monotonic()
-    process = subprocess.Popen([SIPAR, "serve", "-d", str(node), "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0", "--json"],
+    process = subprocess.Popen([SIPAR, "serve", "-d", str(node), "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0", "--rpz", "127.0.0.1:0", "--json"],
                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     ready = json.loads(process.stdout.readline())
     return process, ready, time.monotonic() - begin

@@ -78,12 +78,13 @@ class Daemon:
         self.node = node
         self.log = open(node.path / "serve.log", "ab")
         self.process = subprocess.Popen(
-            [*node.within, SIPAR, "serve", "-d", str(node.path), "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0", "--json", *options],
+            [*node.within, SIPAR, "serve", "-d", str(node.path), "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0", "--rpz", "127.0.0.1:0", "--json",
+             *options],
             stdout=subprocess.PIPE, stderr=self.log)
         line = self.process.stdout.readline()
         assert line, pathlib.Path(self.log.name).read_text()
         ready = json.loads(line)
-        self.http_port, self.dns_port = ready["http_port"], ready["dns_port"]
+        self.http_port, self.dns_port, self.rpz_port = ready["http_port"], ready["dns_port"], ready["rpz_port"]
 
     def get(self, path, **headers):
         return self.request("GET", path, headers=headers)

@@ -152,7 +152,7 @@ def test_import_into_a_running_daemon_takes_effect_at_once(node, serve, tmp_path
 
 def test_one_directory_one_process(node, serve):
     serve(node)
-    done = node.run("serve", "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0", code=2)
+    done = node.run("serve", "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0", "--rpz", "off", code=2)
     assert "in use" in done.err
 
 

@@ -1,4 +1,4 @@
-/* sipar serve: the daemon.  All its threads are made here: DNS workers, the control door, and (inside the library) the HTTP
+/* sipar serve: the daemon.  All its threads are made here: DNS workers, those of the policy zones (zones.c), the control door, and (inside the library) the HTTP
  * pool; the ledger's writer belongs to the ledger. */
 #include <pthread.h>
 #include <signal.h>
@@ -13,6 +13,7 @@
 #include "app/leases.h"
 #include "app/opening.h"
 #include "app/verbs.h"
+#include "app/zones.h"
 #include "base/log.h"
 #include "cli/option.h"
 #include "face/dns.h"
@@ -20,7 +21,7 @@
 #include "gate/consumers.h"
 
 struct serve_options {
-	const char *dir, *http, *dns;
+	const char *dir, *http, *dns, *rpz;
 	bool json;
 };
 
@@ -30,7 +31,9 @@ struct serve_options {
 		{ 0, "http", "ADDR:PORT", "HTTP face, or off (default: sipar.conf, else 127.0.0.1:8300)", OPTION_TEXT,         \
 		  &(o)->http, 0 },                                                                                             \
 		{ 0, "dns", "ADDR:PORT", "DNS face, or off (default: sipar.conf, else 127.0.0.1:5300)", OPTION_TEXT,           \
-		  &(o)->dns, 0 }, OPTION_END                                                                                   \
+		  &(o)->dns, 0 },                                                                                             \
+		{ 0, "rpz", "ADDR:PORT", "policy zones, or off (default: sipar.conf, else 127.0.0.1:5310)", OPTION_TEXT,       \
+		  &(o)->rpz, 0 }, OPTION_END                                                                                   \
 	}
 
 enum { WORKERS_MAX = 65, DESCRIPTORS = 8192 };
@@ -51,6 +54,7 @@ struct daemon {
 	struct control *control;
 	struct keeper *keeper;
 	struct leases *leases;
+	struct zones *zones;
 	uint8_t audience; /* enum tlp: of those who ask without a name */
 	clearance clear;
 	unsigned dns_workers;
@@ -62,6 +66,8 @@ struct daemon {
 static void dns_metrics(struct daemon *d, struct buf *out)
 {
 	struct dns_counters c;
+	if (d->zones)
+		zones_metrics(d->zones, out);
 	if (!d->dns)
 		return;
 	dns_server_count(d->dns, &c);
@@ -144,6 +150,8 @@ static enum err open_faces(struct daemon *d, struct fault *f)
 	d->clear = ledger_clearance(node_ledger(d->node), d->audience);
 	if (strcmp(d->config.dns, "off") != 0 && (e = open_dns(d, f)) != OK)
 		return e;
+	if (strcmp(d->config.rpz, "off") != 0 && (e = zones_start(d->node, d->config.rpz, &d->zones, f)) != OK)
+		return e;
 	struct http_options o = {
 		.address = d->config.http, .threads = or_cores(d->config.http_threads), .clear = d->clear,
 		.body_max = d->config.body_max_mib << 20, .more_metrics = more_metrics, .more_ctx = d,
@@ -175,6 +183,7 @@ static void close_all(struct daemon *d)
 	leases_stop(d->leases);
 	keeper_stop(d->keeper);
 	http_server_close(d->http);
+	zones_stop(d->zones);
 	if (d->dns)
 		dns_server_stop(d->dns);
 	for (unsigned i = 0; i < d->n_workers; i++)
@@ -188,14 +197,17 @@ static void announce(struct verb_env *env, const struct daemon *d, bool json)
 {
 	struct buf out = { 0 };
 	unsigned http = d->http ? http_server_port(d->http) : 0, dns = d->dns ? dns_server_port(d->dns) : 0;
+	unsigned rpz = d->zones ? zones_port(d->zones) : 0;
 	if (json)
-		buf_printf(&out, "{\"ready\":true,\"http_port\":%u,\"dns_port\":%u}\n", http, dns);
+		buf_printf(&out, "{\"ready\":true,\"http_port\":%u,\"dns_port\":%u,\"rpz_port\":%u}\n", http, dns, rpz);
 	verb_out(env, &out);
 	buf_release(&out);
 	if (d->http)
 		log_line(LOG_NOTICE, "HTTP on port %u (%s)", http, d->config.http);
 	if (d->dns)
 		log_line(LOG_NOTICE, "DNS on port %u (%s), zone %s", dns, d->config.dns, d->config.zone);
+	if (d->zones)
+		log_line(LOG_NOTICE, "policy zones on port %u (%s)", rpz, d->config.rpz);
 	log_line(LOG_NOTICE, "ready; data directory \"%s\"", env->dir);
 }
 
@@ -244,7 +256,8 @@ static int run(struct verb_env *env, int argc, char **argv)
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	if (e == OK && (e = opening(env->dir, 2000, &d->config, &d->node, &f)) == OK &&
 	    (e = override(d->config.http, sizeof(d->config.http), o.http, &f)) == OK &&
-	    (e = override(d->config.dns, sizeof(d->config.dns), o.dns, &f)) == OK)
+	    (e = override(d->config.dns, sizeof(d->config.dns), o.dns, &f)) == OK &&
+	    (e = override(d->config.rpz, sizeof(d->config.rpz), o.rpz, &f)) == OK)
 		e = open_faces(d, &f);
 	if (e == OK) {
 		announce(env, d, o.json);

@@ -1,0 +1,14 @@
+/* Zones: the threads of the RPZ face, and its feeds as they change. */
+#ifndef APP_ZONES_H
+#define APP_ZONES_H
+
+#include "gate/node.h"
+
+struct zones;
+enum err zones_start(struct node *n, const char *address, struct zones **ret_zones, struct fault *f) MUST_USE;
+unsigned zones_port(const struct zones *z);
+void zones_metrics(const struct zones *z, struct buf *out);
+/** When nobody changes feeds or decisions any more.  NULL is taken. */
+void zones_stop(struct zones *z);
+
+#endif
