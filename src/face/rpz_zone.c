@@ -82,15 +82,15 @@ static void put_number(struct labels *l, bool hex, unsigned v)
 	put_label(l, text, (size_t)(hex ? snprintf(text, sizeof(text), "%x", v) : snprintf(text, sizeof(text), "%u", v)));
 }
 
-/* The longest run of words that are zero, two at least; of such runs the first one in the order of the labels, from the end. */
+/* The longest run of words that are zero, two at least; of equal ones the first (RFC 5952 section 4.2.3): BIND refuses another. */
 static void longest_zeros(const uint8_t p[16], unsigned *ret_last, unsigned *ret_n)
 {
 	*ret_n = 0;
-	for (unsigned i = 8, run = 0; i-- > 0;) {
-		run = get_be16(p + 2 * i) ? 0 : run + 1;
+	for (unsigned i = 0, run = 0; i < 8; i++) {
+		run = get_be16(p + 2 * (size_t)i) ? 0 : run + 1;
 		if (run > 1 && run > *ret_n) {
 			*ret_n = run;
-			*ret_last = i + run - 1;
+			*ret_last = i;
 		}
 	}
 }

@@ -82,7 +82,7 @@ static void test_ip6(void **state)
 	is(&feed, "2001:db8:0:2:3:4:5:6", 1, 0, "128.6.5.4.3.2.0.db8.2001.rpz-ip.rpz.example. CNAME .\n");
 	is(&feed, "::7", 1, 0, "128.7.zz.rpz-ip.rpz.example. CNAME .\n");
 	is(&feed, "2001:0:0:0:1:0:0:7", 1, 0, "128.7.0.0.1.zz.2001.rpz-ip.rpz.example. CNAME .\n");
-	is(&feed, "2001:0:0:1:1:0:0:7", 1, 0, "128.7.zz.1.1.0.0.2001.rpz-ip.rpz.example. CNAME .\n");
+	is(&feed, "2001:0:0:1:1:0:0:7", 1, 0, "128.7.0.0.1.1.zz.2001.rpz-ip.rpz.example. CNAME .\n");
 }
 
 static void test_answers(void **state)
