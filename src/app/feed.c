@@ -141,14 +141,11 @@ static enum err set_feed(void *ctx, struct feeds *feeds, struct fault *f)
 	if (!found)
 		return fault_set(f, ERR_NOTFOUND, "there is no feed \"%s\"", c->feed);
 	struct feed *feed = &feeds->v[found - feeds->v];
-	uint8_t type = feed->type;
-	force wanted = feed->wanted;
-	uint8_t kinds = feed->kinds;
-	bool passthru = feed->passthru;
+	const struct feed before = *feed;
 	enum err e = apply(c->words, c->n, c->operands, feed, f);
-	if (e == OK && feed->type != type)
+	if (e == OK && feed->type != before.type)
 		return fault_set(f, ERR_USAGE, "the type of a feed stays what it is: remove it and add another");
-	if (feed->wanted != wanted || feed->kinds != kinds || feed->passthru != passthru)
+	if (feed_differs(&before, feed))
 		feed->from = feed->type == FEED_SNAPSHOT ? 0 : c->serial;
 	return e ? e : feed_check(feed, feeds, f);
 }

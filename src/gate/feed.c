@@ -468,6 +468,12 @@ static bool says_same(const struct row *r, const struct feed *a, const struct fe
 	return same;
 }
 
+bool feed_differs(const struct feed *a, const struct feed *b)
+{
+	return a->wanted != b->wanted || a->kinds != b->kinds || a->passthru != b->passthru || a->answer != b->answer || a->ttl_s != b->ttl_s ||
+	       strcmp(a->zone, b->zone) != 0 || strcmp(a->garden, b->garden) != 0;
+}
+
 void feed_put(const struct feed *feed, struct buf *out)
 {
 	struct feed usual;
