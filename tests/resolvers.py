@@ -232,3 +232,24 @@ zone:
         """Owners and targets of all rules."""
         _, records = dig(self.address, self.zone, "AXFR")
         return {r[0]: r[4] for r in records if r[3] == "CNAME"}
+
+
+class Recursor(Server):
+    """PowerDNS Recursor, with the line that Sipar prints for it."""
+
+    program, arguments, line = "pdns_recursor", [], ""
+
+    def config(self):
+        (self.folder / "zones.lua").write_text(self.line)
+        return ""
+
+    def start(self):
+        self.config()
+        options = {"local-address": f"{self.address}:{PORT}", "allow-from": "127.0.0.0/8", "forward-zones-recurse": f".={self.upstream.address}:{PORT}",
+                   "dnssec": "off", "threads": "1", "setuid": "", "setgid": "", "socket-dir": self.folder, "config-dir": self.folder,
+                   "lua-config-file": self.folder / "zones.lua", "daemon": "no", "disable-syslog": "yes", "dont-query": "", "packetcache-ttl": "1",
+                   "query-local-address": "127.0.0.1", "write-pid": "no", "security-poll-suffix": ""}
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen([self.path, *(f"--{k}={v}" for k, v in options.items())], stdout=log, stderr=log, cwd=self.folder)
+        wait_for(self.is_up, f"{self.program} at {self.address}")
+        return self

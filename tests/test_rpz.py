@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from conftest import wait_for
-from resolvers import Bind, Knot, Unbound, Upstream, dig
+from resolvers import Bind, Knot, Recursor, Unbound, Upstream, dig
 
 ZONE = "rpz.example"
 ADDRESSES = {"a.example": "198.51.100.7", "b.example": "203.0.113.9"}
@@ -182,6 +182,28 @@ def test_knot(deciding, serve, starts, tmp_path):
             unblock(deciding, f"name{i}.example")
     wait_for(same, "the changed zone at Knot")
     assert "IXFR" in knot.log.read_text()
+
+
+def test_powerdns(deciding, serve, starts, upstream, tmp_path):
+    daemon = serve(deciding)
+    feed(deciding, "--ttl", "1")
+    name, secret = key(deciding, "nayatel")
+    block(deciding, "first.example")
+    recursor = Recursor(tmp_path / "recursor", upstream)
+    with open(deciding.path / "sipar.conf", "a") as conf:
+        conf.write(f"rpz = 127.0.0.1:{daemon.rpz_port}\n")
+    lines = deciding.run("feed", "show", "isp", "--config", "powerdns", "--consumer", "nayatel").out
+    recursor.line = lines.replace("SECRET", secret).replace("refresh=5", "refresh=1")
+    starts(recursor)
+    recursor.becomes("first.example", GONE)
+    assert recursor.ask("evil.example") == HERE
+    block(deciding, "evil.example", "198.51.100.7")
+    recursor.becomes("evil.example", GONE)
+    recursor.becomes("x.evil.example", GONE)
+    recursor.becomes("a.example", GONE)
+    unblock(deciding, "evil.example")
+    recursor.becomes("evil.example", HERE)
+    assert metric(daemon, 'transfers_total{kind="whole"}') == 1
 
 
 def test_answers(deciding, serve, starts, upstream, tmp_path):
