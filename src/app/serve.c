@@ -1,5 +1,5 @@
-/* sipar serve: the daemon.  All its threads are made here: DNS workers, those of the policy zones (zones.c), the control door, and (inside the library) the HTTP
- * pool; the ledger's writer belongs to the ledger. */
+/* sipar serve: the daemon.  All its threads are made here: DNS workers, the control door, those of policy zones (zones.c) and leases, and
+ * (inside the library) the HTTP pool; the ledger's writer belongs to the ledger. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -278,7 +278,7 @@ static void options(struct buf *out)
 
 const struct verb verb_serve = {
 	.name = "serve",
-	.summary = "Answer over HTTP and DNS, and take the other verbs' work, until SIGTERM or SIGINT",
+	.summary = "Answer over HTTP and DNS, give zones to resolvers, and take the other verbs' work, until SIGTERM or SIGINT",
 	.usage = "[OPTION...]",
 	.details = "While it runs, the other verbs on the same data directory go through DIR/sipar.sock to it, and what they import\n"
 		   "takes effect at once.  A port of 0 lets the system choose; --json prints the chosen ones when ready.\n\n"

@@ -125,9 +125,8 @@ static void transfer(struct rpz_server *s, struct rpz_job *j)
 	rpz_count_up(s, r.given == RPZ_GIVEN_WHOLE ? RPZ_WHOLE : r.given == RPZ_GIVEN_DIFFERENCE ? RPZ_DIFFERENCES : RPZ_CURRENT, 1);
 	rpz_make_receipt(&j->held->site, &j->plan, &r, &j->receipt);
 	if (r.given == RPZ_GIVEN_WHOLE)
-		log_line(LOG_INFO, "rpz: all of feed \"%s\" to %s: serial %llu, %llu records%s", feed->name, j->plan.who,
-			 (unsigned long long)r.serial, (unsigned long long)r.records,
-			 r.left_out ? ", without names that are too long for the zone" : "");
+		log_line(LOG_INFO, "rpz: all of feed \"%s\" to %s: serial %llu, %llu records, %llu left out, too long for the zone", feed->name,
+			 j->plan.who, (unsigned long long)r.serial, (unsigned long long)r.records, (unsigned long long)r.left_out);
 }
 
 void rpz_jobs_run(struct rpz_server *s)
