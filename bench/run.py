@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 """Measures what bench/RESULTS.md reports.  Each figure is a median of several runs and stands beside a limit or a peer measured in the
 same run.  bench/run.py [NAME...]: import, memory, stix, check, start, data, lookup, scan, finder, table, address, incremental,
-ledger, merkle, replay, dns, snapshot, lib."""
+ledger, merkle, replay, dns, rpz, snapshot, lib."""
 import json
 import os
 import pathlib
 import random
+import re
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -330,6 +332,80 @@ def bench_address(base):
 
 def bench_dns(base):
     program("dns_bench")
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def hear(listener, seconds):
+    """Acknowledge the NOTIFY messages that come in this time, the first one when it is long; when the last one came."""
+    listener.settimeout(seconds)
+    now = None
+    try:
+        while now is None or seconds < 1:
+            query, peer = listener.recvfrom(4096)
+            now, end = time.time(), query.index(0, 12) + 5
+            listener.sendto(bytes([*query[:2], query[2] | 0x80, 0, 0, 1]) + bytes(6) + query[12:end], peer)
+    except socket.timeout:
+        pass
+    return now
+
+
+def bench_rpz(base):
+    """Transfers of policy zones beside a bare sender of the same octets, and the way from a decision to NOTIFY."""
+    zone = "rpz.example"
+    for names in (200000, 1000000):
+        node = fresh(base)
+        with open(node / "sipar.conf", "a") as conf:
+            conf.write("approvals = 0\nparties = 1\n")
+        listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        listener.bind(("127.0.0.1", 0))
+        process, ready, _ = serve(node)
+        empty = rss_kib(process.pid)
+        sipar(node, "feed", "add", "isp", "--type", "rpz", "--zone", zone, "--allow", "127.0.0.0/8", "--notify",
+              f"127.0.0.1:{listener.getsockname()[1]}")
+        out = subprocess.run([SIPAR, "feed", "-d", str(node), "key", "isp", "one"], capture_output=True, text=True).stdout
+        key = re.search(r'key "([^"]+)".*secret "([^"]+)"', out).groups()
+        values = write_list(base, [f"host{i}.evil{i % 5000}.example" for i in range(names)], "names.txt")
+        seconds, _, _ = sipar(node, "block", "--from", values, "--reason", "malware")
+        filled = rss_kib(process.pid)
+
+        def transfer(*args):
+            rows = []
+            for _ in range(RUNS):
+                before = cpu_seconds(process.pid)
+                row = subprocess.run([str(BUILD / "bench" / "rpz_client"), str(ready["rpz_port"]), zone, *args], capture_output=True, text=True, check=True).stdout
+                rows.append([*map(float, row.split()), cpu_seconds(process.pid) - before])
+            return rows[0][:3] + [median([r[i] for r in rows]) for i in (3, 4, 5)]
+
+        for what, args in (("", ()), (", signed", ("", *key))):
+            octets, messages, records, ms, copy, cpu = transfer(*args)
+            assert records == 2 * names + 3, records
+            say(f"AXFR of {names:,} names{what}: {ms / 1000:.2f} s, {records:,.0f} records, {octets / 1e6:.1f} MB in {messages:.0f} messages; CPU of the server "
+                f"{cpu:.2f} s; {ms / copy:.1f} times a bare copy of the octets ({copy:.0f} ms)")
+        say(f"  resident {empty / 1024:.0f} MiB empty, {filled / 1024:.0f} MiB with {names:,} names in force (blocked in {seconds:.1f} s), "
+            f"{rss_kib(process.pid) / 1024:.0f} MiB after the transfers")
+        sipar(node, "block", *(f"new{i}.example" for i in range(20)), "--reason", "malware")
+        octets, _, records, ms, copy, _ = transfer("1")
+        assert records == 44, records
+        say(f"  IXFR of 20 names: {ms:.2f} ms, {octets:.0f} octets; {ms / copy:.1f} times a bare copy ({copy:.2f} ms)")
+        took = []
+        for i in range(200):
+            hear(listener, 0.05)
+            child = subprocess.Popen([SIPAR, "block", "-d", str(node), f"later{i}.example", "--reason", "malware"], stdout=subprocess.DEVNULL)
+            now = hear(listener, 10)
+            child.wait()
+            last = subprocess.run([SIPAR, "log", "-d", str(node), "--lane", "decisions", "-n", "1", "--json"], capture_output=True, text=True).stdout
+            took.append(now - json.loads(last)["time_ms"] / 1000)
+        took.sort()
+        say(f"  decision to NOTIFY received, from the time in its entry, before it is durable: median {1000 * median(took):.1f} ms, "
+            f"p99 {1000 * took[len(took) * 99 // 100]:.1f} ms of {len(took)}")
+        process.terminate()
+        process.wait()
+        listener.close()
+        shutil.rmtree(node)
 
 
 def bench_snapshot(base):
