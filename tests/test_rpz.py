@@ -70,6 +70,17 @@ def metric(daemon, name):
     return int(re.search(rf"^sipar_rpz_{re.escape(name)} (\d+)$", text, re.M).group(1))
 
 
+def knows(daemon, consumer, unblocks):
+    """Until the node knows that the consumer has everything, and how long so many retractions took to reach it."""
+    def has():
+        _, _, text = daemon.get("/metrics")
+        row = rf'{{feed="isp",consumer="{re.escape(consumer)}",how="rpz"}} (\d+)'
+        lag, seen = (re.search(rf"^sipar_consumer_{name}{row}$", text, re.M) for name in ("lag", "unblocks"))
+        return lag and lag.group(1) == "0" and int(seen.group(1)) >= unblocks
+
+    wait_for(has, f"the serial of {consumer}")
+
+
 def rules(daemon, *args, **kw):
     """{owner without the zone: target} of a whole transfer."""
     _, records = dig("127.0.0.1", ZONE, "AXFR", *args, port=daemon.rpz_port, **kw)
@@ -103,6 +114,7 @@ def test_unbound(deciding, serve, upstream, starts, tmp_path):
     assert metric(daemon, 'transfers_total{kind="whole"}') == whole  # never all of it for a change: Unbound stands still for that
     assert metric(daemon, 'transfers_total{kind="difference"}') >= 2
     assert metric(daemon, "notifies_acknowledged_total") >= 2
+    knows(daemon, "127.0.0.1", 2)
 
 
 def test_bind(deciding, serve, upstream, starts, tmp_path):
@@ -134,6 +146,7 @@ def test_bind(deciding, serve, upstream, starts, tmp_path):
     assert "retry limit" not in log
     unblock(deciding, "later.example")
     bind.becomes("later.example", HERE)
+    knows(daemon, "nayatel", 3)
 
 
 def test_wrong_key(deciding, serve, upstream, starts, tmp_path):

@@ -66,8 +66,6 @@ struct daemon {
 static void dns_metrics(struct daemon *d, struct buf *out)
 {
 	struct dns_counters c;
-	if (d->zones)
-		zones_metrics(d->zones, out);
 	if (!d->dns)
 		return;
 	dns_server_count(d->dns, &c);
@@ -90,6 +88,8 @@ static void more_metrics(void *ctx, struct buf *out)
 {
 	struct daemon *d = ctx;
 	dns_metrics(d, out);
+	if (d->zones)
+		zones_metrics(d->zones, out);
 	consumers_metrics(node_consumers(d->node), docket_serial(node_docket(d->node)), out);
 }
 
