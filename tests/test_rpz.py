@@ -197,6 +197,33 @@ def test_knot(deciding, serve, starts, tmp_path):
     assert "IXFR" in knot.log.read_text()
 
 
+def test_other_changes(deciding, serve, upstream, starts, tmp_path):
+    """What is none of a feed's business is an empty difference, which all of them take for what it is."""
+    daemon = serve(deciding)
+    primary = f"127.0.0.1:{daemon.rpz_port}"
+    unbound = Unbound(tmp_path / "unbound", ZONE, primary, upstream)
+    bind, knot = Bind(tmp_path / "bind", ZONE, primary, upstream, ("", "")), Knot(tmp_path / "knot", ZONE, primary, ("", ""))
+    feed(deciding, "--reasons", "malware", "--allow", "127.0.0.1", "--notify", f"{unbound.address}:{unbound.port}")
+    block(deciding, "first.example", reason="malware")
+    for s in (bind, knot):
+        s.key, s.secret = key(deciding, s.program, "--notify", f"{s.address}:{s.port}")
+    for s in (unbound, bind, knot):
+        starts(s)
+    for s in (unbound, bind):
+        s.becomes("first.example", GONE)
+    wait_for(lambda: knot.serial() == 1, "the zone at Knot")
+    for i in range(3):
+        block(deciding, f"other{i}.example", reason="phishing")
+        wait_for(lambda: knot.serial() == 2 + i, "the serial at Knot")
+    block(deciding, "evil.example", reason="malware")
+    for s in (unbound, bind):
+        s.becomes("evil.example", GONE)
+        assert s.ask("other1.example") == HERE
+    wait_for(lambda: knot.serial() == 5, "the serial at Knot")
+    assert sorted(knot.records()) == sorted(f"{o}.{ZONE}." for o in ("first.example", "*.first.example", "evil.example", "*.evil.example"))
+    assert metric(daemon, 'transfers_total{kind="whole"}') == 3
+
+
 def test_powerdns(deciding, serve, starts, upstream, tmp_path):
     daemon = serve(deciding)
     feed(deciding, "--ttl", "1")

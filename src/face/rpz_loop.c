@@ -5,11 +5,13 @@
 #include "face/rpz_parts.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -247,11 +249,18 @@ static void accept_one(struct loop *l)
 		drop(c);
 }
 
+/* Who leaves the connection open has what his side has acknowledged. */
 static void drop_idle(struct loop *l)
 {
-	for (unsigned i = 0; i < RPZ_CONNECTIONS; i++)
-		if (l->at[i].fd >= 0 && !l->at[i].busy && l->now_ms - l->at[i].active_ms >= RPZ_IDLE_MS)
-			drop(&l->at[i]);
+	for (unsigned i = 0; i < RPZ_CONNECTIONS; i++) {
+		struct connection *c = &l->at[i];
+		int unacknowledged;
+		if (c->fd < 0 || c->busy || l->now_ms - c->active_ms < RPZ_IDLE_MS)
+			continue;
+		if (c->receipt.given && ioctl(c->fd, SIOCOUTQ, &unacknowledged) == 0 && unacknowledged == 0)
+			rpz_saw_receipt(l->s, &c->receipt);
+		drop(c);
+	}
 }
 
 /* Transfers that have ended: their connections come back. */
