@@ -30,19 +30,11 @@ void rpz_jobs_put(struct rpz_server *s, struct rpz_job *j)
 	pthread_mutex_unlock(&s->lock);
 }
 
-static bool same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
-{
-	char x[RPZ_WHO_MAX + 1], y[RPZ_WHO_MAX + 1];
-	rpz_address_text(a, x);
-	rpz_address_text(b, y);
-	return strcmp(x, y) == 0;
-}
-
 static unsigned running_for(const struct rpz_server *s, const struct sockaddr_storage *from)
 {
 	unsigned n = 0;
 	for (unsigned i = 0; i < s->n_running; i++)
-		n += same_address(&s->running[i], from);
+		n += rpz_same_address(&s->running[i], from);
 	return n;
 }
 
@@ -64,7 +56,7 @@ static void give_back(struct rpz_server *s, struct rpz_job *j)
 {
 	pthread_mutex_lock(&s->lock);
 	unsigned i = 0;
-	while (!same_address(&s->running[i], &j->from))
+	while (!rpz_same_address(&s->running[i], &j->from))
 		i++;
 	s->running[i] = s->running[--s->n_running];
 	j->next = s->done;

@@ -191,14 +191,6 @@ static void read_connection(struct loop *l, struct connection *c)
 		drop(c);
 }
 
-static bool same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
-{
-	char x[RPZ_WHO_MAX + 1], y[RPZ_WHO_MAX + 1];
-	rpz_address_text(a, x);
-	rpz_address_text(b, y);
-	return strcmp(x, y) == 0;
-}
-
 /* A free place; when there is none, or when the address has as many as it may, that of the one of them that is idle for longest. */
 static struct connection *make_place(struct loop *l, const struct sockaddr_storage *from)
 {
@@ -210,7 +202,7 @@ static struct connection *make_place(struct loop *l, const struct sockaddr_stora
 			free_one = free_one ? free_one : c;
 			continue;
 		}
-		bool same = same_address(&c->from, from);
+		bool same = rpz_same_address(&c->from, from);
 		his += same;
 		if (!c->busy && (!oldest || c->active_ms < oldest->active_ms))
 			oldest = c;

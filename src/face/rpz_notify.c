@@ -161,10 +161,7 @@ uint64_t rpz_notify_when(const struct rpz_notify *n)
 
 static bool same_place(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 {
-	char x[RPZ_WHO_MAX + 1], y[RPZ_WHO_MAX + 1];
-	rpz_address_text(a, x);
-	rpz_address_text(b, y);
-	return address_port(a) == address_port(b) && strcmp(x, y) == 0;
+	return address_port(a) == address_port(b) && rpz_same_address(a, b);
 }
 
 static enum rpz_heard hear(struct target *t, const struct message *m, unsigned *ret_rcode, bool *ret_first)

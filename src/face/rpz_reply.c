@@ -59,6 +59,13 @@ void rpz_address_text(const struct sockaddr_storage *a, char ret_text[RPZ_WHO_MA
 	snprintf(ret_text, RPZ_WHO_MAX + 1, "%s", text);
 }
 
+bool rpz_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+	uint8_t x[16], y[16];
+	size_t n = address_octets(a, x);
+	return n == address_octets(b, y) && memcmp(x, y, n) == 0;
+}
+
 /* "198.51.100.7", "2001:db8::/32", "0.0.0.0/0": does it cover these octets? */
 static bool covers(struct span one, const uint8_t *octets, size_t n)
 {
@@ -158,7 +165,10 @@ void rpz_plan_writer(const struct rpz_plan *p, const struct rpz_site *site, stru
 	};
 }
 
-size_t rpz_answer_soa(struct rpz_plan *p, const struct rpz_site *site, uint64_t serial, uint8_t *out, size_t room)
+enum apex { APEX_SOA, APEX_NS, APEX_NOTHING };
+
+/* The whole answer about the apex, signed.  @return octets; 0: it does not fit. */
+static size_t answer_apex(struct rpz_plan *p, const struct rpz_site *site, uint64_t serial, enum apex what, uint8_t *out, size_t room)
 {
 	struct short_answer a = { 0 };
 	struct rpz_writer w;
@@ -168,28 +178,19 @@ size_t rpz_answer_soa(struct rpz_plan *p, const struct rpz_site *site, uint64_t 
 	w.emit = keep_first;
 	w.ctx = &a;
 	rpz_begin(&w);
-	rpz_put_soa(&w, (uint32_t)serial);
-	if (!rpz_end(&w) || !tsig_sign(&p->tsig, out, &a.n, room))
-		return 0;
-	return a.n;
+	if (what == APEX_NOTHING)
+		rpz_put_negative(&w, (uint32_t)serial);
+	else if (what == APEX_SOA)
+		rpz_put_soa(&w, (uint32_t)serial);
+	else
+		rpz_put_ns(&w);
+	(void)!rpz_end(&w);
+	return a.n && a.n != SIZE_MAX && tsig_sign(&p->tsig, out, &a.n, room) ? a.n : 0;
 }
 
-static size_t answer_apex(struct rpz_plan *p, const struct rpz_site *site, uint64_t serial, bool name_server, uint8_t *out, size_t room)
+size_t rpz_answer_soa(struct rpz_plan *p, const struct rpz_site *site, uint64_t serial, uint8_t *out, size_t room)
 {
-	struct short_answer a = { 0 };
-	struct rpz_writer w;
-	rpz_plan_writer(p, site, &w);
-	w.out = out;
-	w.room = room;
-	w.emit = keep_first;
-	w.ctx = &a;
-	rpz_begin(&w);
-	if (name_server) {
-		rpz_put_ns(&w);
-		(void)!rpz_end(&w);
-	} else
-		rpz_put_negative(&w, (uint32_t)serial);
-	return a.n && a.n != SIZE_MAX && tsig_sign(&p->tsig, out, &a.n, room) ? a.n : 0;
+	return answer_apex(p, site, serial, APEX_SOA, out, room);
 }
 
 /* Whoever signed it, was it he, and now?  @return false: it is answered. */
@@ -273,8 +274,8 @@ static void answer(const struct rpz_site *site, const struct message *m, bool tc
 		say(p, DNS_FORMERR, p->asked == RPZ_ASKED_AXFR ? "a whole transfer over UDP" : "IXFR without a serial", out, ret_n);
 		sign_or_drop(p, out, room, ret_n);
 	} else {
-		*ret_n = p->asked == RPZ_ASKED_OTHER ? answer_apex(p, site, serial, m->type == DNS_NS, out, room) :
-						       rpz_answer_soa(p, site, serial, out, room);
+		enum apex what = p->asked != RPZ_ASKED_OTHER ? APEX_SOA : m->type == DNS_NS ? APEX_NS : APEX_NOTHING;
+		*ret_n = answer_apex(p, site, serial, what, out, room);
 		if (*ret_n == 0)
 			p->act = RPZ_DROP;
 	}

@@ -70,6 +70,8 @@ size_t rpz_answer_soa(struct rpz_plan *p, const struct rpz_site *site, uint64_t 
 
 /** Is this address in a list of addresses and prefixes with commas? */
 bool rpz_allows(const char *list, const struct sockaddr_storage *from);
+/** But for the port. */
+bool rpz_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 /** An address without its port, for people: "198.51.100.7". */
 void rpz_address_text(const struct sockaddr_storage *a, char ret_text[RPZ_WHO_MAX + 1]);
 
