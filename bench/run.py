@@ -158,6 +158,12 @@ def rss_kib(pid):
     return int(fields["VmRSS"].split()[0])
 
 
+def anonymous_kib(pid):
+    """Resident memory that is no mapped file."""
+    fields = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
+    return int(fields["RssAnon"].split()[0])
+
+
 def serve(node):
     begin = time.monotonic()
     process = subprocess.Popen([SIPAR, "serve", "-d", str(node), "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0", "--rpz", "127.0.0.1:0", "--json"],
@@ -371,6 +377,7 @@ def bench_rpz(base):
         values = write_list(base, [f"host{i}.evil{i % 5000}.example" for i in range(names)], "names.txt")
         seconds, _, _ = sipar(node, "block", "--from", values, "--reason", "malware")
         filled = rss_kib(process.pid)
+        anonymous = anonymous_kib(process.pid)
 
         def transfer(*args):
             rows = []
@@ -386,9 +393,11 @@ def bench_rpz(base):
             say(f"AXFR of {names:,} names{what}: {ms / 1000:.2f} s, {records:,.0f} records, {octets / 1e6:.1f} MB in {messages:.0f} messages; CPU of the server "
                 f"{cpu:.2f} s; {ms / copy:.1f} times a bare copy of the octets ({copy:.0f} ms)")
         say(f"  resident {empty / 1024:.0f} MiB empty, {filled / 1024:.0f} MiB with {names:,} names in force (blocked in {seconds:.1f} s), "
-            f"{rss_kib(process.pid) / 1024:.0f} MiB after the transfers")
+            f"{rss_kib(process.pid) / 1024:.0f} MiB after the transfers; of these no mapped file: {anonymous / 1024:.0f} and "
+            f"{anonymous_kib(process.pid) / 1024:.0f} MiB")
+        soa = subprocess.run(["dig", "@127.0.0.1", "-p", str(ready["rpz_port"]), zone, "SOA", "+short"], capture_output=True, text=True).stdout
         sipar(node, "block", *(f"new{i}.example" for i in range(20)), "--reason", "malware")
-        octets, _, records, ms, copy, _ = transfer("1")
+        octets, _, records, ms, copy, _ = transfer(soa.split()[2])
         assert records == 44, records
         say(f"  IXFR of 20 names: {ms:.2f} ms, {octets:.0f} octets; {ms / copy:.1f} times a bare copy ({copy:.2f} ms)")
         took = []

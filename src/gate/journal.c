@@ -11,16 +11,22 @@
 
 #include <stdlib.h>
 
-enum { HEAD = 28, GENERATION = 48 << 20, STAMPS = 1 << 16 };
+enum { HEAD = 28, GENERATION = 48 << 20, STAMPS = 1 << 16, MARK = 1 << 16 /* octets from one mark to the next, about */ };
 
 struct stamp {
 	uint64_t serial;
 	int64_t time_ms;
 };
 
+/* Where a record begins, and its serial: so that what is behind a serial is found without reading what is before it. */
+struct mark {
+	uint64_t serial;
+	size_t at;
+};
+
 struct generation {
 	uint64_t from;  /* complete behind this serial */
-	struct buf records;
+	struct buf records, marks;
 };
 
 struct journal {
@@ -52,12 +58,18 @@ struct journal *journal_new(void)
 	return j;
 }
 
+static void release(struct generation *g)
+{
+	buf_release(&g->records);
+	buf_release(&g->marks);
+}
+
 void journal_free(struct journal *j)
 {
 	if (!j)
 		return;
-	buf_release(&j->old.records);
-	buf_release(&j->new.records);
+	release(&j->old);
+	release(&j->new);
 	free(j->stamp);
 	free(j);
 }
@@ -69,10 +81,18 @@ uint64_t journal_serial(const struct journal *j)
 
 static void start_generation(struct journal *j)
 {
-	buf_release(&j->old.records);
+	release(&j->old);
 	j->old = j->new;
 	j->new = (struct generation){ .from = j->serial };
 	j->ended = 0;
+}
+
+/* A record of this serial begins here. */
+static void mark(struct generation *g, uint64_t serial, size_t at)
+{
+	struct mark m = { serial, at };
+	if (at >= g->marks.n / sizeof(m) * MARK)
+		buf_put(&g->marks, &m, sizeof(m));
 }
 
 void journal_add(struct journal *j, const struct table_key *k, struct force_pair before, struct force_pair after)
@@ -81,6 +101,7 @@ void journal_add(struct journal *j, const struct table_key *k, struct force_pair
 		return;
 	if (j->ended == j->new.records.n && j->ended > GENERATION)
 		start_generation(j);
+	mark(&j->new, j->serial + 1, j->new.records.n);
 	uint8_t *p = buf_reserve(&j->new.records, HEAD + k->n);
 	put(p, j->serial + 1, 8);
 	put(p + 8, before.self, 4);
@@ -145,9 +166,20 @@ static size_t read_record(const uint8_t *p, size_t n, struct turn *ret_turn)
 static struct span behind(const struct generation *g, uint64_t serial)
 {
 	struct span s = buf_span(&g->records);
+	const struct mark *marks = (const void *)g->marks.p;
+	size_t from = 0, to = g->marks.n / sizeof(*marks); /* marks before `from` are of serials up to this one, those from `to` on are not */
 	struct turn t;
 	if (g->from >= serial)
 		return s;
+	while (from < to) {
+		size_t mid = from + (to - from) / 2;
+		if (marks[mid].serial <= serial)
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	if (from)
+		s = span_from(s, marks[from - 1].at);
 	for (size_t n; (n = read_record(s.p, s.n, &t)) != 0 && t.serial <= serial;)
 		s = span_from(s, n);
 	return s;
@@ -263,20 +295,25 @@ enum err journal_read(struct span in, struct journal **ret_journal)
 	if (in.n < 32 || memcmp(in.p, "SIPARJN1", 8) != 0)
 		return ERR_CORRUPT;
 	uint64_t serial = get(in.p + 8, 8), from = get(in.p + 16, 8), n = get(in.p + 24, 8), last = from;
+	struct generation g = { .from = from };
 	if (from > serial || n > STAMPS || (in.n - 32) / 16 < n)
 		return ERR_CORRUPT;
 	struct span records = span_from(in, 32 + 16 * n), rest = records;
 	struct turn t;
 	for (size_t octets; (octets = read_record(rest.p, rest.n, &t)) != 0; rest = span_from(rest, octets)) {
 		if (t.serial < last || t.serial <= from || t.serial > serial)
-			return ERR_CORRUPT;
+			break;
 		last = t.serial;
+		mark(&g, t.serial, records.n - rest.n);
 	}
-	if (rest.n)
+	if (rest.n) {
+		release(&g);
 		return ERR_CORRUPT;
+	}
 	struct journal *j = journal_new();
 	j->serial = serial;
-	j->old.from = j->new.from = from;
+	j->old.from = from;
+	j->new = g;
 	for (size_t i = 0; i < n; i++)
 		add_stamp(j, (struct stamp){ get(in.p + 32 + 16 * i, 8), (int64_t)get(in.p + 40 + 16 * i, 8) });
 	buf_putspan(&j->new.records, records);
