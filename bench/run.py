@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Measures what bench/RESULTS.md reports.  Each figure is a median of several runs and stands beside a limit or a peer measured in the
 same run.  bench/run.py [NAME...]: import, memory, stix, check, start, data, lookup, scan, finder, table, address, incremental,
-ledger, merkle, replay, dns, rpz, snapshot, lib."""
+ledger, merkle, replay, dns, rpz, resolvers, snapshot, lib."""
 import json
 import os
 import pathlib
@@ -415,6 +415,57 @@ def bench_rpz(base):
         process.wait()
         listener.close()
         shutil.rmtree(node)
+
+
+def rcode(at, name, seconds=2):
+    """The answer of a resolver to A; None: none."""
+    question = b"".join(bytes([len(part)]) + part.encode() for part in name.split(".")) + b"\0\0\1\0\1"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(seconds)
+        s.sendto(b"\0\7\1\0\0\1" + bytes(6) + question, at)
+        try:
+            return s.recv(512)[3] & 15
+        except socket.timeout:
+            return None
+
+
+def bench_resolvers(base):
+    """From a decision to its effect at real resolvers, and back."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from resolvers import Bind, Unbound, Upstream
+    node, zone, upstream = fresh(base), "rpz.example", Upstream()
+    with open(node / "sipar.conf", "a") as conf:
+        conf.write("approvals = 0\nparties = 1\n")
+    process, ready, _ = serve(node)
+    primary = f"127.0.0.1:{ready['rpz_port']}"
+    unbound, bind = Unbound(pathlib.Path(base) / "unbound", zone, primary, upstream), Bind(pathlib.Path(base) / "bind", zone, primary, upstream, ("", ""))
+    sipar(node, "feed", "add", "isp", "--type", "rpz", "--zone", zone, "--allow", "127.0.0.0/8", "--notify", f"{unbound.address}:{unbound.port}")
+    out = subprocess.run([SIPAR, "feed", "-d", str(node), "key", "isp", "bind", "--notify", f"{bind.address}:{bind.port}"], capture_output=True, text=True).stdout
+    bind.key, bind.secret = re.search(r'key "([^"]+)".*secret "([^"]+)"', out).groups()
+    sipar(node, "block", "--from", write_list(base, [f"host{i}.example" for i in range(10000)], "names.txt"), "--reason", "malware")
+    for r in (unbound, bind):
+        r.start()
+        r.becomes("host1.example", "NXDOMAIN")
+    for r in (unbound, bind):
+        for verb, args, wanted in (("block", ("--reason", "malware"), 3), ("unblock", ("--why", "bench"), 0)):
+            took = []
+            for i in range(40):
+                child = subprocess.Popen([SIPAR, verb, "-d", str(node), f"later{i}.example", *args], stdout=subprocess.DEVNULL)
+                while rcode((r.address, r.port), f"x{time.monotonic_ns()}.later{i}.example") != wanted:
+                    time.sleep(0.001)
+                now = time.time()
+                child.wait()
+                last = subprocess.run([SIPAR, "log", "-d", str(node), "--lane", "decisions", "-n", "1", "--json"], capture_output=True, text=True).stdout
+                took.append(now - json.loads(last)["time_ms"] / 1000)
+                time.sleep(0.7)  # so that BIND is done with the one before
+            took.sort()
+            say(f"{verb} of one name to its effect at {r.program}, zone of 10,000 names, from the time in the entry: median {1000 * median(took):.0f} ms, "
+                f"p95 {1000 * took[len(took) * 95 // 100]:.0f} ms of {len(took)}")
+    for r in (unbound, bind):
+        r.stop()
+    upstream.close()
+    process.terminate()
+    process.wait()
 
 
 def bench_snapshot(base):
