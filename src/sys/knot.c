@@ -55,6 +55,24 @@ static void read_key_name(const knot_dname_t *name, char ret_text[TSIG_NAME_MAX 
 	ret_text[n - 1] = 0;
 }
 
+/* The library looks into the data of class IN alone. */
+static bool read_serial(const knot_rrset_t *rr, uint32_t *ret_serial)
+{
+	if (rr->type != KNOT_RRTYPE_SOA || rr->rclass != KNOT_CLASS_IN || rr->rrs.count == 0)
+		return false;
+	const uint8_t *p = rr->rrs.rdata->data, *end = p + rr->rrs.rdata->len;
+	for (int i = 0; i < 2; i++) {
+		int n = knot_dname_wire_check(p, end, NULL);
+		if (n <= 0)
+			return false;
+		p += n;
+	}
+	if (end - p != 20)
+		return false;
+	*ret_serial = knot_wire_read_u32(p);
+	return true;
+}
+
 static void read_fields(struct message *m, knot_pkt_t *p)
 {
 	m->sound = true;
@@ -73,13 +91,8 @@ static void read_fields(struct message *m, knot_pkt_t *p)
 		read_key_name(p->tsig_rr->owner, m->key_name);
 	}
 	const knot_pktsection_t *authority = knot_pkt_section(p, KNOT_AUTHORITY);
-	for (uint16_t i = 0; i < authority->count && !m->has_serial; i++) {
-		const knot_rrset_t *rr = knot_pkt_rr(authority, i);
-		if (rr->type == KNOT_RRTYPE_SOA && rr->rrs.count) {
-			m->has_serial = true;
-			m->serial = knot_soa_serial(rr->rrs.rdata);
-		}
-	}
+	for (uint16_t i = 0; i < authority->count && !m->has_serial; i++)
+		m->has_serial = read_serial(knot_pkt_rr(authority, i), &m->serial);
 }
 
 bool message_read(struct span octets, struct message *m)
