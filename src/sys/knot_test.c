@@ -73,6 +73,20 @@ static void test_bad_octets(void **state)
 	message_release(&m);
 }
 
+/* The library takes the data of other classes as it is, so nothing may be looked for in it. */
+static void test_other_class(void **state)
+{
+	uint8_t octets[ROOM];
+	struct message m;
+	size_t n = make_request(octets), class = n - 22 - 8;
+	assert_int_equal(octets[class + 1], 1);
+	octets[class + 1] = 3;
+	memset(octets + n - 22, 0xff, 22);
+	assert_true(message_read(span_of(octets, n), &m));
+	assert_true(m.sound && !m.has_serial);
+	message_release(&m);
+}
+
 /* Signed by one side, read by the other, and an answer of three messages back. */
 static void test_conversation(void **state)
 {
@@ -167,6 +181,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_bad_octets),
+		cmocka_unit_test(test_other_class),
 		cmocka_unit_test(test_conversation),
 		cmocka_unit_test(test_changed),
 		cmocka_unit_test(test_refuse),
