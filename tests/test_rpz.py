@@ -123,8 +123,8 @@ def test_bind(deciding, serve, upstream, starts, tmp_path):
     feed(deciding)
     bind = Bind(tmp_path / "bind", ZONE, f"127.0.0.1:{daemon.rpz_port}", upstream, ("", ""))
     bind.key, bind.secret = key(deciding, "nayatel", "--notify", f"{bind.address}:{bind.port}")
-    block(deciding, "evil.example", "stays.example", "198.51.100.7", "2001:db8::7", "2001:0:0:1:1:0:0:7", "2001:db8:0:1:1:1:1:1",
-          "2001:0:0:0:1:0:0:7", "2001:db8:0:0:1::/80")
+    block(deciding, "evil.example", "stays.example", "198.51.100.7", "2001:db8::7", "2001:db8:0:1:1:0:0:7", "2001:db8:0:1:1:1:1:1",
+          "2001:db8:0:0:1:0:0:7", "2001:db8:0:0:1::/80")
     starts(bind)
     bind.becomes("evil.example", GONE)
     bind.becomes("x.evil.example", GONE)

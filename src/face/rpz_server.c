@@ -95,13 +95,14 @@ static enum err since(void *ctx, const struct feed *feed, uint64_t serial, feed_
 void rpz_saw_request(struct rpz_server *s, const struct rpz_site *site, const struct rpz_plan *p)
 {
 	uint64_t serial;
+	uint32_t epoch;
 	if (!p->allowed || !s->consumers)
 		return;
 	const char *feed = site->at[p->zone].feed->name;
 	enum rpz_age age = p->asked == RPZ_ASKED_IXFR ? rpz_serial(p->serial, p->newest, &serial) : RPZ_NEVER;
 	if (age == RPZ_SAME || age == RPZ_BEHIND)
 		consumers_saw(s->consumers, feed, p->who, serial, "ixfr", clock_ms());
-	else if (p->asked == RPZ_ASKED_SOA && consumers_serial(s->consumers, feed, p->who, "soa", &serial))
+	else if (p->asked == RPZ_ASKED_SOA && consumers_serial(s->consumers, feed, p->who, "soa", &serial, &epoch))
 		consumers_saw(s->consumers, feed, p->who, serial, "soa", clock_ms()); /* heard of, with what it had */
 }
 

@@ -55,7 +55,7 @@ static void read_key_name(const knot_dname_t *name, char ret_text[TSIG_NAME_MAX 
 	ret_text[n - 1] = 0;
 }
 
-/* The library looks into the data of class IN alone. */
+/* The library takes records without data, as UPDATE has them (RFC 2136 section 2.4): nothing is read that is not there. */
 static bool read_serial(const knot_rrset_t *rr, uint32_t *ret_serial)
 {
 	if (rr->type != KNOT_RRTYPE_SOA || rr->rclass != KNOT_CLASS_IN || rr->rrs.count == 0)
