@@ -168,6 +168,50 @@ def serve():
             assert d.stop() == 0
 
 
+class Lan:
+    """A network of its own, with loopback alone; `within` is a command that runs others there."""
+
+    def __init__(self):
+        root = os.geteuid() == 0
+        if not shutil.which("unshare") or not shutil.which("ip"):
+            pytest.skip("there is no unshare(1) or no ip(8)")
+        self.holder = subprocess.Popen(["unshare", "-n" if root else "-rn", "sh", "-c", "ip link set lo up && echo up && exec sleep 100000"],
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if self.holder.stdout.readline() != "up\n":
+            pytest.skip(f"no network namespace can be made: {self.holder.stderr.read().strip()}")
+        self.within = ["nsenter", "-t", str(self.holder.pid), *([] if root else ["-U", "--preserve-credentials"]), "-n"]
+
+    def run(self, *command, stdin=None, code=0):
+        """Its standard output."""
+        done = subprocess.run([*self.within, *map(str, command)], capture_output=True, text=True, input=stdin, timeout=LIMIT)
+        assert code is None or done.returncode == code, f"{command}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def python(self, text, *args):
+        return self.run("/usr/bin/python3", "-c", text, *args)
+
+    def close(self):
+        self.holder.kill()
+        self.holder.wait()
+        self.holder.stdout.close()
+        self.holder.stderr.close()
+
+
+@pytest.fixture
+def lan():
+    made = Lan()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def decider(node):
+    """A node where a proposal is a decision at once."""
+    with open(node.path / "sipar.conf", "a") as conf:
+        conf.write("approvals = 0\nparties = 1\n")
+    return node
+
+
 @pytest.fixture
 def data():
     if not DATA.exists():

@@ -29,6 +29,7 @@ struct row {
 static const struct row rows[] = {
 	{ "http", "127.0.0.1:8300", "Address and port of the HTTP face, or off.", TEXT(http) },
 	{ "dns", "127.0.0.1:5300", "Address and port of the DNS face (UDP and TCP), or off.", TEXT(dns) },
+	{ "rpz", "127.0.0.1:5310", "Address and port where resolvers get policy zones (UDP and TCP), or off.", TEXT(rpz) },
 	{ "zone", "bl.sipar.test", "Domain under which the DNS face answers.", TEXT(zone) },
 	{ "name_server", "none", "Name of this server for NS at the zone's apex, as its parent zone delegates it; none: no NS.",
 	  TEXT(name_server) },
@@ -81,6 +82,15 @@ static enum err add_keys(struct config_keys *keys, struct span value, uint8_t ty
 	return OK;
 }
 
+/* Those that others take have keys, and stand where nobody else reads. */
+static enum err add_selection(struct feeds *feeds, struct span value, struct fault *f)
+{
+	enum err e = feeds_add(feeds, value, f);
+	if (e == OK && feeds->v[feeds->n - 1].type != FEED_SNAPSHOT)
+		return fault_set(f, ERR_USAGE, "feeds of type rpz and list are made by \"sipar feed add\", and stand in feeds.conf");
+	return e;
+}
+
 /* @param f  gets a sentence where there is more to say than that the value is not taken. */
 static enum err set(struct config *c, const struct row *r, struct span value, struct fault *f)
 {
@@ -88,7 +98,7 @@ static enum err set(struct config *c, const struct row *r, struct span value, st
 	if (r->size == KEYS)
 		return span_is(value, "none") ? OK : add_keys((struct config_keys *)(void *)target, value, (uint8_t)r->max);
 	if (r->size == FEEDS)
-		return span_is(value, "none") ? OK : feeds_add((struct config_feeds *)(void *)target, value, f);
+		return span_is(value, "none") ? OK : add_selection((struct feeds *)(void *)target, value, f);
 	if (r->size == POLICIES)
 		return span_is(value, "none") ? OK : policies_add((struct policies *)(void *)target, value, f);
 	if (r->size == PREFIXES)

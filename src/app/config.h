@@ -3,12 +3,11 @@
 #ifndef APP_CONFIG_H
 #define APP_CONFIG_H
 
-#include "app/feeds.h"
-#include "gate/docket.h"
-#include "view/blackhole.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "gate/feed.h"
 #include "ledger/note.h"
+#include "view/blackhole.h"
 
 enum { CONFIG_KEYS_MAX = 64 };
 /** Each line of such a setting adds to it. */
@@ -18,7 +17,7 @@ struct config_keys {
 };
 
 struct config {
-	char http[128], dns[128];  /**< "ADDR:PORT", or "off" */
+	char http[128], dns[128], rpz[128]; /**< "ADDR:PORT", or "off" */
 	char zone[256];
 	char name_server[256];     /**< name for NS at the zone's apex, or "none" */
 	char audience[32];         /**< widest TLP that anonymous askers see claims of: "clear", "green" ... */
@@ -35,7 +34,7 @@ struct config {
 	struct policies policies;  /**< likewise */
 	uint64_t body_max_mib;     /**< of an HTTP request */
 	struct config_keys witnesses; /**< whose cosignatures are taken, NOTE_COSIGNATURE */
-	struct config_feeds feeds;    /**< named selections for snapshots */
+	struct feeds feeds;           /**< named selections for snapshots */
 	struct config_keys logs;      /**< that are cosigned when they ask for it, NOTE_ED25519 */
 };
 

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "cli/option.h"
 #include "face/http.h"
+#include "gate/consumers.h"
 
 struct serve_options {
 	const char *dir, *http, *dns;
@@ -51,6 +52,7 @@ static void more_metrics(void *ctx, struct buf *out)
 {
 	struct daemon *d = ctx;
 	dnsbl_metrics(d->dns, out);
+	consumers_metrics(node_consumers(d->node), docket_serial(node_docket(d->node)), out);
 }
 
 static void *control_thread(void *arg)
@@ -87,7 +89,7 @@ static enum err open_faces(struct daemon *d, struct fault *f)
 		.address = d->config.http, .threads = or_cores(d->config.http_threads), .clear = d->clear,
 		.body_max = d->config.body_max_mib << 20, .more_metrics = more_metrics, .more_ctx = d,
 		.witnesses = d->config.witnesses.v, .n_witnesses = d->config.witnesses.n, .logs = d->config.logs.v,
-		.n_logs = d->config.logs.n,
+		.n_logs = d->config.logs.n, .node = d->node,
 	};
 	if (strcmp(d->config.http, "off") != 0 &&
 	    (e = http_server_open(&o, node_table(d->node), node_ledger(d->node), &d->http, f)) != OK)

@@ -11,6 +11,7 @@
 #include "cli/say.h"
 #include "codec/json.h"
 #include "codec/tlp.h"
+#include "gate/export.h"
 
 struct snapshot_options {
 	const char *dir, *output, *feed, *lanes, *audience, *kinds, *categories, *min_score;
@@ -131,11 +132,17 @@ static enum err find_feed(const struct verb_env *env, const struct snapshot_opti
 	struct config *c = mem_zalloc(sizeof(*c));
 	config_defaults(c);
 	enum err e = o->feed ? config_read(node_dir(env->node), c, f) : OK;
+	const struct feeds *own = node_feeds(env->node);
 	const struct feed *found = e == OK && o->feed ? feeds_find(&c->feeds, o->feed) : NULL;
-	if (found)
+	if (!found && o->feed)
+		found = feeds_find(own, o->feed);
+	if (e == OK && found && found->type != FEED_SNAPSHOT)
+		e = fault_set(f, ERR_USAGE, "feed \"%s\" is of type %s, and no selection for snapshots", o->feed, feed_type_name(found->type));
+	else if (found)
 		*feed = *found;
 	else if (e == OK && o->feed)
-		e = fault_set(f, ERR_NOTFOUND, "sipar.conf has no feed \"%s\"", o->feed);
+		e = fault_set(f, ERR_NOTFOUND, "neither sipar.conf nor feeds.conf has a feed \"%s\"", o->feed);
+	feeds_drop(own);
 	free(c);
 	return e ? e : choose(o, feed, f);
 }

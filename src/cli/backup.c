@@ -28,7 +28,8 @@ static const struct {
 	const char *name;
 	mode_t mode;
 	bool needed;
-} files[] = { { "node.key", 0600, false }, { "node.pub", 0644, true }, { "sipar.conf", 0644, false } };
+} files[] = { { "node.key", 0600, false }, { "node.pub", 0644, true }, { "sipar.conf", 0644, false },
+	      { "feeds.conf", 0600, false } };
 
 static enum err trouble(const char *name, const char *what, struct fault *f)
 {

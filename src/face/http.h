@@ -11,6 +11,7 @@
 #include "ledger/ledger.h"
 #include "table/table.h"
 
+struct node;
 struct verifier;
 
 struct http_options {
@@ -22,6 +23,10 @@ struct http_options {
 	unsigned n_witnesses;
 	const struct verifier *logs;      /**< that are cosigned when they ask for it; borrowed */
 	unsigned n_logs;
+	struct node *node;                /**< its feeds, decisions and consumers; NULL: none are served */
+	/** What a bouncer tells of what it has stopped (POST /v1/usage-metrics), JSON; may be NULL.  Any thread of the server. */
+	void (*on_usage)(void *ctx, const char *feed, const char *consumer, struct span body);
+	void *usage_ctx;
 	/** Append metrics of others (DNS) in Prometheus text form; may be NULL. */
 	void (*more_metrics)(void *ctx, struct buf *out);
 	void *more_ctx;

@@ -31,8 +31,8 @@ static void put_request_body(struct buf *out, const struct http_route *r)
 		if (!first)
 			buf_putc(out, ',');
 		json_put_string(out, one);
-		buf_printf(out, ":{\"schema\":%s}", span_is(one, "application/json") ? "{\"$ref\":\"#/components/schemas/Values\"}" :
-										       "{\"type\":\"string\"}");
+		buf_printf(out, ":{\"schema\":%s}", !span_is(one, "application/json") ? "{\"type\":\"string\"}" :
+						   r->status ? "{\"type\":\"object\"}" : "{\"$ref\":\"#/components/schemas/Values\"}");
 	}
 	buf_puts(out, "}},");
 }
@@ -40,6 +40,7 @@ static void put_request_body(struct buf *out, const struct http_route *r)
 static const struct { const char *name, *text, *example; } parameters[] = {
 	{ "value", "Percent-encoded observable.", "192.0.2.1" },
 	{ "score", "1 to 100.", "50" },
+	{ "list", "Name of a feed, a dot, the form, and maybe ?since=SERIAL.", "edge.txt" },
 	{ "lane", "Name of a lane.", "public" },
 	{ "tile", "Level or \"entries\", number, and width of a partial one.", "0/000.p/5" },
 	{ "digest", "64 hexadecimal digits.", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
@@ -81,8 +82,8 @@ static void put_operation(struct buf *out, const struct http_route *r)
 	put_parameters(out, r->path);
 	if (r->takes)
 		put_request_body(out, r);
-	buf_puts(out, r->gives[0].media ? "\"responses\":{\"200\":{\"description\":\"The answer.\",\"content\":{" :
-					  "\"responses\":{\"204\":{\"description\":\"Yes.\"");
+	buf_printf(out, r->gives[0].media ? "\"responses\":{\"%u\":{\"description\":\"The answer.\",\"content\":{" :
+					    "\"responses\":{\"%u\":{\"description\":\"Yes.\"", r->status ? r->status : r->gives[0].media ? 200 : 204);
 	for (size_t i = 0; i < COUNT_OF(r->gives) && r->gives[i].media; i++) {
 		if (i)
 			buf_putc(out, ',');
@@ -139,6 +140,8 @@ static void put_lists(struct buf *out)
 #define COUNT "{\"type\":\"integer\",\"minimum\":0}"
 #define INTEGER "{\"type\":\"integer\"}"
 #define TEXT "{\"type\":\"string\"}"
+#define WHEN "{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"}"
+#define SCOPE "{\"enum\":[\"both\",\"name\",\"below\"]}"
 #define ABOUT                                                                                                          \
 	"\"value\":{\"type\":\"string\",\"description\":\"In canonical form.\"},\"kind\":" REF("Kind") ","                  \
 	"\"listed\":{\"type\":\"boolean\",\"description\":\"The score is at least 1.\"},"                                  \
@@ -165,6 +168,27 @@ static const char schemas[] =
 	"\"lane\":" COUNT ",\"stance\":" TEXT ",\"category\":" REF("Category") ",\"confidence\":" COUNT ",\"seen\":" COUNT ","
 	"\"age_s\":" COUNT ",\"lifetime_d\":" COUNT ",\"speed_x10\":" COUNT ",\"decay_1024\":" COUNT ",\"mdb\":" INTEGER ","
 	"\"counts\":{\"type\":\"boolean\"},\"fate\":" TEXT ",\"key\":" TEXT ",\"match\":" TEXT ",\"entry\":" TEXT ",\"until\":" COUNT "}},"
+	"\"Feeds\":{\"type\":\"object\",\"required\":[\"serial\",\"feeds\"],\"properties\":{\"serial\":" COUNT ",\"feeds\":{\"type\":\"array\",\"items\":{"
+	"\"type\":\"object\",\"required\":[\"feed\",\"type\",\"open\",\"reasons\",\"forms\"],\"properties\":{\"feed\":" TEXT ",\"type\":{\"enum\":"
+	"[\"rpz\",\"list\"]},\"open\":{\"type\":\"boolean\"},\"reasons\":{\"type\":\"array\",\"items\":" TEXT "},\"forms\":{\"type\":\"array\","
+	"\"items\":" TEXT "},\"consumer\":" TEXT ",\"seen\":{\"type\":\"array\",\"items\":" REF("Seen") "}}}}}},"
+	"\"Seen\":{\"type\":\"object\",\"description\":\"What a consumer has, and how long retractions took to reach it.\",\"properties\":{"
+	"\"feed\":" TEXT ",\"consumer\":" TEXT ",\"how\":" TEXT ",\"serial\":" COUNT ",\"current\":{\"type\":\"boolean\"},\"lag\":" COUNT ","
+	"\"since\":" WHEN ",\"last\":" WHEN ",\"unblocks\":" COUNT ",\"p50_ms\":" COUNT ",\"p95_ms\":" COUNT ",\"max_ms\":" COUNT ","
+	"\"behind\":" COUNT ",\"oldest\":" WHEN ",\"agent\":" TEXT "}},"
+	"\"FeedList\":{\"type\":\"object\",\"required\":[\"feed\",\"serial\",\"time\",\"complete\",\"removed\",\"values\",\"count\"],\"properties\":{"
+	"\"feed\":" TEXT ",\"serial\":" COUNT ",\"time\":" WHEN ",\"since\":" COUNT ",\"complete\":{\"type\":\"boolean\",\"description\":\"It is everything: "
+	"forget what is not here.\"},\"removed\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"value\",\"kind\"],\"properties\":{"
+	"\"value\":" TEXT ",\"kind\":" REF("Kind") ",\"scope\":" SCOPE "}}},\"values\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
+	"\"required\":[\"value\",\"kind\",\"action\",\"reasons\"],\"properties\":{\"value\":" TEXT ",\"kind\":" REF("Kind") ",\"scope\":" SCOPE ","
+	"\"action\":{\"enum\":[\"block\",\"challenge\",\"pass\"]},\"reasons\":{\"type\":\"array\",\"items\":" TEXT "}}}},\"count\":" COUNT ",\"beyond\":"
+	COUNT "}},"
+	"\"Decision\":{\"type\":\"object\",\"required\":[\"id\",\"origin\",\"type\",\"scope\",\"value\",\"duration\",\"scenario\"],\"properties\":{"
+	"\"id\":" COUNT ",\"origin\":{\"const\":\"sipar\"},\"type\":{\"enum\":[\"ban\",\"captcha\"]},\"scope\":{\"enum\":[\"Ip\",\"Range\",\"Domain\",\"Url\","
+	"\"Hash\",\"Email\"]},\"value\":" TEXT ",\"duration\":" TEXT ",\"scenario\":" TEXT "}},"
+	"\"Decisions\":{\"type\":[\"array\",\"null\"],\"items\":" REF("Decision") "},"
+	"\"DecisionsStream\":{\"type\":\"object\",\"required\":[\"deleted\",\"new\"],\"properties\":{\"deleted\":" REF("Decisions") ",\"new\":"
+	REF("Decisions") "}},"
 	"\"Lanes\":{\"type\":\"object\",\"required\":[\"node\",\"lanes\"],\"properties\":{\"node\":" TEXT ","
 	"\"lanes\":{\"type\":\"array\",\"items\":" REF("Lane") "}}},"
 	"\"Lane\":{\"type\":\"object\",\"required\":[\"name\",\"audience\",\"realm\",\"origin\",\"size\",\"retention\",\"vkey\"],"

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "face/http.h"
+#include "gate/node.h"
 #include "sys/httpd.h"
 
 struct http_server;
@@ -35,7 +36,8 @@ struct http_route {
 	struct {
 		const char *media;
 		const char *schema;   /**< name in components/schemas; NULL: plain text */
-	} gives[2];               /**< of the answer 200; none: it is 204 */
+	} gives[2];               /**< of the answer 200 or `status`; none: it is 204 */
+	unsigned status;          /**< 0: 200 */
 };
 
 /** All rows, ended by one without a method. */
@@ -72,6 +74,7 @@ struct http_server {
 	_Atomic clearance clear; /**< see http_clear() */
 	pthread_key_t reader;     /**< set in threads that are registered with the table */
 	int64_t since_ms;
+	_Atomic int64_t saved_ms; /**< when what consumers have was saved last */
 	struct http_meter meter;
 };
 
@@ -81,10 +84,49 @@ static inline clearance http_clear(const struct http_server *s)
 	return atomic_load_explicit(&s->clear, memory_order_relaxed);
 }
 
+/** Before a handler, or what makes its answer, calls what reads a table: the thread is registered when it is its first. */
+void http_reader(struct http_server *s);
 /** table_enter() for a handler; the thread is registered when it is its first. */
 const struct table_view *http_table_enter(struct http_server *s);
 void http_table_leave(struct http_server *s);
 
+/* ---- feeds ---- */
+
+/** Who asks for a feed: a consumer with a key, or somebody at an address. */
+struct http_caller {
+	bool known;                     /**< by a key, of feed `feed` */
+	char feed[FEED_NAME_MAX + 1], name[FEED_NAME_MAX + 1];
+	char peer[ADDRESS_TEXT_MAX];
+};
+/** By what the consumer of a feed is known. */
+static inline const char *http_caller_name(const struct http_caller *c, const char *feed)
+{
+	return c->known && strcmp(c->feed, feed) == 0 ? c->name : c->peer;
+}
+/** By X-Api-Key, "Authorization: Bearer KEY", or "Basic" with the key as the password.
+ *  @return false: the key is nobody's, and the answer says so. */
+bool http_caller_find(struct http_request *q, const struct feeds *feeds, struct http_caller *ret_caller, struct http_answer *a);
+/** May they have this feed?  @return false: no, and the answer says so (401 without a key, 403). */
+bool http_caller_may(const struct http_request *q, const struct feed *feed, const struct http_caller *caller, struct http_answer *a);
+
+/** What the answers about feeds depend on besides the target. */
+#define HTTP_VARY "Accept-Encoding, Authorization, X-Api-Key"
+/** An answer of any length, made while it is sent, and packed where the client takes that.
+ *  @param make  appends the next piece; false: it was the last.  @param over  called once; `whole`: all of it was taken by the connection. */
+struct http_flow {
+	bool (*make)(void *ctx, struct buf *out);
+	void (*over)(void *ctx, bool whole);
+	void *ctx;
+};
+/** Sets type, Content-Encoding and Vary; the rest is the caller's. */
+void http_flow(struct http_request *q, struct http_answer *a, const struct http_flow *flow, const char *type);
+
+/** The `n` most important items of a feed: the highest score first, then the newest.
+ *  @param clear  claims that count for the score.  @param ret_beyond  how many items are not among them.
+ *  @return items that live as long as the reading; the array is the caller's to free. */
+struct feed_item *http_rank(struct http_server *s, struct feed_reading *r, clearance clear, size_t n, size_t *ret_n, uint64_t *ret_beyond);
+
+http_handler http_feeds, http_feed, http_decisions, http_decisions_stream, http_usage;
 http_handler http_lookup_one, http_allow, http_why, http_bulk, http_healthz, http_metrics, http_openapi_get;
 http_handler http_lanes, http_lane_checkpoint, http_lane_tile, http_lane_body, http_lane_receipt, http_lane_cosignature;
 http_handler http_add_checkpoint;

@@ -25,6 +25,27 @@ const struct http_route http_routes[] = {
 	  "All that is needed to compute the score again: each claim with its source, age, decay and weight. The value is taken as "
 	  "by lookup. With Accept: text/plain the sum is laid out for people.",
 	  NULL, { { "application/json", "Why" }, { "text/plain", NULL } } },
+	{ "GET", "/v1/feeds", http_feeds, "feeds", "The feeds that you may have",
+	  "Those that are open, and that of the key that comes with the request, with what is known of its consumer: which serial it has, and "
+	  "how long retractions took to reach it.",
+	  NULL, { { "application/json", "Feeds" } } },
+	{ "GET", "/v1/feeds/{list}", http_feed, "feed", "What is in a feed, as a list",
+	  "NAME.txt, .csv, .json, .nft (nft -f), .ipset (ipset restore), .rsc (MikroTik), .hosts, .adblock, .rpz (a zone file), .suricata (rules) or "
+	  ".zeek (intelligence). The key of a consumer comes as X-Api-Key, as Authorization: Bearer, or as the password of Basic; an open feed "
+	  "needs none. If-None-Match with the ETag of the last answer is answered with 304 while nothing has changed. With ?since=SERIAL "
+	  ".txt and .json are what has changed since that serial, what is gone first; complete says that it is everything instead, since the "
+	  "changes are not known. The answer is packed where Accept-Encoding has gzip.",
+	  NULL, { { "application/json", "FeedList" }, { "text/plain", NULL } } },
+	{ "GET", "/v1/decisions", http_decisions, "decisions", "CrowdSec LAPI: what is decided about a value, or everything",
+	  "Parameters ip, range, or scope and value; type is ban or captcha. null when there is nothing. The key of a consumer of a feed of type list comes "
+	  "as X-Api-Key.",
+	  NULL, { { "application/json", "Decisions" } } },
+	{ "GET", "/v1/decisions/stream", http_decisions_stream, "decisionsStream", "CrowdSec LAPI: what has changed since this bouncer asked last",
+	  "With startup=true everything. scopes (ip and range, unless it says others: domain, url, hash, email), origins, scenarios_containing and "
+	  "scenarios_not_containing narrow it down.",
+	  NULL, { { "application/json", "DecisionsStream" } } },
+	{ "POST", "/v1/usage-metrics", http_usage, "usageMetrics", "CrowdSec LAPI: what a bouncer has stopped", "", "application/json",
+	  { { "application/json", NULL } }, 201 },
 	{ "GET", "/lanes", http_lanes, "lanes", "The lanes that are open to you, as logs",
 	  "Each lane is an append-only log by C2SP tlog-tiles, with signed checkpoints: its origin, size, the key that signs, its "
 	  "audience, and how long bodies are kept.",

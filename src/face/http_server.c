@@ -10,12 +10,17 @@ static void reader_ends(void *server)
 	table_reader_exit();
 }
 
-const struct table_view *http_table_enter(struct http_server *s)
+void http_reader(struct http_server *s)
 {
 	if (UNLIKELY(!pthread_getspecific(s->reader))) {
 		table_reader_init();
 		pthread_setspecific(s->reader, s);
 	}
+}
+
+const struct table_view *http_table_enter(struct http_server *s)
+{
+	http_reader(s);
 	return table_enter(s->table);
 }
 

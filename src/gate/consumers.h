@@ -7,18 +7,31 @@
 #include "base/buf.h"
 #include "gate/feed.h"
 
+enum { CONSUMERS_SEEN_MAX = 1024 /**< rows; the one that was heard of least recently makes room */ };
+
 struct consumers;
 struct consumers *consumers_new(void);
 void consumers_free(struct consumers *c);
 
-/** @param who   name of the consumer, or its address where it has no key
+/** DIR/consumers: what each has, so that a restart does not forget who still enforces.  A missing file is no error, and what is not
+ *  understood in it is left out: it says what was, and the consumers say it again. */
+enum err consumers_load(struct consumers *c, const char *dir, struct fault *f) MUST_USE;
+/** By rename.  What a consumer is said to have may be behind what it has, never ahead. */
+enum err consumers_save(struct consumers *c, const char *dir, struct fault *f) MUST_USE;
+
+/** A row for each feed, consumer and way: RPZ ("soa", "axfr", "ixfr" ...) is one, "http", "lapi", "nft" and others are one each.
+ *  @param who   name of the consumer, or its address where it has no key
  *  @param serial  the serial that it has now, or has been given whole and acknowledged; @param how  "soa", "axfr", "ixfr", "http", "lapi", "nft" ... */
 void consumers_saw(struct consumers *c, const char *feed, const char *who, uint64_t serial, const char *how, int64_t now_ms);
 /** Something was retracted with this serial (less in force), at this time: the clock of everybody who is behind it runs. */
 void consumers_retracted(struct consumers *c, uint64_t serial, int64_t at_ms);
 
+/** The serial of a row.  @return false: there is none. */
+bool consumers_serial(struct consumers *c, const char *feed, const char *who, const char *how, uint64_t *ret_serial);
+
 struct consumer_seen {
 	char feed[FEED_NAME_MAX + 1], who[FEED_NAME_MAX + 1], how[8];
+	char agent[64];                 /**< "": it has not said */
 	uint64_t serial;
 	int64_t since_ms, last_ms;      /**< has had that serial since; was heard of last */
 	uint32_t n_unblocks;            /**< of the last 256 retractions, how many it has seen */
@@ -28,6 +41,10 @@ struct consumer_seen {
 };
 /** One at a time, under the lock: `i` from 0 on.  @return false: no more. */
 bool consumers_get(struct consumers *c, size_t i, struct consumer_seen *ret_seen);
+/** What the client calls itself (User-Agent); of a row that is there. */
+void consumers_agent(struct consumers *c, const char *feed, const char *who, const char *how, const char *agent);
+/** One row as an object. */
+void consumer_json(const struct consumer_seen *s, uint64_t serial, struct buf *out);
 void consumers_json(struct consumers *c, uint64_t serial, struct buf *out);
 void consumers_metrics(struct consumers *c, uint64_t serial, struct buf *out);
 

@@ -9,18 +9,8 @@
 #ifndef GATE_EXPORT_H
 #define GATE_EXPORT_H
 
+#include "gate/feed.h"
 #include "gate/node.h"
-
-/** What goes into it. */
-struct selection {
-	const char *feed;      /**< name of the selection; "": none */
-	clearance clear;
-	uint8_t kinds;         /**< KINDS_*: keys of these */
-	uint8_t min_score;     /**< 0: all */
-	uint32_t categories;   /**< a bit each; 0: all */
-};
-/* With a least score or categories, a key stays when the answer about it, at the time of the export, has them; of another, only
- * the claims stay that protect it or say what it is. */
 
 struct export_counts {
 	uint64_t keys, claims, octets;

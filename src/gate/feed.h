@@ -5,12 +5,13 @@
  *
  *   feed NAME type=rpz reasons=phishing,c2 zone=rpz.example notify=192.0.2.53:53 ...
  *   consumer FEED NAME SECRET-IN-BASE64 [addresses]
- */
+ *
+ * gate/feed.c has the words, gate/feed_file.c the file, gate/feed_items.c what is in a feed. */
 #ifndef GATE_FEED_H
 #define GATE_FEED_H
 
+#include "codec/feed.h"
 #include "gate/docket.h"
-#include "gate/export.h"
 
 enum { FEED_NAME_MAX = 63, FEED_LANES_MAX = 511, FEEDS_MAX = 64, FEED_TEXT_MAX = 255, CONSUMERS_MAX = 256, FEED_SECRET = 32 };
 
@@ -43,7 +44,19 @@ struct feed {
 	uint32_t ttl_s, refresh_s;       /**< rpz; 30 and 60 */
 	uint32_t max;                    /**< list: at most so many values, the most important first; 0: no cap */
 	bool open;                       /**< list: for everybody, without a key */
+	uint64_t from;                   /**< serial at which it became what it is: before, and at that serial, it may have been something else */
 };
+
+/** What goes into a snapshot: see gate/export.h. */
+struct selection {
+	const char *feed;      /**< name of the selection; "": none */
+	clearance clear;
+	uint8_t kinds;         /**< KINDS_*: keys of these */
+	uint8_t min_score;     /**< 0: all */
+	uint32_t categories;   /**< a bit each; 0: all */
+};
+/* With a least score or categories, a key stays when the answer about it, at the time of the export, has them; of another, only
+ * the claims stay that protect it or say what it is. */
 
 /** One that takes a feed.  Its one secret is its TSIG key (hmac-sha256, named "NAME.FEED"), and its API key is made of it. */
 struct consumer {
@@ -53,6 +66,7 @@ struct consumer {
 };
 
 struct feeds {
+	unsigned held;  /**< private: feeds_hold() */
 	unsigned n, n_consumers;
 	struct feed v[FEEDS_MAX];
 	struct consumer consumer[CONSUMERS_MAX];
@@ -60,14 +74,41 @@ struct feeds {
 
 /** Everything that is for everybody; of a list or rpz all reasons. */
 void feed_defaults(struct feed *feed);
+/** "snapshot", "rpz", "list". */
+const char *feed_type_name(enum feed_type t);
 /** One word of it.  @return ERR_USAGE with a sentence: there is no such word, or it does not take the value. */
 enum err feed_set(struct feed *feed, struct span word, struct span value, struct fault *f) MUST_USE;
+/** When all words are set: do they go together, and with the other feeds (those of another name)?
+ *  @return ERR_USAGE; ERR_EXISTS: another one serves the zone. */
+enum err feed_check(const struct feed *feed, const struct feeds *others, struct fault *f) MUST_USE;
+/** Its name where only letters, digits and '_' are taken and the first one is a letter (nftables, ipset), at most 22 octets; long names are cut
+ *  and told apart by a hash. */
+enum { FEED_SET_NAME_MAX = 22 };
+void feed_set_name(const struct feed *feed, char ret_name[FEED_SET_NAME_MAX + 1]);
+/** "NAME word=value word=value", without what is as feed_defaults() has it. */
+void feed_put(const struct feed *feed, struct buf *out);
+
+/** An empty set, held once. */
+struct feeds *feeds_new(void);
+/** Immutable ones may have several holders; the last to drop it frees it, and its keys are overwritten.  NULL is taken.  Any thread. */
+const struct feeds *feeds_hold(const struct feeds *feeds);
+void feeds_drop(const struct feeds *feeds);
 /** "NAME word=value word=value": one more.  @return ERR_USAGE; ERR_EXISTS; ERR_FULL. */
 enum err feeds_add(struct feeds *feeds, struct span text, struct fault *f) MUST_USE;
+/** With its consumers.  @return ERR_NOTFOUND. */
+enum err feeds_remove(struct feeds *feeds, const char *name, struct fault *f) MUST_USE;
 /** NULL: none of that name. */
 const struct feed *feeds_find(const struct feeds *feeds, const char *name);
 /** The feed of type rpz whose zone this is ("rpz.example", lower case).  NULL: none. */
 const struct feed *feeds_zone(const struct feeds *feeds, struct span zone);
+
+/** One more, or another secret or other addresses for one that is there.
+ *  @param secret  FEED_SECRET octets; NULL: those that it has, or random ones.  @param notify  NULL: those that it has.
+ *  @return ERR_NOTFOUND: no such feed; ERR_USAGE; ERR_FULL. */
+enum err feeds_consumer_set(struct feeds *feeds, const char *feed, const char *name, const uint8_t *secret, const char *notify,
+			    struct fault *f) MUST_USE;
+/** @return ERR_NOTFOUND. */
+enum err feeds_consumer_remove(struct feeds *feeds, const char *feed, const char *name, struct fault *f) MUST_USE;
 const struct consumer *feeds_consumer(const struct feeds *feeds, const char *feed, const char *name);
 /** By API key, in constant time for each.  NULL: none. */
 const struct consumer *feeds_api_key(const struct feeds *feeds, struct span key);
@@ -79,7 +120,10 @@ void consumer_tsig_name(const struct consumer *c, struct buf *out);
 /** What the gate needs of a snapshot's selection.  @return ERR_NOTFOUND: a lane that it names is not there. */
 enum err feed_selection(const struct feed *feed, struct ledger *l, struct selection *ret_selection, struct fault *f) MUST_USE;
 
-/** DIR/feeds.conf, added to what is in `feeds`; a missing file is no error.  @return ERR_USAGE with file and line; ERR_IO. */
+/** The text of feeds.conf, added to what is in `feeds`.  @param name  of the file, for the fault.  @return ERR_USAGE with file and line. */
+enum err feeds_parse(struct span text, const char *name, struct feeds *feeds, struct fault *f) MUST_USE;
+/** DIR/feeds.conf, added to what is in `feeds`; a missing file is no error.
+ *  @return as feeds_parse(); ERR_FORBIDDEN: others may read it; ERR_RANGE: it is too large; ERR_IO. */
 enum err feeds_read(const char *dir, struct feeds *feeds, struct fault *f) MUST_USE;
 /** Write the file anew, durable, by rename. */
 enum err feeds_write(const char *dir, const struct feeds *feeds, struct fault *f) MUST_USE;
@@ -90,16 +134,36 @@ enum err feeds_write(const char *dir, const struct feeds *feeds, struct fault *f
 struct feed_item {
 	struct table_key key;
 	force self, below;   /**< bits of feed.wanted (and FORCE_PROTECT with passthru); both 0: gone, of a change */
+	force was_self, was_below; /**< of feed_since(): the same at the serial asked from, but whatever the guard says by now, so that
+				    *   what was served before it was protected is taken back; of feed_each() 0 */
 };
 /** What a pair is in a feed: masked by what it wants, its kinds, and by protection. */
 struct force_pair feed_mask(const struct feed *feed, const struct table_key *k, struct force_pair p);
 typedef bool feed_visit(void *ctx, const struct feed_item *item);
+
+/** A feed, or what changed in it, read at the reader's own pace; holds no lock. */
+struct feed_reading;
+/** As feed_each() and feed_since(), but the items are taken by feed_next().  @param feed  copied. */
+enum err feed_read(struct docket *d, const struct feed *feed, struct feed_reading **ret_reading, struct fault *f) MUST_USE;
+enum err feed_read_since(struct docket *d, const struct feed *feed, uint64_t serial, struct feed_reading **ret_reading,
+			 struct fault *f) MUST_USE;
+uint64_t feed_reading_serial(const struct feed_reading *r);
+/** The item lives as long as the reading.  @return false: that was the last one. */
+bool feed_next(struct feed_reading *r, struct feed_item *ret_item);
+/** From the first one again. */
+void feed_rewind(struct feed_reading *r);
+/** NULL is taken. */
+void feed_reading_free(struct feed_reading *r);
+/** The key of an item as an observable; `wildcard` when only what is below it is wanted. */
+struct observable feed_item_observable(const struct feed_item *item);
+
 /** Everything in the feed at one serial; the guard of the docket is asked for each key once more, so that nothing protected leaves by any
- *  face.  Holds no lock while it visits.  @param ret_serial  which.  @return ERR_CANCELLED: the visitor said stop. */
+ *  face.  Holds no lock while it visits.  @param ret_serial  which; set before the first visit, since a zone begins with it.
+ *  @return ERR_CANCELLED: the visitor said stop. */
 enum err feed_each(struct docket *d, const struct feed *feed, feed_visit *visit, void *ctx, uint64_t *ret_serial, struct fault *f)
 	MUST_USE;
-/** What changed in it between two serials: items that are gone or changed, those with less in force first.
- *  @return ERR_NOTFOUND: as docket_since(); then feed_each(). */
+/** What changed in it between two serials: items that are gone or changed, those with less in force first; `ret_serial` likewise.
+ *  @return ERR_NOTFOUND: as docket_since(), or `serial` is not above feed.from; then feed_each(). */
 enum err feed_since(struct docket *d, const struct feed *feed, uint64_t serial, feed_visit *visit, void *ctx, uint64_t *ret_serial,
 		    struct fault *f) MUST_USE;
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "gate/consumers.h"
 #include "gate/fold.h"
 #include "sys/key.h"
 
@@ -23,8 +24,14 @@ struct node {
 	struct docket *docket;
 	bool opened;             /* views and table are folded, and ours to save */
 	pthread_mutex_t writing; /* held while views and table change */
-	void (*on_lanes)(void *ctx), (*on_change)(void *ctx);
-	void *on_lanes_ctx, *on_change_ctx;
+	void (*on_lanes)(void *ctx), (*on_change)(void *ctx), (*on_feeds)(void *ctx);
+	void *on_lanes_ctx, *on_change_ctx, *on_feeds_ctx;
+	pthread_mutex_t feeding; /* held while the feeds are changed ... */
+	pthread_mutex_t fed;     /* ... and while the pointer to them is read or set */
+	const struct feeds *feeds;
+	struct consumers *consumers;
+	pthread_mutex_t telling; /* held while the consumers are told of what is taken back ... */
+	uint64_t told;           /* ... up to this serial */
 };
 
 static const struct {
@@ -141,6 +148,11 @@ static struct node *new_node(const char *dir)
 	n->dir = mem_strdup(dir);
 	n->lock_fd = -1;
 	pthread_mutex_init(&n->writing, NULL);
+	pthread_mutex_init(&n->feeding, NULL);
+	pthread_mutex_init(&n->fed, NULL);
+	pthread_mutex_init(&n->telling, NULL);
+	n->feeds = feeds_new();
+	n->consumers = consumers_new();
 	return n;
 }
 
@@ -155,18 +167,46 @@ static enum err is_data_directory(const char *dir, struct fault *f)
 			 strerror(errno), dir);
 }
 
+/* The clock of the consumers runs for what is taken back.  Of two changes at one time, either thread may tell both. */
+static void tell_consumers(void *ctx, uint64_t serial)
+{
+	struct node *n = ctx;
+	struct turns t;
+	pthread_mutex_lock(&n->telling);
+	if (serial > n->told && docket_since(n->docket, n->told, &t, NULL) == OK) {
+		uint64_t last = 0;
+		for (size_t i = 0; i < t.n && turn_is_back(&t.turn[i]); i++) {
+			if (t.turn[i].serial != last)
+				consumers_retracted(n->consumers, t.turn[i].serial, docket_time_of(n->docket, t.turn[i].serial));
+			last = t.turn[i].serial;
+		}
+		n->told = t.serial;
+		turns_release(&t);
+	}
+	pthread_mutex_unlock(&n->telling);
+}
+
+static enum err open_feeds(struct node *n, struct fault *f)
+{
+	enum err e = feeds_read(n->dir, (struct feeds *)(uintptr_t)n->feeds, f); /* nobody else has it yet */
+	return e ? e : consumers_load(n->consumers, n->dir, f);
+}
+
 enum err node_open(const char *dir, unsigned wait_ms, struct node **ret_node, struct fault *f)
 {
 	struct node *n = new_node(dir);
 	enum err e = is_data_directory(dir, f);
 	if (e == OK && (e = take_lock(n, wait_ms, f)) == OK && (e = ledger_open(dir, true, &n->ledger, f)) == OK &&
-	    (e = ensure_lane(n, f)) == OK && (e = open_views(n, f)) == OK)
+	    (e = open_feeds(n, f)) == OK && (e = ensure_lane(n, f)) == OK && (e = open_views(n, f)) == OK)
 		e = docket_open(dir, true, n->ledger, &n->docket, f);
-	if (e)
+	if (e) {
 		node_close(n);
-	else
-		*ret_node = n;
-	return e;
+		return e;
+	}
+	n->told = docket_serial(n->docket);
+	docket_listen(n->docket, tell_consumers, n);
+	*ret_node = n;
+	return OK;
 }
 
 /* Whoever writes may replace files between our reading of the manifest and their opening: then there is another manifest. */
@@ -216,15 +256,22 @@ void node_close(struct node *n)
 {
 	if (!n)
 		return;
-	if (n->opened)
+	if (n->opened) {
 		(void)!fold_save(n->fold, NULL); /* derived: what is not saved is folded again at the next opening */
+		(void)!consumers_save(n->consumers, n->dir, NULL);
+	}
 	docket_close(n->docket);
 	ledger_close(n->ledger);
 	table_close(n->table);
 	fold_free(n->fold);
 	if (n->lock_fd >= 0)
 		close(n->lock_fd);
+	feeds_drop(n->feeds);
+	consumers_free(n->consumers);
 	pthread_mutex_destroy(&n->writing);
+	pthread_mutex_destroy(&n->feeding);
+	pthread_mutex_destroy(&n->fed);
+	pthread_mutex_destroy(&n->telling);
 	free(n->dir);
 	free(n);
 }
@@ -247,6 +294,53 @@ struct docket *node_docket(struct node *n)
 const char *node_dir(const struct node *n)
 {
 	return n->dir;
+}
+
+const struct feeds *node_feeds(struct node *n)
+{
+	pthread_mutex_lock(&n->fed);
+	const struct feeds *feeds = feeds_hold(n->feeds);
+	pthread_mutex_unlock(&n->fed);
+	return feeds;
+}
+
+static void replace_feeds(struct node *n, const struct feeds *feeds)
+{
+	pthread_mutex_lock(&n->fed);
+	const struct feeds *old = n->feeds;
+	n->feeds = feeds;
+	pthread_mutex_unlock(&n->fed);
+	feeds_drop(old);
+}
+
+enum err node_feeds_change(struct node *n, feeds_change *change, void *ctx, struct fault *f)
+{
+	pthread_mutex_lock(&n->feeding);
+	struct feeds *feeds = feeds_new();
+	*feeds = *n->feeds;
+	feeds->held = 1;
+	enum err e = change(ctx, feeds, f);
+	if (e == OK)
+		e = feeds_write(n->dir, feeds, f);
+	if (e == OK)
+		replace_feeds(n, feeds);
+	else
+		feeds_drop(feeds);
+	pthread_mutex_unlock(&n->feeding);
+	if (e == OK && n->on_feeds)
+		n->on_feeds(n->on_feeds_ctx);
+	return e;
+}
+
+void node_on_feeds(struct node *n, void (*call)(void *ctx), void *ctx)
+{
+	n->on_feeds = call;
+	n->on_feeds_ctx = ctx;
+}
+
+struct consumers *node_consumers(struct node *n)
+{
+	return n->consumers;
 }
 
 struct fold *node_write_begin(struct node *n)

@@ -7,12 +7,14 @@
 #define GATE_NODE_H
 
 #include "gate/docket.h"
+#include "gate/feed.h"
 #include "ledger/ledger.h"
 #include "table/table.h"
 #include "view/reputation.h"
 
 struct node;
 struct fold;
+struct consumers;
 
 /** What is fixed when a node is made. */
 struct node_options {
@@ -41,6 +43,17 @@ struct table *node_table(struct node *n);
 /** The decisions. */
 struct docket *node_docket(struct node *n);
 const char *node_dir(const struct node *n);
+
+/** The feeds of feeds.conf as they are at this moment; the caller's to drop.  Any thread. */
+const struct feeds *node_feeds(struct node *n);
+typedef enum err feeds_change(void *ctx, struct feeds *feeds, struct fault *f);
+/** Change them: `change` gets a copy, which is written to feeds.conf, durable, and takes the place of the set that faces see.
+ *  @return what `change` returned, or ERR_IO: nothing has changed. */
+enum err node_feeds_change(struct node *n, feeds_change *change, void *ctx, struct fault *f) MUST_USE;
+/** Who wants to know that they have changed; called by the thread that did it.  Once, before others use the node. */
+void node_on_feeds(struct node *n, void (*call)(void *ctx), void *ctx);
+/** Who has what of them. */
+struct consumers *node_consumers(struct node *n);
 
 /** For the writers of gate/: the fold, theirs alone until node_write_end(). */
 struct fold *node_write_begin(struct node *n);

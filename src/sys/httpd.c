@@ -57,6 +57,25 @@ const char *http_request_header(const struct http_request *q, const char *name)
 	return MHD_lookup_connection_value(q->connection, MHD_HEADER_KIND, name);
 }
 
+void http_request_peer(const struct http_request *q, char ret_text[ADDRESS_TEXT_MAX])
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(q->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	struct sockaddr_storage a = { .ss_family = AF_UNSPEC };
+	char text[ADDRESS_TEXT_MAX];
+	if (info && info->client_addr)
+		memcpy(&a, info->client_addr,
+		       info->client_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
+	address_format(&a, text);
+	char *end = strrchr(text, ':'), *begin = text;
+	if (end)
+		*end = 0;
+	if (*begin == '[') {
+		begin++;
+		begin[strcspn(begin, "]")] = 0;
+	}
+	snprintf(ret_text, ADDRESS_TEXT_MAX, "%s", begin);
+}
+
 void http_answer_header(struct http_answer *a, const char *name, const char *value)
 {
 	if (a->n_headers == HTTP_HEADERS_MAX)

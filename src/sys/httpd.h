@@ -8,12 +8,13 @@
 #ifndef SYS_HTTPD_H
 #define SYS_HTTPD_H
 
+#include "base/address.h"
 #include "base/buf.h"
 #include "base/err.h"
 
 enum {
 	HTTP_TARGET_MAX = 8192,
-	HTTP_HEADERS_MAX = 6,
+	HTTP_HEADERS_MAX = 10,
 	HTTP_HEADER_VALUE_MAX = 80,
 };
 
@@ -32,6 +33,9 @@ struct http_request {
 
 /** Value of a header field, name without regard to case; NULL: not there. */
 const char *http_request_header(const struct http_request *q, const char *name);
+
+/** The address that it came from, without a port; "?" when it is none of IP. */
+void http_request_peer(const struct http_request *q, char ret_text[ADDRESS_TEXT_MAX]);
 
 /** Zero-initialised by the server, filled in by the handler. */
 struct http_answer {

@@ -3,18 +3,19 @@
 #include "sys/unpack.h"
 
 #include "base/buf.h"
+#include "sys/gzip.h"
 #include "sys/zstd.h"
 
 #include <bzlib.h>
 #include <lzma.h>
-#include <zlib.h>
+#include <stdlib.h>
 
 enum { XZ_MEMORY_MAX = 256 << 20 /**< xz -9 needs 65 MiB */ };
 
 struct unpacker {
 	enum packing packing;
 	union {
-		z_stream gzip;
+		struct gzip_reader *gzip;
 		struct zstd_reader *zstd;
 		lzma_stream xz;
 		bz_stream bzip2;
@@ -59,7 +60,7 @@ struct unpacker *unpacker_new(enum packing p)
 	u->packing = p;
 	switch (p) {
 	case PACKING_GZIP:
-		ok = inflateInit2(&u->gzip, 16 + MAX_WBITS) == Z_OK;
+		u->gzip = gzip_reader_new();
 		break;
 	case PACKING_ZSTD:
 		u->zstd = zstd_reader_new();
@@ -83,7 +84,7 @@ void unpacker_free(struct unpacker *u)
 	if (!u)
 		return;
 	if (u->packing == PACKING_GZIP)
-		inflateEnd(&u->gzip);
+		gzip_reader_free(u->gzip);
 	else if (u->packing == PACKING_ZSTD)
 		zstd_reader_free(u->zstd);
 	else if (u->packing == PACKING_XZ)
@@ -91,23 +92,6 @@ void unpacker_free(struct unpacker *u)
 	else
 		BZ2_bzDecompressEnd(&u->bzip2);
 	free(u);
-}
-
-static enum err step_gzip(z_stream *z, struct span *in, uint8_t *to, size_t cap, size_t *ret_n, bool *ret_end, struct fault *f)
-{
-	z->next_in = (Bytef *)(uintptr_t)in->p;
-	z->avail_in = (uInt)in->n;
-	z->next_out = to;
-	z->avail_out = (uInt)cap;
-	int verdict = inflate(z, Z_NO_FLUSH);
-	*in = span_from(*in, in->n - z->avail_in);
-	*ret_n = cap - z->avail_out;
-	*ret_end = verdict == Z_STREAM_END;
-	if (verdict == Z_OK || verdict == Z_STREAM_END || verdict == Z_BUF_ERROR)
-		return OK;
-	if (verdict == Z_MEM_ERROR)
-		abort();
-	return fault_set(f, ERR_CORRUPT, "the gzip stream is damaged: %s", z->msg ? z->msg : "wrong checksum or header");
 }
 
 static enum err step_xz(lzma_stream *x, struct span *in, uint8_t *to, size_t cap, size_t *ret_n, bool *ret_end, struct fault *f)
@@ -156,7 +140,7 @@ enum err unpacker_step(struct unpacker *u, struct span *in, uint8_t *to, size_t 
 {
 	switch (u->packing) {
 	case PACKING_GZIP:
-		return step_gzip(&u->gzip, in, to, cap, ret_n, ret_end, f);
+		return gzip_reader_step(u->gzip, in, to, cap, ret_n, ret_end, f);
 	case PACKING_ZSTD:
 		return zstd_reader_step(u->zstd, in, to, cap, ret_n, ret_end, f);
 	case PACKING_XZ:

@@ -1,0 +1,718 @@
+/* A feed is a row of words.  Each word that can be said has one row in the table here: how it is read, and how it is written out again. */
+#include "gate/feed.h"
+
+#include <stdlib.h>
+
+#include "base/address.h"
+#include "base/num.h"
+#include "base/siphash.h"
+#include "codec/category.h"
+#include "codec/domain.h"
+#include "codec/ip.h"
+#include "codec/tlp.h"
+#include "sys/digest.h"
+#include "sys/key.h"
+#include "view/source.h"
+
+enum { API_KEY_OCTETS = 20, TTL_MAX = 86400, MAX_MAX = 100000000 };
+
+static const struct {
+	const char *name;
+	uint8_t bit;
+} kinds[] = { { "ip", KINDS_IP }, { "domain", KINDS_DOMAIN }, { "url", KINDS_URL }, { "hash", KINDS_HASH }, { "email", KINDS_EMAIL } };
+
+static const char *const types[FEED_TYPES] = { "snapshot", "rpz", "list" };
+static const char *const answers[] = { "nxdomain", "nodata", "drop", "garden" };
+
+void feed_defaults(struct feed *feed)
+{
+	*feed = (struct feed){ .audience = TLP_CLEAR, .kinds = KINDS_ALL, .wanted = force_blocks(REASONS_ALL), .ttl_s = 30, .refresh_s = 60 };
+}
+
+const char *feed_type_name(enum feed_type t)
+{
+	return types[t < FEED_TYPES ? t : 0];
+}
+
+/* The next of several with commas between them. */
+static bool next(struct span *list, struct span *ret_one)
+{
+	if (!list->n)
+		return false;
+	size_t n = span_find(*list, ',');
+	*ret_one = span_trim(span_head(*list, n));
+	*list = span_from(*list, n + 1);
+	return true;
+}
+
+/* ---- words: reading ---- */
+
+static enum err set_text(char *to, size_t max, struct span value, const char *what, struct fault *f)
+{
+	if (value.n > max)
+		return fault_set(f, ERR_USAGE, "%s has more than %zu octets", what, max);
+	for (size_t i = 0; i < value.n; i++)
+		if (value.p[i] <= ' ' || value.p[i] == 0x7f)
+			return fault_set(f, ERR_USAGE, "%s has a blank or control character in it", what);
+	memcpy(to, value.p, value.n);
+	to[value.n] = 0;
+	return OK;
+}
+
+static enum err set_type(struct feed *feed, struct span value, struct fault *f)
+{
+	for (unsigned t = 0; t < FEED_TYPES; t++)
+		if (span_is(value, types[t]))
+			return feed->type = (uint8_t)t, OK;
+	return fault_set(f, ERR_USAGE, "type \"" SPAN_FMT "\" is none of snapshot, rpz and list", SPAN_ARG(span_head(value, 100)));
+}
+
+static enum err set_kinds(struct feed *feed, struct span value, struct fault *f)
+{
+	uint8_t mask = 0;
+	for (struct span one; next(&value, &one);) {
+		size_t i = 0;
+		while (i < COUNT_OF(kinds) && !span_is(one, kinds[i].name))
+			i++;
+		if (i == COUNT_OF(kinds))
+			return fault_set(f, ERR_USAGE, "\"" SPAN_FMT "\" is none of the kinds ip, domain, url, hash and email",
+					 SPAN_ARG(span_head(one, 100)));
+		mask |= kinds[i].bit;
+	}
+	feed->kinds = mask;
+	return OK;
+}
+
+static enum err set_categories(struct feed *feed, struct span value, struct fault *f)
+{
+	uint32_t mask = 0;
+	for (struct span one; next(&value, &one);) {
+		enum category c = category_find(one);
+		if (c == CAT_COUNT)
+			return fault_set(f, ERR_USAGE, "\"" SPAN_FMT "\" is not a category", SPAN_ARG(span_head(one, 100)));
+		mask |= 1U << c;
+	}
+	feed->categories = mask;
+	return OK;
+}
+
+static enum err set_audience(struct feed *feed, struct span value, struct fault *f)
+{
+	for (unsigned tlp = TLP_CLEAR; tlp <= TLP_RED; tlp++)
+		if (span_is(value, tlp_name(tlp)) || span_is(value, tlp_name(tlp) + strlen("tlp:")))
+			return feed->audience = (uint8_t)tlp, OK;
+	return fault_set(f, ERR_USAGE, "audience \"" SPAN_FMT "\" is none of clear, green, amber, amber+strict and red",
+			 SPAN_ARG(span_head(value, 100)));
+}
+
+/* "none" takes a text back. */
+static bool takes_back(struct span value, char *text)
+{
+	bool none = span_is(value, "none");
+	if (none)
+		*text = 0;
+	return none;
+}
+
+static enum err set_lanes(struct feed *feed, struct span value, struct fault *f)
+{
+	if (takes_back(value, feed->lanes))
+		return OK;
+	return set_text(feed->lanes, FEED_LANES_MAX, value, "the list of lanes", f);
+}
+
+static enum err set_number(struct span value, uint64_t max, const char *what, uint64_t *ret, struct fault *f)
+{
+	if (num_parse_u64(value, max, ret))
+		return fault_set(f, ERR_USAGE, "\"" SPAN_FMT "\" is not %s from 0 to %llu", SPAN_ARG(span_head(value, 100)), what,
+				 (unsigned long long)max);
+	return OK;
+}
+
+static enum err set_min_score(struct feed *feed, struct span value, struct fault *f)
+{
+	uint64_t n = 0;
+	enum err e = set_number(value, 100, "a score", &n, f);
+	if (e == OK)
+		feed->min_score = (uint8_t)n;
+	return e;
+}
+
+/* Reasons and challenge are one mask; they may come in any order. */
+static enum err set_reasons(struct feed *feed, struct span value, struct fault *f)
+{
+	uint32_t mask;
+	enum err e = reasons_parse(value, &mask, f);
+	if (e == OK)
+		feed->wanted = force_blocks(mask) | (feed->wanted & force_challenges(REASONS_ALL) ? force_challenges(mask) : 0);
+	return e;
+}
+
+static enum err set_flag(struct span value, bool *ret_flag, struct fault *f)
+{
+	if (!span_is(value, "yes") && !span_is(value, "no"))
+		return fault_set(f, ERR_USAGE, "\"" SPAN_FMT "\" is neither yes nor no", SPAN_ARG(span_head(value, 100)));
+	*ret_flag = span_is(value, "yes");
+	return OK;
+}
+
+static enum err set_challenge(struct feed *feed, struct span value, struct fault *f)
+{
+	bool on = false;
+	enum err e = set_flag(value, &on, f);
+	uint32_t reasons = feed->wanted & REASONS_ALL;
+	if (e == OK)
+		feed->wanted = force_blocks(reasons) | (on ? force_challenges(reasons) : 0);
+	return e;
+}
+
+static enum err set_passthru(struct feed *feed, struct span value, struct fault *f)
+{
+	return set_flag(value, &feed->passthru, f);
+}
+
+static enum err set_open(struct feed *feed, struct span value, struct fault *f)
+{
+	return set_flag(value, &feed->open, f);
+}
+
+static enum err set_answer(struct feed *feed, struct span value, struct fault *f)
+{
+	for (unsigned i = 0; i < COUNT_OF(answers); i++)
+		if (span_is(value, answers[i]))
+			return feed->answer = (uint8_t)i, OK;
+	return fault_set(f, ERR_USAGE, "answer \"" SPAN_FMT "\" is none of nxdomain, nodata, drop and garden",
+			 SPAN_ARG(span_head(value, 100)));
+}
+
+static enum err set_name(char to[FEED_TEXT_MAX + 1], struct span value, const char *what, struct fault *f)
+{
+	uint8_t name[DOMAIN_MAX];
+	size_t n;
+	struct fault why;
+	if (domain_parse(value, name, &n, &why))
+		return fault_set(f, ERR_USAGE, "%s \"" SPAN_FMT "\" is not a domain name: %s", what, SPAN_ARG(span_head(value, 100)),
+				 why.text);
+	memcpy(to, name, n);
+	to[n] = 0;
+	return OK;
+}
+
+static enum err set_zone(struct feed *feed, struct span value, struct fault *f)
+{
+	return takes_back(value, feed->zone) ? OK : set_name(feed->zone, value, "zone", f);
+}
+
+static enum err set_garden(struct feed *feed, struct span value, struct fault *f)
+{
+	return takes_back(value, feed->garden) ? OK : set_name(feed->garden, value, "garden", f);
+}
+
+static enum err check_addresses(struct span value, struct fault *f)
+{
+	for (struct span one; next(&value, &one);) {
+		char text[ADDRESS_TEXT_MAX] = "";
+		struct sockaddr_storage address;
+		socklen_t n;
+		struct fault why;
+		if (one.n < sizeof(text))
+			memcpy(text, one.p, one.n);
+		if (address_parse(text, &address, &n, &why) || address_port(&address) == 0)
+			return fault_set(f, ERR_USAGE, "\"" SPAN_FMT "\" is not an address with a port, as 192.0.2.53:53 or [2001:db8::53]:53",
+					 SPAN_ARG(span_head(one, 100)));
+	}
+	return OK;
+}
+
+static enum err set_notify(struct feed *feed, struct span value, struct fault *f)
+{
+	if (takes_back(value, feed->notify))
+		return OK;
+	enum err e = check_addresses(value, f);
+	return e ? e : set_text(feed->notify, FEED_TEXT_MAX, value, "the list for notify", f);
+}
+
+static bool is_range(struct span one)
+{
+	uint8_t store[OBS_KEY_MAX];
+	struct observable o;
+	return obs_parse_as(OBS_CIDR4, one, store, &o, NULL) == OK && o.kind >= OBS_IPV4 && o.kind <= OBS_CIDR6;
+}
+
+static enum err set_allow(struct feed *feed, struct span value, struct fault *f)
+{
+	struct span rest = value;
+	if (takes_back(value, feed->allow))
+		return OK;
+	for (struct span one; next(&rest, &one);)
+		if (!is_range(one))
+			return fault_set(f, ERR_USAGE, "\"" SPAN_FMT "\" is neither an address nor a prefix", SPAN_ARG(span_head(one, 100)));
+	return set_text(feed->allow, FEED_TEXT_MAX, value, "the list for allow", f);
+}
+
+static enum err set_u32(struct span value, uint32_t max, const char *what, uint32_t *ret, struct fault *f)
+{
+	uint64_t n = 0;
+	enum err e = set_number(value, max, what, &n, f);
+	if (e == OK)
+		*ret = (uint32_t)n;
+	return e;
+}
+
+static enum err set_ttl(struct feed *feed, struct span value, struct fault *f)
+{
+	return set_u32(value, TTL_MAX, "a number of seconds", &feed->ttl_s, f);
+}
+
+static enum err set_refresh(struct feed *feed, struct span value, struct fault *f)
+{
+	return set_u32(value, TTL_MAX, "a number of seconds", &feed->refresh_s, f);
+}
+
+static enum err set_max(struct feed *feed, struct span value, struct fault *f)
+{
+	return set_u32(value, MAX_MAX, "a number of values", &feed->max, f);
+}
+
+static enum err set_from(struct feed *feed, struct span value, struct fault *f)
+{
+	return set_number(value, UINT64_MAX, "a serial", &feed->from, f);
+}
+
+/* ---- words: writing ---- */
+
+static void put_reasons(const struct feed *feed, struct buf *out)
+{
+	const char *between = "";
+	for (unsigned r = 0; r < REASONS; r++)
+		if (feed->wanted >> r & 1) {
+			buf_printf(out, "%s%s", between, reason_row((enum reason)r)->name);
+			between = ",";
+		}
+}
+
+static void put_kinds(const struct feed *feed, struct buf *out)
+{
+	const char *between = "";
+	for (size_t i = 0; i < COUNT_OF(kinds); i++)
+		if (feed->kinds & kinds[i].bit) {
+			buf_printf(out, "%s%s", between, kinds[i].name);
+			between = ",";
+		}
+}
+
+static void put_categories(const struct feed *feed, struct buf *out)
+{
+	const char *between = "";
+	for (unsigned c = 0; c < CAT_COUNT; c++)
+		if (feed->categories >> c & 1) {
+			buf_printf(out, "%s%s", between, category_row((enum category)c)->name);
+			between = ",";
+		}
+}
+
+static void put_type(const struct feed *feed, struct buf *out)
+{
+	buf_puts(out, types[feed->type]);
+}
+
+static void put_audience(const struct feed *feed, struct buf *out)
+{
+	buf_puts(out, tlp_name(feed->audience) + strlen("tlp:"));
+}
+
+static void put_lanes(const struct feed *feed, struct buf *out)
+{
+	buf_puts(out, feed->lanes);
+}
+
+static void put_min_score(const struct feed *feed, struct buf *out)
+{
+	buf_putu(out, feed->min_score);
+}
+
+static void put_challenge(const struct feed *feed, struct buf *out)
+{
+	buf_puts(out, feed->wanted & force_challenges(REASONS_ALL) ? "yes" : "no");
+}
+
+static void put_answer(const struct feed *feed, struct buf *out)
+{
+	buf_puts(out, answers[feed->answer]);
+}
+
+static void put_garden(const struct feed *feed, struct buf *out)
+{
+	buf_puts(out, feed->garden);
+}
+
+static void put_zone(const struct feed *feed, struct buf *out)
+{
+	buf_puts(out, feed->zone);
+}
+
+static void put_notify(const struct feed *feed, struct buf *out)
+{
+	buf_puts(out, feed->notify);
+}
+
+static void put_allow(const struct feed *feed, struct buf *out)
+{
+	buf_puts(out, feed->allow);
+}
+
+static void put_passthru(const struct feed *feed, struct buf *out)
+{
+	buf_puts(out, feed->passthru ? "yes" : "no");
+}
+
+static void put_open(const struct feed *feed, struct buf *out)
+{
+	buf_puts(out, feed->open ? "yes" : "no");
+}
+
+static void put_ttl(const struct feed *feed, struct buf *out)
+{
+	buf_putu(out, feed->ttl_s);
+}
+
+static void put_refresh(const struct feed *feed, struct buf *out)
+{
+	buf_putu(out, feed->refresh_s);
+}
+
+static void put_max(const struct feed *feed, struct buf *out)
+{
+	buf_putu(out, feed->max);
+}
+
+static void put_from(const struct feed *feed, struct buf *out)
+{
+	buf_putu(out, feed->from);
+}
+
+enum { SNAPSHOT = 1 << FEED_SNAPSHOT, RPZ = 1 << FEED_RPZ, LIST = 1 << FEED_LIST };
+
+static const struct row {
+	const char *word;
+	unsigned of; /* types that it is for */
+	enum err (*set)(struct feed *feed, struct span value, struct fault *f);
+	void (*put)(const struct feed *feed, struct buf *out);
+} rows[] = {
+	{ "type", SNAPSHOT | RPZ | LIST, set_type, put_type },
+	{ "reasons", RPZ | LIST, set_reasons, put_reasons },
+	{ "challenge", LIST, set_challenge, put_challenge },
+	{ "kinds", SNAPSHOT | RPZ | LIST, set_kinds, put_kinds },
+	{ "zone", RPZ, set_zone, put_zone },
+	{ "answer", RPZ, set_answer, put_answer },
+	{ "garden", RPZ, set_garden, put_garden },
+	{ "passthru", RPZ, set_passthru, put_passthru },
+	{ "ttl", RPZ, set_ttl, put_ttl },
+	{ "refresh", RPZ, set_refresh, put_refresh },
+	{ "notify", RPZ, set_notify, put_notify },
+	{ "allow", RPZ, set_allow, put_allow },
+	{ "max", LIST, set_max, put_max },
+	{ "open", RPZ | LIST, set_open, put_open },
+	{ "from", RPZ | LIST, set_from, put_from },
+	{ "lanes", SNAPSHOT, set_lanes, put_lanes },
+	{ "audience", SNAPSHOT | LIST, set_audience, put_audience },
+	{ "categories", SNAPSHOT, set_categories, put_categories },
+	{ "min_score", SNAPSHOT, set_min_score, put_min_score },
+};
+
+enum err feed_set(struct feed *feed, struct span word, struct span value, struct fault *f)
+{
+	if (!value.n)
+		return fault_set(f, ERR_USAGE, "\"" SPAN_FMT "\" has no value", SPAN_ARG(span_head(word, 100)));
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		if (span_is(word, rows[i].word))
+			return rows[i].set(feed, value, f);
+	struct buf all = { 0 };
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		buf_printf(&all, "%s%s", i == 0 ? "" : i + 1 < COUNT_OF(rows) ? ", " : " and ", rows[i].word);
+	fault_set(f, ERR_USAGE, "\"" SPAN_FMT "\" is none of %s", SPAN_ARG(span_head(word, 100)), buf_cstr(&all));
+	buf_release(&all);
+	return ERR_USAGE;
+}
+
+void feed_set_name(const struct feed *feed, char ret_name[FEED_SET_NAME_MAX + 1])
+{
+	char name[FEED_NAME_MAX + 3];
+	bool letter = feed->name[0] >= 'a' && feed->name[0] <= 'z';
+	snprintf(name, sizeof(name), "%s%s", letter ? "" : "f_", feed->name);
+	uint64_t hash = siphash13((struct siphash_seed){ 0, 0 }, feed->name, strlen(feed->name));
+	for (char *c = name; *c; c++)
+		if (*c == '-' || *c == '.')
+			*c = '_';
+	if (strlen(name) > FEED_SET_NAME_MAX)
+		snprintf(ret_name, FEED_SET_NAME_MAX + 1, "%.13s_%08x", name, (unsigned)(hash >> 32));
+	else
+		snprintf(ret_name, FEED_SET_NAME_MAX + 1, "%s", name);
+}
+
+/* What a word says of the two, to see whether they say the same. */
+static bool says_same(const struct row *r, const struct feed *a, const struct feed *b)
+{
+	struct buf text = { 0 };
+	r->put(a, &text);
+	size_t n = text.n;
+	r->put(b, &text);
+	bool same = span_eq(span_head(buf_span(&text), n), span_from(buf_span(&text), n));
+	buf_release(&text);
+	return same;
+}
+
+void feed_put(const struct feed *feed, struct buf *out)
+{
+	struct feed usual;
+	feed_defaults(&usual);
+	buf_puts(out, feed->name);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		if (says_same(&rows[i], feed, &usual))
+			continue;
+		buf_printf(out, " %s=", rows[i].word);
+		rows[i].put(feed, out);
+	}
+}
+
+/* The zone that a feed serves: its own name when it was not given one. */
+static struct span zone_of(const struct feed *feed)
+{
+	return span_str(feed->zone[0] ? feed->zone : feed->name);
+}
+
+enum err feed_check(const struct feed *feed, const struct feeds *others, struct fault *f)
+{
+	struct feed usual;
+	uint8_t name[DOMAIN_MAX];
+	size_t n;
+	feed_defaults(&usual);
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		if (!(rows[i].of >> feed->type & 1) && !says_same(&rows[i], feed, &usual))
+			return fault_set(f, ERR_USAGE, "\"%s\" does not go with a feed of type %s", rows[i].word, types[feed->type]);
+	if ((feed->answer == ANSWER_GARDEN) != (feed->garden[0] != 0))
+		return fault_set(f, ERR_USAGE, feed->garden[0] ? "a garden goes with the answer \"garden\"" :
+				 "the answer \"garden\" needs the name of one (garden=NAME)");
+	if (feed->type != FEED_RPZ)
+		return OK;
+	if (domain_parse(zone_of(feed), name, &n, NULL) || !span_eq(span_of(name, n), zone_of(feed)))
+		return fault_set(f, ERR_USAGE, "\"%s\" is no domain name: give the feed a zone", feed->name);
+	for (unsigned i = 0; i < others->n; i++)
+		if (others->v[i].type == FEED_RPZ && strcmp(others->v[i].name, feed->name) != 0 &&
+		    span_eq(zone_of(&others->v[i]), zone_of(feed)))
+			return fault_set(f, ERR_EXISTS, "the zone \"" SPAN_FMT "\" is that of feed \"%s\"", SPAN_ARG(zone_of(feed)),
+					 others->v[i].name);
+	return OK;
+}
+
+/* ---- sets ---- */
+
+struct feeds *feeds_new(void)
+{
+	struct feeds *feeds = mem_zalloc(sizeof(*feeds));
+	feeds->held = 1;
+	return feeds;
+}
+
+const struct feeds *feeds_hold(const struct feeds *feeds)
+{
+	__atomic_fetch_add(&((struct feeds *)(uintptr_t)feeds)->held, 1, __ATOMIC_RELAXED);
+	return feeds;
+}
+
+void feeds_drop(const struct feeds *feeds)
+{
+	struct feeds *own = (struct feeds *)(uintptr_t)feeds;
+	if (!own || __atomic_fetch_sub(&own->held, 1, __ATOMIC_ACQ_REL) > 1)
+		return;
+	explicit_bzero(own, sizeof(*own));
+	free(own);
+}
+
+static struct span take_word(struct span *text)
+{
+	struct span t = span_trim(*text);
+	size_t n = 0;
+	while (n < t.n && t.p[n] != ' ' && t.p[n] != '\t')
+		n++;
+	*text = span_from(t, n);
+	return span_head(t, n);
+}
+
+static enum err check_name(struct span name, const char *of, struct fault *f)
+{
+	if (source_name_ok(name) && name.n <= FEED_NAME_MAX)
+		return OK;
+	return fault_set(f, ERR_USAGE, "\"" SPAN_FMT "\" is not the name of a %s: 1 to %d of a-z, 0-9, '.', '_' and '-'",
+			 SPAN_ARG(span_head(name, 100)), of, FEED_NAME_MAX);
+}
+
+enum err feeds_add(struct feeds *feeds, struct span text, struct fault *f)
+{
+	struct feed feed;
+	struct span name = take_word(&text);
+	feed_defaults(&feed);
+	enum err e = check_name(name, "feed", f);
+	if (e)
+		return e;
+	memcpy(feed.name, name.p, name.n);
+	for (struct span one; (one = take_word(&text)).n;) {
+		size_t eq = span_find(one, '=');
+		if ((e = feed_set(&feed, span_head(one, eq), span_from(one, eq + 1), f)) != OK)
+			return e;
+	}
+	if (feeds_find(feeds, feed.name))
+		return fault_set(f, ERR_EXISTS, "feed \"%s\" is there twice", feed.name);
+	if (feeds->n == FEEDS_MAX)
+		return fault_set(f, ERR_FULL, "there are more than %d feeds", FEEDS_MAX);
+	if ((e = feed_check(&feed, feeds, f)) == OK)
+		feeds->v[feeds->n++] = feed;
+	return e;
+}
+
+enum err feeds_remove(struct feeds *feeds, const char *name, struct fault *f)
+{
+	const struct feed *feed = feeds_find(feeds, name);
+	if (!feed)
+		return fault_set(f, ERR_NOTFOUND, "there is no feed \"%s\"", name);
+	for (unsigned i = feeds->n_consumers; i-- > 0;)
+		if (strcmp(feeds->consumer[i].feed, name) == 0)
+			feeds->consumer[i] = feeds->consumer[--feeds->n_consumers];
+	size_t at = (size_t)(feed - feeds->v);
+	memmove(&feeds->v[at], &feeds->v[at + 1], (--feeds->n - at) * sizeof(feeds->v[0]));
+	return OK;
+}
+
+const struct feed *feeds_find(const struct feeds *feeds, const char *name)
+{
+	for (unsigned i = 0; i < feeds->n; i++)
+		if (strcmp(feeds->v[i].name, name) == 0)
+			return &feeds->v[i];
+	return NULL;
+}
+
+const struct feed *feeds_zone(const struct feeds *feeds, struct span zone)
+{
+	for (unsigned i = 0; i < feeds->n; i++)
+		if (feeds->v[i].type == FEED_RPZ && span_eq(zone_of(&feeds->v[i]), zone))
+			return &feeds->v[i];
+	return NULL;
+}
+
+/* ---- consumers ---- */
+
+enum err feeds_consumer_set(struct feeds *feeds, const char *feed, const char *name, const uint8_t *secret, const char *notify,
+			    struct fault *f)
+{
+	struct consumer c = { .feed = "" };
+	struct consumer *is = (struct consumer *)(uintptr_t)feeds_consumer(feeds, feed, name);
+	const struct feed *of = feeds_find(feeds, feed);
+	enum err e = check_name(span_str(name), "consumer", f);
+	if (e)
+		return e;
+	if (!of)
+		return fault_set(f, ERR_NOTFOUND, "there is no feed \"%s\"", feed);
+	if (of->type == FEED_SNAPSHOT)
+		return fault_set(f, ERR_USAGE, "a feed of type snapshot is a file, and has no consumers");
+	if (!is && feeds->n_consumers == CONSUMERS_MAX)
+		return fault_set(f, ERR_FULL, "there are more than %d consumers", CONSUMERS_MAX);
+	if (is)
+		c = *is;
+	snprintf(c.feed, sizeof(c.feed), "%s", feed);
+	snprintf(c.name, sizeof(c.name), "%s", name);
+	if (notify && strcmp(notify, "none") == 0)
+		notify = "";
+	if (notify && *notify && ((e = check_addresses(span_str(notify), f)) ||
+				  (e = set_text(c.notify, FEED_TEXT_MAX, span_str(notify), "the list for notify", f))))
+		return e;
+	if (notify && !*notify)
+		c.notify[0] = 0;
+	if (secret)
+		memcpy(c.secret, secret, sizeof(c.secret));
+	else if (!is)
+		random_octets(c.secret, sizeof(c.secret));
+	if (!is)
+		is = &feeds->consumer[feeds->n_consumers++];
+	*is = c;
+	explicit_bzero(&c, sizeof(c));
+	return OK;
+}
+
+enum err feeds_consumer_remove(struct feeds *feeds, const char *feed, const char *name, struct fault *f)
+{
+	const struct consumer *c = feeds_consumer(feeds, feed, name);
+	if (!c)
+		return fault_set(f, ERR_NOTFOUND, "feed \"%s\" has no consumer \"%s\"", feed, name);
+	size_t at = (size_t)(c - feeds->consumer);
+	memmove(&feeds->consumer[at], &feeds->consumer[at + 1], (--feeds->n_consumers - at) * sizeof(feeds->consumer[0]));
+	return OK;
+}
+
+const struct consumer *feeds_consumer(const struct feeds *feeds, const char *feed, const char *name)
+{
+	for (unsigned i = 0; i < feeds->n_consumers; i++)
+		if (strcmp(feeds->consumer[i].feed, feed) == 0 && strcmp(feeds->consumer[i].name, name) == 0)
+			return &feeds->consumer[i];
+	return NULL;
+}
+
+static void api_key(const struct consumer *c, char ret_digits[2 * API_KEY_OCTETS])
+{
+	uint8_t digest[32];
+	sha256_two(SPAN_LIT("sipar-api-key"), span_of(c->secret, sizeof(c->secret)), digest);
+	hex_encode(digest, API_KEY_OCTETS, ret_digits);
+}
+
+void consumer_api_key(const struct consumer *c, struct buf *out)
+{
+	api_key(c, (char *)buf_reserve(out, 2 * API_KEY_OCTETS));
+	out->n += 2 * API_KEY_OCTETS;
+}
+
+const struct consumer *feeds_api_key(const struct feeds *feeds, struct span key)
+{
+	const struct consumer *found = NULL;
+	char digits[2 * API_KEY_OCTETS];
+	if (key.n != sizeof(digits))
+		return NULL;
+	for (unsigned i = 0; i < feeds->n_consumers; i++) {
+		api_key(&feeds->consumer[i], digits);
+		if (octets_equal(digits, key.p, sizeof(digits)))
+			found = &feeds->consumer[i];
+	}
+	return found;
+}
+
+void consumer_tsig_name(const struct consumer *c, struct buf *out)
+{
+	buf_printf(out, "%s.%s", c->name, c->feed);
+}
+
+/* ---- snapshots ---- */
+
+/* Lanes by name may be any: with members, too. */
+static enum err clearance_of(const struct feed *feed, struct ledger *l, clearance *ret_clear, struct fault *f)
+{
+	clearance clear = 0;
+	struct span list = span_str(feed->lanes);
+	for (struct span one; next(&list, &one);) {
+		struct lane lane;
+		char name[LANE_NAME_MAX + 1] = "";
+		if (one.n <= LANE_NAME_MAX && one.n)
+			memcpy(name, one.p, one.n);
+		if (ledger_lane_find(l, CLEARANCE_ALL, name, &lane))
+			return fault_set(f, ERR_NOTFOUND, "there is no lane \"" SPAN_FMT "\"", SPAN_ARG(span_head(one, 100)));
+		clear |= (clearance)1 << lane.number;
+	}
+	*ret_clear = feed->lanes[0] ? clear : ledger_clearance(l, feed->audience);
+	return OK;
+}
+
+enum err feed_selection(const struct feed *feed, struct ledger *l, struct selection *ret_selection, struct fault *f)
+{
+	struct selection s = { .feed = feed->name, .kinds = feed->kinds, .min_score = feed->min_score, .categories = feed->categories };
+	enum err e = clearance_of(feed, l, &s.clear, f);
+	if (e == OK)
+		*ret_selection = s;
+	return e;
+}
