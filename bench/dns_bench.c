@@ -7,7 +7,7 @@
  * Child processes, each pinned to the first CPU: the echo, the face with one worker over a table of KEYS keys, the same with 20,000
  * decisions beside them, and rbldnsd over the same list (plain names, its fastest form) where it is installed.  The
  * parent, on the second CPU, keeps 8 sockets x 16 queries in flight, one second to each child in turn.  CPU time of the idle
- * ones is nothing, so the rounds are comparable however noisy the machine is; medians are printed.  A child's CPU time is that of
+ * ones is nothing, so the rounds are comparable however noisy the machine is; medians are printed, of ratios, too.  A child's CPU time is that of
  * all its threads, by the clock that /proc/PID/task/TID/schedstat shows, too.
  */
 #include <arpa/inet.h>
@@ -461,11 +461,20 @@ static bool is_there(const char *program)
 	return false;
 }
 
+/* Of rounds that stand beside each other in time. */
+static double ratio(const struct child *a, const struct child *b, int rounds)
+{
+	double each[ROUNDS_MAX];
+	for (int r = 0; r < rounds; r++)
+		each[r] = a->per_cpu[r] / b->per_cpu[r];
+	return median(each, rounds);
+}
+
 static void measure(struct load *l, const char *mode, uint64_t keys, int rounds)
 {
 	static const char *const names[SORTS] = { "echo", "sipar", "sipar, decisions", "rbldnsd" };
 	struct child c[SORTS];
-	double rate[SORTS];
+	double of_echo[SORTS], of_rbldnsd[SORTS];
 	int n = is_there("rbldnsd") ? SORTS : RBLDNSD;
 	for (uint32_t i = 0; i < QUERIES; i++)
 		l->size[i] = (uint8_t)query_of(mode, i, keys, l->query[i]);
@@ -484,14 +493,16 @@ static void measure(struct load *l, const char *mode, uint64_t keys, int rounds)
 	for (int k = 0; k < n; k++) {
 		kill(c[k].pid, SIGKILL);
 		waitpid(c[k].pid, NULL, 0);
-		rate[k] = median(c[k].per_cpu, rounds);
+		of_echo[k] = ratio(&c[k], &c[ECHO_SERVER], rounds);
+		of_rbldnsd[k] = n > RBLDNSD ? ratio(&c[k], &c[RBLDNSD], rounds) : 0;
+	}
+	for (int k = 0; k < n; k++)
 		printf("dns %-8s %llu keys, %-16s: %.0f answers per CPU second, %.0f a second, %.3f of the echo; at %d a second: "
 		       "p50 %.0f us, p99 %.0f us, %.3f %% lost\n",
-		       mode, (unsigned long long)keys, names[k], rate[k], median(c[k].per_s, rounds), rate[k] / rate[0], PACED,
+		       mode, (unsigned long long)keys, names[k], median(c[k].per_cpu, rounds), median(c[k].per_s, rounds), of_echo[k], PACED,
 		       median(c[k].p50, rounds), median(c[k].p99, rounds), median(c[k].lost, rounds));
-	}
 	if (n > RBLDNSD)
-		printf("dns %-8s ratio to rbldnsd: %.2f, with decisions %.2f\n", mode, rate[FACE] / rate[RBLDNSD], rate[FACE_DECIDED] / rate[RBLDNSD]);
+		printf("dns %-8s ratio to rbldnsd: %.2f, with decisions %.2f\n", mode, of_rbldnsd[FACE], of_rbldnsd[FACE_DECIDED]);
 	else
 		printf("dns %-8s rbldnsd is not installed\n", mode);
 	fflush(stdout);

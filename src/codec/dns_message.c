@@ -70,17 +70,20 @@ static size_t skip_name(struct span in)
 /* Of several cookies the first counts (RFC 7873 section 5.2). */
 static bool read_options(struct span data, struct dns_query *q)
 {
+	struct span cookie = { data.p, 0 };
 	while (data.n) {
 		if (data.n < 4 || data.n - 4 < get16(data.p + 2))
 			return false;
 		unsigned n = get16(data.p + 2);
-		if (get16(data.p) == OPTION_COOKIE && !q->cookie.n) {
+		if (get16(data.p) == OPTION_COOKIE && !cookie.n) {
 			if (n != DNS_COOKIE_CLIENT && (n < DNS_COOKIE_CLIENT + DNS_COOKIE_SERVER_MIN || n > DNS_COOKIE_MAX))
 				return false;
-			q->cookie = span_of(data.p + 4, n);
+			cookie = span_of(data.p + 4, n);
 		}
 		data = span_from(data, 4u + n);
 	}
+	if (cookie.n)
+		q->cookie = cookie;
 	return true;
 }
 

@@ -288,6 +288,10 @@ static void reads_cookies(void **state)
 	assert_int_equal(q.rcode, DNS_FORMERR);
 	assert_true(dns_query_read(Q(HEAD("\x01") QUESTION COOKIE_OPT("\x2d", "\x29" CLIENT CLIENT CLIENT CLIENT CLIENT "x")), &q));
 	assert_int_equal(q.rcode, DNS_FORMERR);
+	/* a good one in front of what is no option */
+	assert_true(dns_query_read(Q(HEAD("\x01") QUESTION COOKIE_OPT("\x0e", "\x08" CLIENT "\x00\x03")), &q));
+	assert_int_equal(q.rcode, DNS_FORMERR);
+	assert_int_equal(q.cookie.n, 0);
 	/* a cookie and no question */
 	assert_true(dns_query_read(Q("\x12\x34\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01" COOKIE_OPT("\x0c", "\x08" CLIENT)), &q));
 	assert_int_equal(q.rcode, DNS_NOERROR);
