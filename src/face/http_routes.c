@@ -32,8 +32,8 @@ const struct http_route http_routes[] = {
 	{ "GET", "/v1/feeds/{list}", http_feed, "feed", "What is in a feed, as a list",
 	  "NAME.txt, .csv, .json, .nft (nft -f), .ipset (ipset restore), .rsc (MikroTik), .hosts, .adblock, .rpz (a zone file), .suricata (rules) or "
 	  ".zeek (intelligence). The key of a consumer comes as X-Api-Key, as Authorization: Bearer, or as the password of Basic; an open feed "
-	  "needs none. If-None-Match with the ETag of the last answer is answered with 304 while nothing has changed. With ?since=SERIAL "
-	  ".txt and .json are what has changed since that serial, what is gone first; complete says that it is everything instead, since the "
+	  "needs none. If-None-Match with the ETag of the last answer is answered with 304 while nothing has changed. With ?since=NEXT "
+	  ".txt and .json are what has changed since the answer that said next (or since=SERIAL), what is gone first; complete says that it is everything instead, since the "
 	  "changes are not known. The answer is packed where Accept-Encoding has gzip.",
 	  NULL, { { "application/json", "FeedList" }, { "text/plain", NULL } } },
 	{ "GET", "/v1/decisions", http_decisions, "decisions", "CrowdSec LAPI: what is decided about a value, or everything",
@@ -46,6 +46,11 @@ const struct http_route http_routes[] = {
 	  NULL, { { "application/json", "DecisionsStream" } } },
 	{ "POST", "/v1/usage-metrics", http_usage, "usageMetrics", "CrowdSec LAPI: what a bouncer has stopped", "", "application/json",
 	  { { "application/json", NULL } }, 201 },
+	{ "POST", "/v1/hits", http_hits, "hits", "How often a consumer's resolvers or firewalls met what is in force",
+	  "A report of counts for a period, as \"sipar hits --post\" sends it: from (seconds since 1970), seconds, hits (pairs of value and count) and "
+	  "merged (how many values with fewer than five, and their sum). It never says who asked. The reporter is the consumer whose key "
+	  "comes along. 409 when it has told of this period already; alarms is the number of decisions with more hits than a mistake would need.",
+	  "application/json", { { "application/json", "HitsTaken" } } },
 	{ "GET", "/lanes", http_lanes, "lanes", "The lanes that are open to you, as logs",
 	  "Each lane is an append-only log by C2SP tlog-tiles, with signed checkpoints: its origin, size, the key that signs, its "
 	  "audience, and how long bodies are kept.",
