@@ -1,6 +1,7 @@
 """The DNS face beyond the main job: hashes, decisions, who may not ask, rates and cookies, a resolver that minimises names, and no query
 lost while the table changes."""
 import base64
+import json
 import random
 import select
 import shutil
@@ -99,6 +100,33 @@ def test_public_resolvers(node, serve):
     assert daemon.dig(f"evil.example.{ZONE}", "TXT")[1] == ['"error, not a listing: asked through a public resolver"']
     assert daemon.dig(f"evil.example.{ZONE}", "AAAA") == ("NOERROR", [])
     assert daemon.dig("evil.example", "A")[0] == "REFUSED"
+
+
+def key_of(node, feed, consumer):
+    done = node.run("feed", "key", feed, consumer, "--json")
+    return json.loads(done.out.splitlines()[-1])["dns_key"]
+
+
+def test_keyed_zones(node, serve, tmp_path):
+    settings(node, dns_keys="on")
+    (tmp_path / "list.txt").write_text("198.51.100.7\nevil.example\n")
+    node.counts("list", tmp_path / "list.txt")
+    daemon = serve(node)
+    assert daemon.dig(f"7.100.51.198.{ZONE}")[0] == "REFUSED"
+    node.run("feed", "add", "edge", "--type", "list")
+    key = key_of(node, "edge", "nayatel")
+    for name in ("7.100.51.198", "www.evil.example", "2.0.0.127", "test"):
+        assert codes(daemon, f"{name}.{key}") == ["127.0.0.2"], name
+    assert codes(daemon, f"{key.upper()}") == [] and daemon.dig(f"{key}.{ZONE}")[0] == "NOERROR"
+    assert daemon.dig(f"1.0.0.127.{key}.{ZONE}")[0] == "NXDOMAIN"
+    assert daemon.dig(f"7.100.51.198.{'0' * 40}.{ZONE}")[0] == "REFUSED"
+    assert '\nsipar_dns_consumer_queries_total{consumer="nayatel.edge"} 7\n' in daemon.get("/metrics")[2]
+    node.run("feed", "remove", "edge")
+    assert daemon.dig(f"7.100.51.198.{key}.{ZONE}")[0] == "REFUSED"
+    assert daemon.stop() == 0
+    settings(node, error_codes="on")
+    daemon = serve(node)
+    assert codes(daemon, f"7.100.51.198.{key}") == ["127.255.255.252"]
 
 
 def burst(daemon, n, cookie=None):

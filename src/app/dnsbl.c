@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include "face/dns.h"
+#include "gate/feed.h"
 
 enum { WORKERS_MAX = 64 };
+_Static_assert((int)DNS_KEYS_MAX >= (int)CONSUMERS_MAX && (int)DNS_CONSUMER_MAX > 2 * (int)FEED_NAME_MAX, "every consumer has room");
 
 struct worker {
 	struct dns_server *server;
@@ -15,7 +17,8 @@ struct worker {
 };
 
 struct dnsbl {
-	struct docket *docket;
+	struct node *node;
+	pthread_mutex_t taking; /* held while keys are taken, so that those of the newest feeds stay */
 	struct dns_server *server;
 	unsigned n;
 	struct worker worker[WORKERS_MAX + 1]; /* the last one is TCP */
@@ -46,6 +49,31 @@ static bool guarded(void *ctx, const struct observable *o)
 	return docket_guarded(ctx, o, NULL);
 }
 
+/* Each consumer of whatever feed has one key for it all.  The keys are copied, not kept. */
+static void take_feeds(void *ctx)
+{
+	struct dnsbl *d = ctx;
+	pthread_mutex_lock(&d->taking);
+	const struct feeds *feeds = node_feeds(d->node);
+	struct dns_key *key = mem_zalloc(DNS_KEYS_MAX * sizeof(*key));
+	struct buf label[DNS_KEYS_MAX] = { 0 };
+	unsigned n = 0;
+	for (; n < feeds->n_consumers && n < DNS_KEYS_MAX; n++) {
+		struct buf name = { 0 };
+		consumer_tsig_name(&feeds->consumer[n], &name);
+		consumer_dns_key(&feeds->consumer[n], &label[n]);
+		snprintf(key[n].consumer, sizeof(key[n].consumer), SPAN_FMT, SPAN_ARG(buf_span(&name)));
+		key[n].label = buf_span(&label[n]);
+		buf_release(&name);
+	}
+	dns_server_set_keys(d->server, key, n);
+	for (unsigned i = 0; i < n; i++)
+		buf_release(&label[i]);
+	free(key);
+	feeds_drop(feeds);
+	pthread_mutex_unlock(&d->taking);
+}
+
 static void *run(void *arg)
 {
 	const struct worker *w = arg;
@@ -72,6 +100,12 @@ enum err dnsbl_start(const struct config *c, clearance clear, struct node *n, st
 		.public_resolvers = c->public_resolvers, .cookie_secret = c->cookie_secret, .decisions = &decisions,
 	};
 	enum err e = dns_server_open(&o, node_table(n), &d->server, f);
+	d->node = n;
+	pthread_mutex_init(&d->taking, NULL);
+	if (e == OK && c->dns_keys) {
+		node_on_feeds(n, take_feeds, d);
+		take_feeds(d);
+	}
 	for (unsigned i = 0; e == OK && i <= o.workers; i++) {
 		d->worker[i] = (struct worker){ .server = d->server, .number = i };
 		if (pthread_create(&d->worker[i].thread, NULL, run, &d->worker[i]))
@@ -96,6 +130,7 @@ void dnsbl_stop(struct dnsbl *d)
 	for (unsigned i = 0; i < d->n; i++)
 		pthread_join(d->worker[i].thread, NULL);
 	dns_server_close(d->server);
+	pthread_mutex_destroy(&d->taking);
 	free(d);
 }
 

@@ -187,6 +187,8 @@ static void put_key_text(const struct consumer *c, struct buf *out)
 	base64_put(out, span_of(c->secret, sizeof(c->secret)));
 	buf_puts(out, "\"; };\nX-Api-Key: ");
 	consumer_api_key(c, out);
+	buf_puts(out, "\nin front of the DNS list (dns_keys = on): ");
+	consumer_dns_key(c, out);
 	buf_puts(out, "\nThis is not shown again.\n");
 }
 
@@ -200,6 +202,8 @@ static void put_key_json(const struct consumer *c, bool fresh, struct buf *out)
 		base64_put(out, span_of(c->secret, sizeof(c->secret)));
 		buf_puts(out, "\",\"api_key\":\"");
 		consumer_api_key(c, out);
+		buf_puts(out, "\",\"dns_key\":\"");
+		consumer_dns_key(c, out);
 		buf_putc(out, '"');
 	}
 	buf_printf(out, ",\"notify\":\"%s\"}\n", c->notify);

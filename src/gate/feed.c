@@ -668,17 +668,27 @@ const struct consumer *feeds_consumer(const struct feeds *feeds, const char *fee
 	return NULL;
 }
 
-static void api_key(const struct consumer *c, char ret_digits[2 * API_KEY_OCTETS])
+static void derive(const struct consumer *c, struct span purpose, char ret_digits[2 * API_KEY_OCTETS])
 {
 	uint8_t digest[32];
-	sha256_two(SPAN_LIT("sipar-api-key"), span_of(c->secret, sizeof(c->secret)), digest);
+	sha256_two(purpose, span_of(c->secret, sizeof(c->secret)), digest);
 	hex_encode(digest, API_KEY_OCTETS, ret_digits);
+}
+
+static void put_derived(const struct consumer *c, struct span purpose, struct buf *out)
+{
+	derive(c, purpose, (char *)buf_reserve(out, 2 * API_KEY_OCTETS));
+	out->n += 2 * API_KEY_OCTETS;
 }
 
 void consumer_api_key(const struct consumer *c, struct buf *out)
 {
-	api_key(c, (char *)buf_reserve(out, 2 * API_KEY_OCTETS));
-	out->n += 2 * API_KEY_OCTETS;
+	put_derived(c, SPAN_LIT("sipar-api-key"), out);
+}
+
+void consumer_dns_key(const struct consumer *c, struct buf *out)
+{
+	put_derived(c, SPAN_LIT("sipar-dns-key"), out);
 }
 
 const struct consumer *feeds_api_key(const struct feeds *feeds, struct span key)
@@ -688,7 +698,7 @@ const struct consumer *feeds_api_key(const struct feeds *feeds, struct span key)
 	if (key.n != sizeof(digits))
 		return NULL;
 	for (unsigned i = 0; i < feeds->n_consumers; i++) {
-		api_key(&feeds->consumer[i], digits);
+		derive(&feeds->consumer[i], SPAN_LIT("sipar-api-key"), digits);
 		if (octets_equal(digits, key.p, sizeof(digits)))
 			found = &feeds->consumer[i];
 	}

@@ -119,6 +119,8 @@ const struct consumer *feeds_consumer(const struct feeds *feeds, const char *fee
 const struct consumer *feeds_api_key(const struct feeds *feeds, struct span key);
 /** The API key of a consumer, 40 hexadecimal digits, appended: the start of SHA-256("sipar-api-key" || secret). */
 void consumer_api_key(const struct consumer *c, struct buf *out);
+/** The label in front of a keyed DNS list, likewise from "sipar-dns-key": another one, since every resolver on the way reads it. */
+void consumer_dns_key(const struct consumer *c, struct buf *out);
 /** Name of its TSIG key: "nayatel.isp-rpz". */
 void consumer_tsig_name(const struct consumer *c, struct buf *out);
 

@@ -26,8 +26,10 @@ struct node {
 	struct guard *guard;     /* NULL while it is being opened */
 	bool opened;             /* views and table are folded, and ours to save */
 	pthread_mutex_t writing; /* held while views and table change */
-	void (*on_lanes)(void *ctx), (*on_change)(void *ctx), (*on_feeds)(void *ctx);
-	void *on_lanes_ctx, *on_change_ctx, *on_feeds_ctx;
+	void (*on_lanes)(void *ctx), (*on_change)(void *ctx);
+	void *on_lanes_ctx, *on_change_ctx;
+	struct { void (*call)(void *ctx); void *ctx; } on_feeds[NODE_FEED_LISTENERS];
+	unsigned n_on_feeds;
 	pthread_mutex_t feeding; /* held while the feeds are changed ... */
 	pthread_mutex_t fed;     /* ... and while the pointer to them is read or set */
 	const struct feeds *feeds;
@@ -353,15 +355,17 @@ enum err node_feeds_change(struct node *n, feeds_change *change, void *ctx, stru
 	else
 		feeds_drop(feeds);
 	pthread_mutex_unlock(&n->feeding);
-	if (e == OK && n->on_feeds)
-		n->on_feeds(n->on_feeds_ctx);
+	for (unsigned i = 0; e == OK && i < n->n_on_feeds; i++)
+		n->on_feeds[i].call(n->on_feeds[i].ctx);
 	return e;
 }
 
 void node_on_feeds(struct node *n, void (*call)(void *ctx), void *ctx)
 {
-	n->on_feeds = call;
-	n->on_feeds_ctx = ctx;
+	if (n->n_on_feeds == NODE_FEED_LISTENERS)
+		abort();
+	n->on_feeds[n->n_on_feeds].call = call;
+	n->on_feeds[n->n_on_feeds++].ctx = ctx;
 }
 
 struct consumers *node_consumers(struct node *n)

@@ -53,7 +53,8 @@ typedef enum err feeds_change(void *ctx, struct feeds *feeds, struct fault *f);
 /** Change them: `change` gets a copy, which is written to feeds.conf, durable, and takes the place of the set that faces see.
  *  @return what `change` returned, or ERR_IO: nothing has changed. */
 enum err node_feeds_change(struct node *n, feeds_change *change, void *ctx, struct fault *f) MUST_USE;
-/** Who wants to know that they have changed; called by the thread that did it.  Once, before others use the node. */
+/** Who wants to know that they have changed; called by the thread that did it.  At most NODE_FEED_LISTENERS, before others use the node. */
+enum { NODE_FEED_LISTENERS = 4 };
 void node_on_feeds(struct node *n, void (*call)(void *ctx), void *ctx);
 /** Who has what of them. */
 struct consumers *node_consumers(struct node *n);
