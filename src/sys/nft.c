@@ -98,27 +98,36 @@ static void make_room(struct nft *n, size_t octets)
 		n->send_room = octets;
 }
 
-enum err nft_open(const char *family, const char *table, struct nft **ret_nft, struct fault *f)
+static struct mnl_socket *open_socket(void)
 {
 	int on = 1, room = 4 << 20;
+	struct mnl_socket *socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+	if (!socket)
+		return NULL;
+	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID)) {
+		int error = errno;
+		mnl_socket_close(socket);
+		errno = error;
+		return NULL;
+	}
+	mnl_socket_setsockopt(socket, NETLINK_EXT_ACK, &on, sizeof(on));
+	mnl_socket_setsockopt(socket, NETLINK_CAP_ACK, &on, sizeof(on));
+	if (setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
+		setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	return socket;
+}
+
+enum err nft_open(const char *family, const char *table, struct nft **ret_nft, struct fault *f)
+{
 	uint32_t generation;
 	if (family_of(family) < 0)
 		return fault_set(f, ERR_USAGE, "family \"%.40s\" is none of inet, ip and ip6", family);
 	if (!is_name(span_str(table)))
 		return fault_set(f, ERR_USAGE, "table \"%.40s\": its name is 1 to %d letters, digits, '_' and '-', and begins with a letter", table,
 				 NFT_NAME_OCTETS_MAX);
-	struct mnl_socket *socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+	struct mnl_socket *socket = open_socket();
 	if (!socket)
 		return refused(errno, "nftables cannot be opened", f);
-	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID)) {
-		int error = errno;
-		mnl_socket_close(socket);
-		return refused(error, "nftables cannot be opened", f);
-	}
-	mnl_socket_setsockopt(socket, NETLINK_EXT_ACK, &on, sizeof(on));
-	mnl_socket_setsockopt(socket, NETLINK_CAP_ACK, &on, sizeof(on));
-	if (setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
-		setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 	struct nft *n = mem_zalloc(sizeof(*n));
 	n->socket = socket;
 	n->family = (uint8_t)family_of(family);
@@ -258,6 +267,14 @@ void nft_add(struct nft *n, const struct nft_set *s, const uint8_t *first, const
 	change(n, NFT_MSG_NEWSETELEM, s, first, last);
 }
 
+void nft_flush(struct nft *n, const struct nft_set *s)
+{
+	struct nlmsghdr *h = begin_message(n, NFT_MSG_DELSETELEM, 0);
+	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_TABLE, n->table);
+	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, s->name);
+	end_message(n, h);
+}
+
 size_t nft_gathered(const struct nft *n)
 {
 	return n->n;
@@ -394,6 +411,19 @@ enum err nft_commit(struct nft *n, struct fault *f)
 
 /* ---- asking ---- */
 
+/* The rest of an answer is not wanted: only a new socket ends it. */
+static enum err reopen(struct nft *n, enum err e, struct fault *f)
+{
+	struct mnl_socket *socket = open_socket();
+	if (!socket)
+		return refused(errno, "nftables cannot be opened", f);
+	mnl_socket_close(n->socket);
+	n->socket = socket;
+	n->send_room = 0;
+	make_room(n, SEND_MIN);
+	return e;
+}
+
 typedef enum err take_message(void *ctx, const struct nlmsghdr *h, struct fault *f);
 
 /* Everything that comes for one question.  @return ERR_BUSY: it changed meanwhile. */
@@ -420,6 +450,8 @@ static enum err collect(struct nft *n, uint32_t seq, const char *what, take_mess
 				return e ? e : torn ? ERR_BUSY : OK;
 			if (e == OK && h->nlmsg_type >> 8 == NFNL_SUBSYS_NFTABLES)
 				e = take(ctx, h, f);
+			if (e == ERR_FULL)
+				return reopen(n, e, f);
 			if (!(h->nlmsg_flags & NLM_F_MULTI))
 				return e;
 		}
@@ -464,7 +496,7 @@ struct element {
 struct dump {
 	const struct nft_set *set;
 	struct buf elements;
-	size_t n;
+	size_t n, max; /* elements */
 };
 
 static enum err take_elements(void *ctx, const struct nlmsghdr *h, struct fault *f)
@@ -482,7 +514,7 @@ static enum err take_elements(void *ctx, const struct nlmsghdr *h, struct fault 
 		buf_put(&d->elements, &e, sizeof(e));
 		d->n++;
 	}
-	return OK;
+	return d->n <= d->max ? OK : fault_set(f, ERR_FULL, "set \"%s\" has more values than can be read in good time", d->set->name);
 }
 
 /* An end before the beginning at the same place. */
@@ -512,9 +544,9 @@ static void visit_ranges(struct dump *d, nft_visit *visit, void *ctx)
 	}
 }
 
-enum err nft_each(struct nft *n, const struct nft_set *s, nft_visit *visit, void *ctx, struct fault *f)
+enum err nft_each(struct nft *n, const struct nft_set *s, size_t max, nft_visit *visit, void *ctx, struct fault *f)
 {
-	struct dump d = { .set = s };
+	struct dump d = { .set = s, .max = s->interval ? 2 * max : max };
 	char what[120];
 	enum err e = ERR_BUSY;
 	snprintf(what, sizeof(what), "set \"%s\" of table %s %s", s->name, family_name(n), n->table);

@@ -15,7 +15,7 @@
 #include "base/err.h"
 #include "base/span.h"
 
-enum { NFT_NAME_OCTETS_MAX = 31 /**< of the name of a table */, NFT_CHANGES_MAX = 1 << 18 /**< of one transaction, counted in values */ };
+enum { NFT_NAME_OCTETS_MAX = 31 /**< of the name of a table */ };
 
 struct nft_set {
 	const char *name;
@@ -51,12 +51,17 @@ enum err nft_drop_table(struct nft *n, struct fault *f) MUST_USE;
 
 /** `first` to `last`, both in it, of set.octets each; in a plain set they are the same. */
 typedef void nft_visit(void *ctx, const uint8_t *first, const uint8_t *last);
-/** What a set holds; ranges in rising order.  @return ERR_NOTFOUND: no such set; ERR_BUSY: others change it all the time. */
-enum err nft_each(struct nft *n, const struct nft_set *s, nft_visit *visit, void *ctx, struct fault *f) MUST_USE;
+/** What a set holds; ranges in rising order.  The kernel takes a time for it that grows with the square: 2 s for 100,000 values, 70 s for
+ *  a million.
+ *  @return ERR_NOTFOUND: no such set; ERR_BUSY: others change it all the time; ERR_FULL: it has more than `max` values (not told exactly:
+ *          up to twice as many may be visited).  After an error nothing was visited. */
+enum err nft_each(struct nft *n, const struct nft_set *s, size_t max, nft_visit *visit, void *ctx, struct fault *f) MUST_USE;
 
-/** Gather changes for the next nft_commit(), in this order; removals belong first. */
+/** Gather changes for the next nft_commit(), in this order; removals belong first.  Some 20 octets each. */
 void nft_remove(struct nft *n, const struct nft_set *s, const uint8_t *first, const uint8_t *last);
 void nft_add(struct nft *n, const struct nft_set *s, const uint8_t *first, const uint8_t *last);
+/** Everything that is in it. */
+void nft_flush(struct nft *n, const struct nft_set *s);
 /** Values that are gathered. */
 size_t nft_gathered(const struct nft *n);
 /** @return ERR_NOTFOUND: a value that is to be removed, or its set, is not there; ERR_EXISTS: a range overlaps another;

@@ -91,7 +91,7 @@ static void holds(const struct nft_set *s, const char *expected)
 {
 	struct listing l = { .set = s };
 	struct fault f;
-	assert_int_equal(nft_each(n, s, list_one, &l, &f), OK);
+	assert_int_equal(nft_each(n, s, 1000, list_one, &l, &f), OK);
 	assert_string_equal(buf_cstr(&l.text), expected);
 	buf_release(&l.text);
 }
@@ -180,12 +180,22 @@ static void test_many(void **state)
 	commit();
 	assert_int_equal(nft_generation(n, &b, &f), OK);
 	assert_int_equal(b, a + 1);
-	assert_int_equal(nft_each(n, &sets[0], list_one, &l, &f), OK);
+	assert_int_equal(nft_each(n, &sets[0], 100000, list_one, &l, &f), OK);
 	size_t lines = 0;
 	for (size_t i = 0; i < l.text.n; i++)
 		lines += l.text.p[i] == ' ';
 	assert_int_equal(lines, 100000);
 	buf_release(&l.text);
+	assert_int_equal(nft_each(n, &sets[0], 99999, list_one, &l, &f), ERR_FULL);
+	assert_int_equal(nft_each(n, &sets[2], 10, list_one, &l, &f), ERR_FULL);
+	assert_int_equal(l.text.n, 0);
+	nft_flush(n, &sets[0]); /* and filled again: one transaction */
+	nft_flush(n, &sets[2]);
+	add(&sets[0], "192.0.2.1", "192.0.2.1");
+	add(&sets[2], "10.0.0.0", "10.255.255.255");
+	commit();
+	holds(&sets[0], "192.0.2.1 ");
+	holds(&sets[2], "10.0.0.0-10.255.255.255 ");
 }
 
 static void test_what_is_there_stays(void **state)
@@ -216,10 +226,10 @@ static void test_not_there(void **state)
 	struct fault f;
 	begin();
 	const struct nft_set none = { "none", 4, false };
-	assert_int_equal(nft_each(n, &none, list_one, NULL, &f), ERR_NOTFOUND);
+	assert_int_equal(nft_each(n, &none, 10, list_one, NULL, &f), ERR_NOTFOUND);
 	assert_int_equal(nft_drop_table(n, &f), OK);
 	assert_int_equal(nft_drop_table(n, &f), ERR_NOTFOUND);
-	assert_int_equal(nft_each(n, &sets[0], list_one, NULL, &f), ERR_NOTFOUND);
+	assert_int_equal(nft_each(n, &sets[0], 100000, list_one, NULL, &f), ERR_NOTFOUND);
 	add(&sets[0], "192.0.2.1", "192.0.2.1");
 	assert_int_equal(nft_commit(n, &f), ERR_NOTFOUND);
 }
