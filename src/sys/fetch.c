@@ -165,6 +165,36 @@ enum err fetch_get(struct fetcher *t, const char *url, size_t max_octets, struct
 	return fetch(t, url, max_octets, out, ret_status, f);
 }
 
+static void keep_etag(struct fetcher *t, struct fetch_extra *extra)
+{
+	struct curl_header *h;
+	extra->etag[0] = 0;
+	if (curl_easy_header(t->curl, "ETag", 0, CURLH_HEADER, -1, &h) == CURLHE_OK && strlen(h->value) < sizeof(extra->etag))
+		snprintf(extra->etag, sizeof(extra->etag), "%s", h->value);
+}
+
+enum err fetch_get_extra(struct fetcher *t, const char *url, struct fetch_extra *extra, size_t max_octets, struct buf *out,
+			 unsigned *ret_status, struct fault *f)
+{
+	struct curl_slist *fields = NULL;
+	char match[FETCH_ETAG_MAX + 20];
+	for (size_t i = 0; i < COUNT_OF(extra->header); i++)
+		if (extra->header[i] && !(fields = curl_slist_append(fields, extra->header[i])))
+			abort();
+	snprintf(match, sizeof(match), "If-None-Match: %s", extra->etag);
+	if (extra->etag[0] && !(fields = curl_slist_append(fields, match)))
+		abort();
+	curl_easy_setopt(t->curl, CURLOPT_HTTPGET, 1L);
+	curl_easy_setopt(t->curl, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, fields);
+	enum err e = fetch(t, url, max_octets, out, ret_status, f);
+	if (e == OK && *ret_status == 200)
+		keep_etag(t, extra);
+	curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, NULL);
+	curl_slist_free_all(fields);
+	return e;
+}
+
 enum err fetch_post(struct fetcher *t, const char *url, const char *media, struct span body, size_t max_octets, struct buf *out,
 		    unsigned *ret_status, struct fault *f)
 {

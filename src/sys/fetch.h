@@ -10,6 +10,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+enum { FETCH_ETAG_MAX = 128 };
+
 /** Keeps connections alive between calls.  One thread at a time. */
 struct fetcher;
 
@@ -24,6 +26,15 @@ void fetcher_free(struct fetcher *t);
  *          names the URL, without a user name and password in it. */
 enum err fetch_get(struct fetcher *t, const char *url, size_t max_octets, struct buf *out, unsigned *ret_status,
 		   struct fault *f) MUST_USE;
+/** What goes with a request besides, and comes back. */
+struct fetch_extra {
+	const char *header[4];      /**< "Name: value"; NULL: none.  They may hold secrets: no redirect is followed */
+	char etag[FETCH_ETAG_MAX];  /**< "": none; else it is sent as If-None-Match (status 304: nothing has changed, no body).
+	                             *   Afterwards that of the answer, with status 200 */
+};
+/** As fetch_get(). */
+enum err fetch_get_extra(struct fetcher *t, const char *url, struct fetch_extra *extra, size_t max_octets, struct buf *out,
+			 unsigned *ret_status, struct fault *f) MUST_USE;
 /** @param media  Content-Type of the body. */
 enum err fetch_post(struct fetcher *t, const char *url, const char *media, struct span body, size_t max_octets, struct buf *out,
 		    unsigned *ret_status, struct fault *f) MUST_USE;

@@ -1,0 +1,44 @@
+/* State: what the agent must not forget over a restart: the values of the feed, since when each is enforced here, and the serial.
+ *
+ * DIR/FAMILY-TABLE.state, mode 0600, lines:
+ *
+ *   sipar-enforce 1 FEED URL
+ *   + b 1767225600 198.51.100.7      a value: b block or c challenge, since when (0: not enforced yet)
+ *   - 198.51.100.7                   it is not in the feed any more
+ *   = 17 1767225601                  serial, and when the node was heard of last
+ *
+ * Changes are appended, and made durable with their "=" line; what stands behind the last one does not count.  The file is written
+ * anew, beside and renamed, when what was appended has become more than it.  One process at a time (a lock on DIR/FAMILY-TABLE.lock). */
+#ifndef ENFORCE_STATE_H
+#define ENFORCE_STATE_H
+
+#include "enforce/values.h"
+
+enum { STATE_OF_MAX = 1200 };
+
+struct state_head {
+	uint64_t serial;
+	int64_t heard_s;   /**< 0: never */
+};
+
+struct state;
+/** Makes the directory if it is not there.
+ *  @param of   "FEED URL": when the file is of another feed, its values are read (they are enforced here), its serial and
+ *              `heard_s` are 0.
+ *  @return ERR_BUSY: another agent works on this table; ERR_CORRUPT: the file says what it cannot, with the line; ERR_IO. */
+enum err state_open(const char *dir, const char *name, const char *of, struct values *v, struct state_head *ret_head, struct state **ret_state,
+		    struct fault *f) MUST_USE;
+/** NULL is taken. */
+void state_close(struct state *s);
+/** For the next state_commit(). */
+void state_put(struct state *s, const struct value *v);
+void state_remove(struct state *s, const struct value *v);
+/** Durable when OK.  After an error everything is written anew the next time. */
+enum err state_commit(struct state *s, const struct state_head *head, struct values *v, struct fault *f) MUST_USE;
+/** Delete it. */
+enum err state_delete(const char *dir, const char *name, struct fault *f) MUST_USE;
+
+/** What state_open() does with the file's text: for tests.  @param ret_used  octets up to the end of the last "=" line. */
+enum err state_read(struct span text, const char *of, struct values *v, struct state_head *ret_head, size_t *ret_used, struct fault *f) MUST_USE;
+
+#endif
