@@ -1,6 +1,6 @@
 #include "app/verbs.h"
 
-static const struct verb *const own[] = { &verb_init, &verb_serve, &verb_snapshot, &verb_feed, &verb_bgp };
+static const struct verb *const own[] = { &verb_init, &verb_serve, &verb_snapshot, &verb_feed, &verb_enforce, &verb_bgp };
 
 const struct verb *verb_at(size_t i)
 {

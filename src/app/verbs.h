@@ -4,7 +4,7 @@
 
 #include "cli/verb.h"
 
-extern const struct verb verb_bgp, verb_feed, verb_init, verb_serve, verb_snapshot;
+extern const struct verb verb_bgp, verb_enforce, verb_feed, verb_init, verb_serve, verb_snapshot;
 /** By name; NULL: none. */
 const struct verb *verb_find(const char *name);
 /** In the order of the help, by index; NULL behind the last. */

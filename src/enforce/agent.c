@@ -14,7 +14,7 @@
 #include "enforce/answer.h"
 #include "enforce/ranges.h"
 #include "enforce/spared.h"
-#include "enforce/state.h"
+#include "enforce/notebook.h"
 #include "sys/fetch.h"
 #include "sys/nft.h"
 
@@ -45,11 +45,11 @@ struct agent {
 	const struct agent_options *o;
 	struct fetcher *fetcher;
 	struct nft *nft;
-	struct state *state;
+	struct notebook *notebook;
 	struct values *values;
 	struct spared spared, node; /* all; the addresses of the node, as they were found last */
 	struct ranges have[RANGE_SETS]; /* in the kernel */
-	struct state_head head;
+	struct notebook_head head;
 
 	enum away away;
 	bool reached, heard_once;
@@ -246,8 +246,8 @@ static enum err commit(struct agent *a, struct fault *f)
 
 static void remember(struct agent *a, const struct value *v)
 {
-	if (a->state)
-		state_put(a->state, v);
+	if (a->notebook)
+		notebook_put(a->notebook, v);
 	a->state_changed = true;
 }
 
@@ -414,8 +414,8 @@ static void remove_value(struct agent *a, struct value *v)
 	if (v->applied && id < NET4)
 		gather_removal(a, id, v->address, v->address);
 	a->ranges_changed |= id >= NET4;
-	if (a->state)
-		state_remove(a->state, v);
+	if (a->notebook)
+		notebook_remove(a->notebook, v);
 	values_remove(a->values, v);
 	a->state_changed = true;
 }
@@ -521,9 +521,9 @@ static enum err enforce(struct agent *a, enum agent_what what, uint64_t serial, 
 
 static enum err save(struct agent *a, struct fault *f)
 {
-	if (!a->state || (!a->state_changed && a->head.heard_s - a->saved_heard_s < HEARD_EVERY_S))
+	if (!a->notebook || (!a->state_changed && a->head.heard_s - a->saved_heard_s < HEARD_EVERY_S))
 		return OK;
-	enum err e = state_commit(a->state, &a->head, a->values, f);
+	enum err e = notebook_commit(a->notebook, &a->head, a->values, f);
 	if (e == OK) {
 		a->state_changed = false;
 		a->saved_heard_s = a->head.heard_s;
@@ -710,12 +710,12 @@ static enum err check(const struct agent_options *o, struct fault *f)
 	return e;
 }
 
-static enum err open_state(struct agent *a, struct fault *f)
+static enum err open_notebook(struct agent *a, struct fault *f)
 {
-	char name[64], of[STATE_OF_MAX];
+	char name[64], of[NOTEBOOK_OF_MAX];
 	snprintf(name, sizeof(name), "%s-%s", a->o->family, a->o->table);
 	snprintf(of, sizeof(of), "%s %s", a->o->feed, a->o->url);
-	return state_open(a->o->state, name, of, a->values, &a->head, &a->state, f);
+	return notebook_open(a->o->state, name, of, a->values, &a->head, &a->notebook, f);
 }
 
 enum err agent_new(const struct agent_options *o, struct agent **ret_agent, struct fault *f)
@@ -737,7 +737,7 @@ enum err agent_new(const struct agent_options *o, struct agent **ret_agent, stru
 	take_host(a);
 	e = nft_open(o->family, o->table, &a->nft, f);
 	if (e == OK && !o->dry_run)
-		e = open_state(a, f);
+		e = open_notebook(a, f);
 	a->saved_heard_s = a->head.heard_s;
 	if (e)
 		agent_free(a);
@@ -751,9 +751,9 @@ void agent_free(struct agent *a)
 	struct fault f;
 	if (!a)
 		return;
-	if (a->state && a->head.heard_s != a->saved_heard_s)
-		(void)!state_commit(a->state, &a->head, a->values, &f);
-	state_close(a->state);
+	if (a->notebook && a->head.heard_s != a->saved_heard_s)
+		(void)!notebook_commit(a->notebook, &a->head, a->values, &f);
+	notebook_close(a->notebook);
 	nft_close(a->nft);
 	fetcher_free(a->fetcher);
 	values_free(a->values);

@@ -1,7 +1,7 @@
 /* The agent: keeps sets of the kernel's nftables equal to a feed of a node.
  *
  * A round asks the node what has changed since the serial that is enforced here, and makes the kernel's sets so, removals first, in one
- * transaction; then it remembers (enforce/state.h).  The next request tells the node that serial, so it knows when an unblocking has
+ * transaction; then it remembers (enforce/notebook.h).  The next request tells the node that serial, so it knows when an unblocking has
  * arrived.  When others have changed the rule set (its generation tells), and at agent_compare(), the sets are read
  * and put right; sets that are too large to be read are emptied and filled in one transaction.
  *
@@ -55,7 +55,7 @@ struct agent_options {
 
 struct agent;
 /** Opens state and kernel; changes nothing yet.  `o` and its texts live as long as the agent.
- *  @return ERR_USAGE: an option says what it cannot; or as nft_open(), state_open(). */
+ *  @return ERR_USAGE: an option says what it cannot; or as nft_open(), notebook_open(). */
 enum err agent_new(const struct agent_options *o, struct agent **ret_agent, struct fault *f) MUST_USE;
 void agent_free(struct agent *a);
 

@@ -1,4 +1,4 @@
-#include "enforce/state.h"
+#include "enforce/notebook.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,9 +13,9 @@
 enum { SLACK = 1 << 20, FILE_MAX = INT32_MAX, MAGIC = 16 };
 #define HEAD "sipar-enforce 1 "
 
-struct state {
+struct notebook {
 	int directory, lock, fd;
-	char name[80], of[STATE_OF_MAX];
+	char name[80], of[NOTEBOOK_OF_MAX];
 	struct buf out;          /* gathered */
 	uint64_t whole, appended; /* octets of the file when it was written, and since */
 	bool anew;
@@ -54,13 +54,13 @@ static bool take_value(struct values *v, struct span line)
 	return true;
 }
 
-static bool take_head(struct span line, struct state_head *ret_head)
+static bool take_head(struct span line, struct notebook_head *ret_head)
 {
 	uint64_t serial, heard;
 	take_word(&line);
 	if (num_parse_u64(take_word(&line), UINT64_MAX, &serial) || num_parse_u64(line, INT64_MAX, &heard))
 		return false;
-	*ret_head = (struct state_head){ serial, (int64_t)heard };
+	*ret_head = (struct notebook_head){ serial, (int64_t)heard };
 	return true;
 }
 
@@ -74,29 +74,29 @@ static size_t whole_groups(struct span text)
 	return end;
 }
 
-enum err state_read(struct span text, const char *of, struct values *v, struct state_head *ret_head, size_t *ret_used, struct fault *f)
+enum err notebook_read(struct span text, const char *of, struct values *v, struct notebook_head *ret_head, size_t *ret_used, struct fault *f)
 {
 	size_t used = whole_groups(text);
 	struct span rest = span_head(text, used), line;
-	struct state_head head = { 0, 0 };
+	struct notebook_head head = { 0, 0 };
 	bool ours = true;
 	for (unsigned n = 1; span_line(&rest, &line); n++) {
 		bool fine = n == 1 ? span_starts(line, SPAN_LIT(HEAD)) : line.n && line.p[0] == '=' ? take_head(line, &head) : take_value(v, line);
 		if (!fine)
-			return fault_set(f, ERR_CORRUPT, "line %u is not one of a state: \"" SPAN_FMT "\"", n, SPAN_ARG(span_head(line, 80)));
+			return fault_set(f, ERR_CORRUPT, "line %u is not one of a notebook: \"" SPAN_FMT "\"", n, SPAN_ARG(span_head(line, 80)));
 		if (n == 1)
 			ours = span_is(span_from(line, MAGIC), of);
 	}
-	*ret_head = ours ? head : (struct state_head){ 0, 0 };
+	*ret_head = ours ? head : (struct notebook_head){ 0, 0 };
 	*ret_used = used;
 	return OK;
 }
 
 /* ---- the file ---- */
 
-static enum err trouble(const struct state *s, const char *what, struct fault *f)
+static enum err trouble(const struct notebook *s, const char *what, struct fault *f)
 {
-	return fault_set(f, errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_IO, "the state \"%s\" cannot be %s: %s", s->name, what, strerror(errno));
+	return fault_set(f, errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_IO, "the notebook \"%s\" cannot be %s: %s", s->name, what, strerror(errno));
 }
 
 static bool write_all(int fd, struct span s)
@@ -110,7 +110,7 @@ static bool write_all(int fd, struct span s)
 	return true;
 }
 
-static enum err read_whole(struct state *s, struct buf *text, struct fault *f)
+static enum err read_whole(struct notebook *s, struct buf *text, struct fault *f)
 {
 	struct stat st;
 	if (fstat(s->fd, &st) || st.st_size > FILE_MAX)
@@ -123,19 +123,19 @@ static enum err read_whole(struct state *s, struct buf *text, struct fault *f)
 	return n < 0 ? trouble(s, "read", f) : OK;
 }
 
-static enum err load(struct state *s, struct values *v, struct state_head *ret_head, struct fault *f)
+static enum err load(struct notebook *s, struct values *v, struct notebook_head *ret_head, struct fault *f)
 {
 	struct buf text = { 0 };
 	size_t used = 0;
 	s->fd = openat(s->directory, s->name, O_RDWR | O_CLOEXEC);
 	if (s->fd < 0 && errno == ENOENT) {
-		*ret_head = (struct state_head){ 0, 0 };
+		*ret_head = (struct notebook_head){ 0, 0 };
 		s->anew = true;
 		return OK;
 	}
 	enum err e = s->fd < 0 ? trouble(s, "opened", f) : read_whole(s, &text, f);
-	if (e == OK && (e = state_read(buf_span(&text), s->of, v, ret_head, &used, f)))
-		fault_at(f, "the state \"%s\"", s->name);
+	if (e == OK && (e = notebook_read(buf_span(&text), s->of, v, ret_head, &used, f)))
+		fault_at(f, "the notebook \"%s\"", s->name);
 	if (e == OK && (ftruncate(s->fd, (off_t)used) || lseek(s->fd, 0, SEEK_END) < 0))
 		e = trouble(s, "written", f);
 	s->anew = ret_head->serial == 0;
@@ -144,11 +144,11 @@ static enum err load(struct state *s, struct values *v, struct state_head *ret_h
 	return e;
 }
 
-enum err state_open(const char *dir, const char *name, const char *of, struct values *v, struct state_head *ret_head, struct state **ret_state,
+enum err notebook_open(const char *dir, const char *name, const char *of, struct values *v, struct notebook_head *ret_head, struct notebook **ret_notebook,
 		    struct fault *f)
 {
 	char lock[100];
-	struct state *s = mem_zalloc(sizeof(*s));
+	struct notebook *s = mem_zalloc(sizeof(*s));
 	s->fd = s->lock = -1;
 	snprintf(s->name, sizeof(s->name), "%s.state", name);
 	snprintf(s->of, sizeof(s->of), "%s", of);
@@ -166,13 +166,13 @@ enum err state_open(const char *dir, const char *name, const char *of, struct va
 	else
 		e = load(s, v, ret_head, f);
 	if (e)
-		state_close(s);
+		notebook_close(s);
 	else
-		*ret_state = s;
+		*ret_notebook = s;
 	return e;
 }
 
-void state_close(struct state *s)
+void notebook_close(struct notebook *s)
 {
 	if (!s)
 		return;
@@ -186,11 +186,25 @@ void state_close(struct state *s)
 	free(s);
 }
 
-enum err state_delete(const char *dir, const char *name, struct fault *f)
+enum err notebook_delete(const char *dir, const char *name, struct fault *f)
 {
+	struct values *v = values_new();
+	struct notebook_head head;
+	struct notebook *s = NULL;
+	enum err e = access(dir, F_OK) == 0 ? notebook_open(dir, name, "", v, &head, &s, f) : ERR_NOTFOUND;
+	values_free(v);
+	if (e == ERR_NOTFOUND)
+		return OK;
+	if (e && e != ERR_CORRUPT)
+		return e;
 	char path[4200];
 	snprintf(path, sizeof(path), "%s/%s.state", dir, name);
-	return unlink(path) == 0 || errno == ENOENT ? OK : fault_set(f, ERR_IO, "the state \"%s\" cannot be deleted: %s", path, strerror(errno));
+	if (unlink(path) && errno != ENOENT)
+		e = fault_set(f, ERR_IO, "the notebook \"%s\" cannot be deleted: %s", path, strerror(errno));
+	else
+		e = OK;
+	notebook_close(s);
+	return e;
 }
 
 /* ---- writing ---- */
@@ -203,12 +217,12 @@ static void put_line(struct buf *out, const struct value *v)
 	buf_putc(out, '\n');
 }
 
-void state_put(struct state *s, const struct value *v)
+void notebook_put(struct notebook *s, const struct value *v)
 {
 	put_line(&s->out, v);
 }
 
-void state_remove(struct state *s, const struct value *v)
+void notebook_remove(struct notebook *s, const struct value *v)
 {
 	struct observable o = value_observable(v);
 	buf_puts(&s->out, "- ");
@@ -216,12 +230,12 @@ void state_remove(struct state *s, const struct value *v)
 	buf_putc(&s->out, '\n');
 }
 
-static void put_head(struct buf *out, const struct state_head *head)
+static void put_head(struct buf *out, const struct notebook_head *head)
 {
 	buf_printf(out, "= %llu %llu\n", (unsigned long long)head->serial, (unsigned long long)head->heard_s);
 }
 
-static enum err write_anew(struct state *s, const struct state_head *head, struct values *v, struct fault *f)
+static enum err write_anew(struct notebook *s, const struct notebook_head *head, struct values *v, struct fault *f)
 {
 	struct buf out = { 0 };
 	char draft[100];
@@ -248,7 +262,7 @@ static enum err write_anew(struct state *s, const struct state_head *head, struc
 	return e;
 }
 
-enum err state_commit(struct state *s, const struct state_head *head, struct values *v, struct fault *f)
+enum err notebook_commit(struct notebook *s, const struct notebook_head *head, struct values *v, struct fault *f)
 {
 	enum err e = OK;
 	if (s->anew || s->appended + s->out.n > s->whole + SLACK)
