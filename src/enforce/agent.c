@@ -47,7 +47,7 @@ struct agent {
 	struct nft *nft;
 	struct notebook *notebook;
 	struct values *values;
-	struct spared spared, node; /* all; the addresses of the node, as they were found last */
+	struct spared *spared, *node; /* all; the addresses of the node, as they were found last */
 	struct ranges have[RANGE_SETS]; /* in the kernel */
 	struct notebook_head head;
 
@@ -64,6 +64,7 @@ struct agent {
 
 	struct buf pending;         /* struct value: that the kernel is to be given */
 	size_t added, removed;      /* of the transaction that is gathered */
+	bool made;                  /* a table, set or rule that was missing */
 	struct fetch_extra extra;
 	char key[KEY_MAX + 32], enforced[64], host[256], url[URL_MAX], trouble[400];
 };
@@ -110,7 +111,7 @@ static bool is_wanted(const struct agent *a, const struct value *v)
 
 static void look_whether_spared(struct agent *a, struct value *v)
 {
-	const char *why = spared_why(&a->spared, v);
+	const char *why = spared_why(a->spared, v);
 	if (why && !v->spared) {
 		struct observable o = value_observable(v);
 		struct buf text = { 0 };
@@ -121,28 +122,40 @@ static void look_whether_spared(struct agent *a, struct value *v)
 	v->spared = why != NULL;
 }
 
-/* @return whether anything is spared now that was not, or the other way round. */
+/* The addresses of the node are asked for anew when `node`; without an answer what is known stays. */
+static void look_at_node(struct agent *a)
+{
+	struct spared *found = mem_zalloc(sizeof(*found));
+	spared_add_node(found, a->host);
+	if (found->n)
+		*a->node = *found;
+	free(found);
+}
+
+/* @return whether other things are spared now. */
 static bool look_at_host(struct agent *a, bool node, bool now)
 {
+	struct fault f;
 	if (!now && a->looked_ms && mono_ms() - a->looked_ms < LOOK_MS)
 		return false;
-	struct spared *s = mem_zalloc(sizeof(*s)), *found = mem_zalloc(sizeof(*found));
-	struct fault f;
+	if (node)
+		look_at_node(a);
+	struct spared *s = mem_zalloc(sizeof(*s));
 	for (unsigned i = 0; i < a->o->n_spare; i++)
-		(void)!spared_add(s, span_str(a->o->spare[i]), "you say so", &f);
-	if (node) {
-		spared_add_node(found, a->host);
-		if (found->n) /* an answer of the resolver; without one what is known stays */
-			a->node = *found;
-	}
-	for (unsigned i = 0; i < a->node.n; i++)
-		spared_add_address(s, a->node.row[i].address, a->node.row[i].octets, a->node.row[i].why);
+		(void)!spared_add(s, span_str(a->o->spare[i]), "you say so (--spare)", &f);
+	for (unsigned i = 0; i < a->node->n; i++)
+		spared_add_address(s, a->node->row[i].address, a->node->row[i].octets, a->node->row[i].why);
 	spared_add_host(s, a->o->resolv_conf);
-	bool changed = !spared_same(s, &a->spared);
-	a->spared = *s;
-	free(s);
-	free(found);
+	spared_add_builtin(s);
 	a->looked_ms = mono_ms();
+	bool changed = !a->spared->cover || !spared_same(s, a->spared);
+	if (changed) {
+		spared_release(a->spared);
+		free(a->spared);
+		a->spared = s;
+		spared_ready(s);
+	} else
+		free(s);
 	for (size_t i = 0; changed && i < values_count(a->values); i++)
 		look_whether_spared(a, values_at(a->values, i));
 	return changed;
@@ -264,6 +277,7 @@ static void mark_applied(struct agent *a, struct value *v)
 static void begin_changes(struct agent *a)
 {
 	a->added = a->removed = 0;
+	a->made = false;
 }
 
 /* ---- everything ---- */
@@ -393,7 +407,7 @@ static enum err compare(struct agent *a, struct fault *f)
 		gather_ranges(a, want, false);
 		e = commit(a, f);
 	}
-	a->added += made;
+	a->made = e == OK && made;
 	keep_ranges(a, want, e == OK);
 	for (size_t i = 0; e == OK && i < values_count(a->values); i++) {
 		struct value *v = values_at(a->values, i);
@@ -497,7 +511,7 @@ static enum err apply_changes(struct agent *a, struct fault *f)
 
 static void tell_change(struct agent *a, enum agent_what what, uint64_t serial, uint64_t began_ns)
 {
-	if (a->added || a->removed)
+	if (a->added || a->removed || a->made)
 		tell(a, &(struct agent_event){ .what = what, .serial = serial, .added = a->added, .removed = a->removed,
 					       .values = values_count(a->values), .took_us = (clock_mono_ns() - began_ns) / 1000 });
 }
@@ -543,8 +557,8 @@ static enum err fetch(struct agent *a, struct buf *out, unsigned *ret_status, st
 		snprintf(a->url + n, sizeof(a->url) - (size_t)n, "?since=%llu", (unsigned long long)a->head.serial);
 	if (!a->capped || a->whole)
 		a->extra.etag[0] = 0;
-	snprintf(a->enforced, sizeof(a->enforced), "Sipar-Enforced: %llu", (unsigned long long)a->head.serial);
-	a->extra.header[1] = a->head.serial && !a->o->dry_run && !a->must_compare ? a->enforced : NULL;
+	snprintf(a->enforced, sizeof(a->enforced), a->o->dry_run ? "Sipar-Enforced: none" : "Sipar-Enforced: %llu", (unsigned long long)a->head.serial);
+	a->extra.header[1] = a->enforced;
 	return fetch_get_extra(a->fetcher, a->url, &a->extra, ANSWER_MAX, out, ret_status, f);
 }
 
@@ -645,7 +659,7 @@ enum err agent_round(struct agent *a, bool *ret_again, struct fault *f)
 	enum away before = a->away;
 	enum agent_what what = AGENT_ENFORCED;
 	*ret_again = false;
-	a->must_settle |= look_at_host(a, a->whole || a->must_compare || a->node.n == 0, a->must_compare);
+	a->must_settle |= look_at_host(a, a->whole || a->must_compare || a->node->n == 0, a->must_compare);
 	enum err e = ask_node(a, &serial, f);
 	if (e)
 		return e;
@@ -726,6 +740,8 @@ enum err agent_new(const struct agent_options *o, struct agent **ret_agent, stru
 	struct agent *a = mem_zalloc(sizeof(*a));
 	a->o = o;
 	a->values = values_new();
+	a->spared = mem_zalloc(sizeof(*a->spared));
+	a->node = mem_zalloc(sizeof(*a->node));
 	a->fetcher = fetcher_new(o->cancelled, o->ctx);
 	a->must_compare = true;
 	for (unsigned i = 0; i < RANGE_SETS; i++)
@@ -757,6 +773,9 @@ void agent_free(struct agent *a)
 	nft_close(a->nft);
 	fetcher_free(a->fetcher);
 	values_free(a->values);
+	spared_release(a->spared);
+	free(a->spared);
+	free(a->node);
 	for (unsigned i = 0; i < RANGE_SETS; i++)
 		ranges_release(&a->have[i]);
 	buf_release(&a->pending);

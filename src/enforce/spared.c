@@ -1,36 +1,34 @@
 #include "enforce/spared.h"
 
 #include <stddef.h>
-#include <stdio.h>
+#include <stdlib.h>
 
-#include "codec/ip.h"
 #include "sys/host.h"
+#include "view/builtin.h"
 #include "view/protect.h"
 
-/* Do they have an address in common? */
-static bool overlap(const struct spared_row *r, const struct value *v)
+void spared_release(struct spared *s)
 {
-	uint8_t a[16], b[16];
-	unsigned bits = r->prefix < v->prefix ? r->prefix : v->prefix;
-	if (r->octets != v->octets)
-		return false;
-	memcpy(a, r->address, r->octets);
-	memcpy(b, v->address, v->octets);
-	ip_mask(a, r->octets, bits);
-	ip_mask(b, v->octets, bits);
-	return memcmp(a, b, r->octets) == 0;
+	if (s->cover)
+		cover_free(s->cover);
+	s->cover = NULL;
+	s->n = 0;
+}
+
+static bool same_row(const struct spared_row *a, const struct spared_row *b)
+{
+	return memcmp(a, b, offsetof(struct spared_row, why)) == 0;
 }
 
 static bool add(struct spared *s, const uint8_t *address, uint8_t octets, uint8_t prefix, const char *why)
 {
-	struct spared_row r = { .octets = octets, .prefix = prefix };
+	struct spared_row r = { .octets = octets, .prefix = prefix, .why = why };
 	memcpy(r.address, address, octets);
 	for (unsigned i = 0; i < s->n; i++)
-		if (memcmp(&s->row[i], &r, offsetof(struct spared_row, why)) == 0)
+		if (same_row(&s->row[i], &r))
 			return true;
 	if (s->n == SPARED_MAX)
 		return false;
-	snprintf(r.why, sizeof(r.why), "%s", why);
 	s->row[s->n++] = r;
 	return true;
 }
@@ -49,6 +47,18 @@ enum err spared_add(struct spared *s, struct span text, const char *why, struct 
 void spared_add_address(struct spared *s, const uint8_t *address, uint8_t octets, const char *why)
 {
 	(void)add(s, address, octets, (uint8_t)(8 * octets), why);
+}
+
+static void take_builtin(void *ctx, struct span value, unsigned covers, const char *what)
+{
+	bool address = value.n && value.p[value.n - 1] != '.' && (ascii_digit(value.p[0]) || span_find(value, ':') < value.n);
+	if (address) /* else a name */
+		(void)!spared_add(ctx, value, what, NULL);
+}
+
+void spared_add_builtin(struct spared *s)
+{
+	builtin_each(take_builtin, s);
 }
 
 struct telling {
@@ -78,20 +88,42 @@ void spared_add_host(struct spared *s, const char *resolv_conf)
 	host_resolvers(resolv_conf, take, &t);
 }
 
+bool spared_same(const struct spared *a, const struct spared *b)
+{
+	for (unsigned i = 0; i < a->n && a->n == b->n; i++)
+		if (!same_row(&a->row[i], &b->row[i]))
+			return false;
+	return a->n == b->n;
+}
+
+static struct table_key key_of(const struct observable *o)
+{
+	return (struct table_key){ .kind = o->kind, .prefix = o->prefix, .n = o->n, .p = o->key };
+}
+
+void spared_ready(struct spared *s)
+{
+	s->cover = cover_new((struct siphash_seed){ 0, 0 }); /* names alone are hashed, and there are none */
+	for (unsigned i = 0; i < s->n; i++) {
+		const struct spared_row *r = &s->row[i];
+		struct value v = { .octets = r->octets, .prefix = r->prefix };
+		memcpy(v.address, r->address, r->octets);
+		struct observable o = value_observable(&v);
+		struct table_key k = key_of(&o);
+		(void)!cover_add(s->cover, &k, COVER_ALL, i);
+	}
+	cover_ready(s->cover);
+}
+
 const char *spared_why(const struct spared *s, const struct value *v)
 {
 	struct observable o = value_observable(v);
-	struct table_key k = { .kind = o.kind, .prefix = o.prefix, .n = o.n, .p = o.key };
+	struct table_key k = key_of(&o);
+	struct cover_query q;
+	struct cover_hit hit;
 	const char *special = protect_special(&k);
 	if (special)
 		return special;
-	for (unsigned i = 0; i < s->n; i++)
-		if (overlap(&s->row[i], v))
-			return s->row[i].why;
-	return NULL;
-}
-
-bool spared_same(const struct spared *a, const struct spared *b)
-{
-	return a->n == b->n && memcmp(a->row, b->row, a->n * sizeof(a->row[0])) == 0;
+	cover_ask((struct siphash_seed){ 0, 0 }, &k, &q);
+	return cover_find(s->cover, &q, &hit) ? s->row[hit.who].why : NULL;
 }

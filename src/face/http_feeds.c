@@ -16,6 +16,7 @@ struct serving {
 	struct http_server *server;
 	struct feed feed;
 	struct http_caller caller;
+	bool agent;               /* it tells what it enforces by itself */
 	struct feed_reading *reading;
 	struct feed_item *ranked; /* NULL: all, in the order of the reading */
 	size_t n_ranked, at;
@@ -66,7 +67,18 @@ static bool make(void *ctx, struct buf *out)
 
 static void saw(struct serving *v)
 {
-	consumers_saw(node_consumers(v->server->options.node), v->feed.name, http_caller_name(&v->caller, v->feed.name), v->list.serial, "http", clock_ms());
+	if (!v->agent)
+		consumers_saw(node_consumers(v->server->options.node), v->feed.name, http_caller_name(&v->caller, v->feed.name), v->list.serial, "http", clock_ms());
+}
+
+/* "Sipar-Enforced: 17" comes from an agent (sipar enforce): what it has in the kernel, whatever it is about to be given. */
+static void hear_agent(struct serving *v, const struct http_request *q)
+{
+	const char *field = http_request_header(q, "Sipar-Enforced");
+	uint64_t serial;
+	v->agent = field != NULL;
+	if (field && num_parse_u64(span_trim(span_str(field)), UINT64_MAX, &serial) == OK && serial <= docket_serial(node_docket(v->server->options.node)))
+		consumers_saw(node_consumers(v->server->options.node), v->feed.name, v->caller.name, serial, "nft", clock_ms());
 }
 
 static void over(void *ctx, bool whole)
@@ -195,6 +207,7 @@ static void serve(struct http_server *s, struct http_request *q, struct serving 
 	char etag[HTTP_HEADER_VALUE_MAX];
 	struct fault f;
 	http_reader(s);
+	hear_agent(v, q);
 	v->list.serial = docket_serial(d);
 	tag(&v->feed, v->list.serial, v->list.format, etag);
 	if (!v->list.asked_since && matches(http_request_header(q, "If-None-Match"), etag)) {
