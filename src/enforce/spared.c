@@ -51,7 +51,7 @@ void spared_add_address(struct spared *s, const uint8_t *address, uint8_t octets
 
 static void take_builtin(void *ctx, struct span value, unsigned covers, const char *what)
 {
-	bool address = value.n && value.p[value.n - 1] != '.' && (ascii_digit(value.p[0]) || span_find(value, ':') < value.n);
+	bool address = value.n && (ascii_digit(value.p[0]) || span_find(value, ':') < value.n);
 	if (address) /* else a name */
 		(void)!spared_add(ctx, value, what, NULL);
 }
