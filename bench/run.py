@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Measures what bench/RESULTS.md reports.  Each figure is a median of several runs and stands beside a limit or a peer measured in the
 same run.  bench/run.py [NAME...]: import, memory, stix, check, start, data, lookup, scan, finder, table, address, incremental,
-ledger, merkle, replay, dns, block, guard, rpz, resolvers, snapshot, lib."""
+ledger, merkle, replay, dns, block, guard, rpz, resolvers, nft, snapshot, lib."""
 import json
 import os
 import pathlib
@@ -501,6 +501,11 @@ def bench_resolvers(base):
     upstream.close()
     process.terminate()
     process.wait()
+
+
+def bench_nft(base):
+    """Changes in a set of a million addresses of the kernel's nftables, by netlink and by the nft command (as root; else it says why not)."""
+    say(subprocess.run([BUILD / "bench" / "nft_bench"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout.rstrip())
 
 
 def bench_snapshot(base):
