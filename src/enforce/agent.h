@@ -32,7 +32,7 @@ enum agent_what {
 struct agent_event {
 	enum agent_what what;
 	uint64_t serial, took_us;
-	size_t added, removed, values; /**< of the sets: ranges count once */
+	size_t added, removed, values; /**< of the sets: ranges count once, and a set that is emptied, too */
 	const char *value, *text;
 };
 

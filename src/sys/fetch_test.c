@@ -39,6 +39,14 @@ static void answer(void *ctx, struct http_request *q, struct http_answer *a)
 		buf_puts(&a->body, "this is elsewhere");
 		return;
 	}
+	if (span_is(q->target, "/tagged")) {
+		const char *match = http_request_header(q, "If-None-Match"), *key = http_request_header(q, "Authorization");
+		http_answer_header(a, "ETag", "W/\"a-17\"");
+		a->status = match && strcmp(match, "W/\"a-17\"") == 0 ? 304 : 200;
+		if (a->status == 200)
+			buf_printf(&a->body, "%s", key ? key : "none");
+		return;
+	}
 	if (span_is(q->target, "/file")) {
 		a->status = 302;
 		http_answer_header(a, "Location", "file:///etc/passwd");
@@ -118,6 +126,32 @@ static void follows(void **state)
 	expect(t, "/hop/2", 200, "> GET /end sipar/" SIPAR_VERSION " none bare ");
 	fetcher_free(t);
 	fetcher_free(NULL);
+}
+
+static void sends_more(void **state)
+{
+	struct fetcher *t = fetcher_new(NULL, NULL);
+	struct fetch_extra extra = { .header = { "Authorization: Bearer x", "Other: 1" } };
+	struct buf out = { 0 };
+	struct fault f;
+	char url[80];
+	unsigned status;
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/tagged", port);
+	assert_int_equal(fetch_get_extra(t, url, &extra, 1000, &out, &status, &f), OK);
+	assert_int_equal(status, 200);
+	assert_string_equal(buf_cstr(&out), "Bearer x");
+	assert_string_equal(extra.etag, "W/\"a-17\"");
+	assert_int_equal(fetch_get_extra(t, url, &extra, 1000, &out, &status, &f), OK);
+	assert_int_equal(status, 304);
+	assert_string_equal(extra.etag, "W/\"a-17\"");
+	out.n = 0;
+	assert_int_equal(fetch_get(t, url, 1000, &out, &status, &f), OK); /* without any of it */
+	assert_string_equal(buf_cstr(&out), "none");
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/hop/0", port);
+	assert_int_equal(fetch_get_extra(t, url, &extra, 1000, &out, &status, &f), OK);
+	assert_int_equal(status, 302); /* what is secret goes nowhere else */
+	buf_release(&out);
+	fetcher_free(t);
 }
 
 static void posts(void **state)
@@ -205,7 +239,7 @@ static void cancels(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(follows), cmocka_unit_test(posts), cmocka_unit_test(caps), cmocka_unit_test(not_the_web),
+		cmocka_unit_test(follows), cmocka_unit_test(sends_more), cmocka_unit_test(posts), cmocka_unit_test(caps), cmocka_unit_test(not_the_web),
 		cmocka_unit_test(hides_passwords), cmocka_unit_test(cancels),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
