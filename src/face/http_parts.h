@@ -126,7 +126,7 @@ void http_flow(struct http_request *q, struct http_answer *a, const struct http_
  *  @return items that live as long as the reading; the array is the caller's to free. */
 struct feed_item *http_rank(struct http_server *s, struct feed_reading *r, clearance clear, size_t n, size_t *ret_n, uint64_t *ret_beyond);
 
-http_handler http_feeds, http_feed, http_decisions, http_decisions_stream, http_usage;
+http_handler http_feeds, http_feed, http_decisions, http_decisions_stream, http_usage, http_hits;
 http_handler http_lookup_one, http_allow, http_why, http_bulk, http_healthz, http_metrics, http_openapi_get;
 http_handler http_lanes, http_lane_checkpoint, http_lane_tile, http_lane_body, http_lane_receipt, http_lane_cosignature;
 http_handler http_add_checkpoint;

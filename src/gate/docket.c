@@ -753,7 +753,7 @@ static void resolve(struct docket *d, struct hits_report *r, struct buf *list)
 		force all = o.kind == OBS_NONE ? 0 : force_of(v, &o, atomic_load(&d->tick_s), &entry);
 		table_leave(d->table);
 		const struct decision *by = all && all != FORCE_PROTECT ? decision_enacted(d->set, entry) : NULL;
-		if (by) {
+		if (by && n >= HITS_LEAST) {
 			hits_put(list, &o, n, by->index);
 		} else {
 			r->merged_values++;
