@@ -58,6 +58,7 @@ static enum err run_verb(struct hits_job *j, struct span body, struct fault *f)
 	struct verb_env env = *j->env;
 	struct buf in = { 0 };
 	enum err e;
+	env.without_node = false;
 	env.in = memfd_create("report", MFD_CLOEXEC);
 	env.out = memfd_create("answer", MFD_CLOEXEC);
 	buf_putspan(&in, body);
@@ -128,10 +129,12 @@ struct telling {
 
 static void begin_period(struct hits_job *j, int64_t from_s)
 {
-	int64_t begins = from_s > j->told_s ? from_s : j->told_s;
+	int64_t begins = from_s > j->told_s ? from_s : j->told_s, ends = from_s + HITS_PERIOD_S;
+	if (j->live && ends > j->now_s)
+		ends = j->now_s;
 	j->period_s = from_s;
 	j->report.from_s = (uint32_t)begins;
-	j->report.seconds = begins < from_s + HITS_PERIOD_S ? (uint32_t)(from_s + HITS_PERIOD_S - begins) : 1;
+	j->report.seconds = ends > begins ? (uint32_t)(ends - begins) : 1;
 }
 
 static bool take_count(void *ctx, const struct observable *o, int64_t from_s, uint64_t n)
