@@ -368,7 +368,7 @@ def test_unbound(decider, watch, tmp_path, queries, responses):
         wait_for(lambda: ask("good.example"), "unbound")
         for i in range(6):
             assert ask(f"host{i}.evil.example") == "NXDOMAIN"
-        wait_for(lambda: relay.seen.count(b"\\x04evil\\x07example") == 6 * (queries, responses).count("yes"), "what unbound tells")
+        wait_for(lambda: relay.seen.count(b"\x04evil\x07example") == 6 * (queries, responses).count("yes"), "what unbound tells")
     finally:
         resolver.terminate()
         resolver.wait(timeout=LIMIT)
