@@ -389,6 +389,21 @@ def test_libfstrm_sends(decider, watch, tmp_path):
     assert w.stop()[0]["hits"] == 3000 and decisions(decider)[name]["hits"] == 3000
 
 
+def test_what_cannot_be_told_is_said(fed, watch, tmp_path):
+    """The names come from the other node, which then goes away."""
+    daemon, key, _ = fed
+    tap, nowhere = tmp_path / "tap.sock", tmp_path / "nowhere"
+    nowhere.mkdir()
+    w = watch(type(daemon.node)(nowhere), "--dnstap", tap, "--feed", "isp", "--post", f"http://x:{key}@127.0.0.1:{daemon.http_port}/v1/hits")
+    wait_for(tap.exists, "the socket")
+    send(tap, stream(*[frame(6, "evil.example", int(time.time()))] * 5))
+    assert daemon.stop() == 0
+    w.process.send_signal(signal.SIGTERM)
+    assert w.process.wait(timeout=LIMIT) == 2
+    errors = pathlib.Path(w.errors.name).read_text()
+    assert "not all was told" in errors and key not in errors
+
+
 # ---- logs that grow ----
 
 def position(watching, path):
