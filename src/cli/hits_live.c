@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -129,32 +130,40 @@ static void read_taps(struct watch *w, const struct pollfd *fds)
 }
 
 /* A socket that nobody listens at is of one that was killed. */
-static bool is_dead(const struct sockaddr_un *at)
+static bool is_free(const struct sockaddr_un *at)
 {
 	struct stat st;
+	if (lstat(at->sun_path, &st))
+		return errno == ENOENT;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool dead = lstat(at->sun_path, &st) == 0 && S_ISSOCK(st.st_mode) && connect(fd, (const struct sockaddr *)at, sizeof(*at)) && errno == ECONNREFUSED;
-	close(fd);
+	bool dead = S_ISSOCK(st.st_mode) && connect(fd, (const struct sockaddr *)at, sizeof(*at)) && errno == ECONNREFUSED;
+	if (fd >= 0)
+		close(fd);
+	errno = EADDRINUSE;
 	return dead;
 }
 
+/* Under another name until it listens, so that nobody is turned away. */
 static enum err listen_at(struct watch *w, const char *path, struct fault *f)
 {
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	size_t n = strlen(path);
-	if (!n || n >= sizeof(at.sun_path))
-		return fault_set(f, ERR_USAGE, "\"%s\" is no path of a socket: it has 1 to %zu octets", path, sizeof(at.sun_path) - 1);
-	memcpy(at.sun_path, path, n);
-	if (is_dead(&at))
-		unlink(path);
-	w->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	mode_t before = umask(0117); /* what is told here counts: not for everybody */
-	bool fine = bind(w->listener, (const struct sockaddr *)&at, sizeof(at)) == 0;
-	umask(before);
-	if (fine && listen(w->listener, TAPS_MAX) == 0)
-		return OK;
+	struct sockaddr_un at = { .sun_family = AF_UNIX }, first = at;
+	int n = snprintf(first.sun_path, sizeof(first.sun_path), "%s.%d", path, (int)getpid());
+	if (!*path || n >= (int)sizeof(first.sun_path))
+		return fault_set(f, ERR_USAGE, "\"%s\" is no path of a socket: it is empty, or longer than %zu octets", path, sizeof(at.sun_path) - 12);
+	memcpy(at.sun_path, path, strlen(path));
+	if (is_free(&at)) {
+		w->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		mode_t before = umask(0117); /* what is told here counts: not for everybody */
+		bool bound = bind(w->listener, (const struct sockaddr *)&first, sizeof(first)) == 0;
+		umask(before);
+		if (bound && listen(w->listener, TAPS_MAX) == 0 && rename(first.sun_path, path) == 0)
+			return OK;
+	}
 	enum err e = fault_set(f, errno == EADDRINUSE ? ERR_BUSY : ERR_IO, "cannot listen at \"%s\": %s", path, strerror(errno));
-	close(w->listener);
+	if (w->listener >= 0) {
+		close(w->listener);
+		unlink(first.sun_path);
+	}
 	w->listener = -1;
 	return e;
 }
