@@ -124,3 +124,27 @@ def test_what_was_taken_back_while_the_node_was_down(bouncer):
         assert b.process.poll() is None
     finally:
         assert second.stop() == 0
+
+
+def test_a_feed_that_becomes_another(decider, serve):
+    """What the selection leaves out is deleted, once, and nothing is told again and again."""
+    daemon = serve(decider)
+    decider.run("feed", "add", "edge", "--type", "list")
+    key = key_of(decider, "edge", "fw1")
+    block(decider, "198.51.100.7")
+    block(decider, "198.51.100.8", reason="c2")
+    pull = lambda query="": json.loads(daemon.get("/v1/decisions/stream" + query, **{"X-Api-Key": key})[2])
+    told = lambda decisions: {d["value"] for d in decisions or []}
+    assert told(pull("?startup=true")["new"]) == {"198.51.100.7", "198.51.100.8"}
+    assert pull() == {"deleted": None, "new": None}
+    decider.run("feed", "set", "edge", "--reasons", "c2")
+    first = pull()
+    assert told(first["deleted"]) == {"198.51.100.7"} and told(first["new"]) == {"198.51.100.8"}
+    assert pull() == {"deleted": None, "new": None}
+    assert told(pull("?startup=true")["new"]) == {"198.51.100.8"}
+    assert daemon.get("/v1/decisions?ip=198.51.100.7", **{"X-Api-Key": key})[2] == "null\n"
+    assert told(json.loads(daemon.get("/v1/decisions?ip=198.51.100.8", **{"X-Api-Key": key})[2])) == {"198.51.100.8"}
+    assert daemon.get("/v1/decisions")[0] == 401 and daemon.get("/v1/decisions", **{"X-Api-Key": "x"})[0] == 403
+    status, _, text = daemon.request("POST", "/v1/usage-metrics", b'{"remediation_components":[]}', {"X-Api-Key": key, "Content-Type": "application/json"})
+    assert (status, text) == (201, "null\n")
+    assert daemon.request("POST", "/v1/usage-metrics", b"[]", {"X-Api-Key": key, "Content-Type": "application/json"})[0] == 400

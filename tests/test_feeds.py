@@ -4,6 +4,7 @@ import json
 import pathlib
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -136,11 +137,15 @@ def test_what_has_changed(edge):
     assert "# complete" in text and all(line.startswith("+ ") for line in values(text))
     assert json.loads(curl(daemon, "/v1/feeds/edge.json?since=1000", *args)[2])["complete"]
     # the feed became another one: the changes of the decisions are not those of the feed
-    serial = json.loads(curl(daemon, "/v1/feeds/edge.json", *args)[2])["serial"]
+    before = json.loads(curl(daemon, "/v1/feeds/edge.json", *args)[2])
     daemon.node.run("feed", "set", "edge", "--reasons", "c2")
-    other = json.loads(curl(daemon, f"/v1/feeds/edge.json?since={serial}", *args)[2])
-    assert other["complete"] and [v["value"] for v in other["values"]] == ["wild.example"]
-    for path, status in (("edge.csv?since=1", 400), ("edge.json?since=x", 400), ("edge.json?until=1", 400), ("edge.doc", 404), ("edge", 404), (".txt", 404)):
+    for since in (before["serial"], before["next"]):
+        other = json.loads(curl(daemon, f"/v1/feeds/edge.json?since={since}", *args)[2])
+        assert other["complete"] and [v["value"] for v in other["values"]] == ["wild.example"]
+    # ... and who has it as it is now is told what changes from here on, at once
+    assert other["serial"] == before["serial"] and other["next"] != before["next"]
+    assert not json.loads(curl(daemon, f"/v1/feeds/edge.json?since={other['next']}", *args)[2])["complete"]
+    for path, status in (("edge.csv?since=1", 400), ("edge.json?since=x", 400), ("edge.json?since=1-x", 400), ("edge.json?until=1", 400), ("edge.doc", 404), ("edge", 404), (".txt", 404)):
         assert curl(daemon, f"/v1/feeds/{path}", *args)[0] == status, path
 
 
@@ -199,6 +204,9 @@ def test_consumers_and_their_clock(edge):
     seen = json.loads(curl(daemon, "/v1/feeds", *args)[2])["feeds"][0]["seen"][0]
     assert (seen["serial"], seen["behind"], seen["unblocks"]) == (4, 0, 1) and seen["max_ms"] >= seen["p50_ms"] >= 0
     assert "STILL" not in daemon.node.run("feed", "show", "edge").out
+    assert "fw1" in daemon.node.run("decisions", "--consumers").out
+    row = json.loads(daemon.node.run("decisions", "--consumers", "--json").out)
+    assert (row["feed"], row["consumer"], row["current"], row["unblocks"]) == ("edge", "fw1", True, 1)
 
 
 def test_the_file_of_feeds(decider, serve):
@@ -329,3 +337,18 @@ def test_a_backup_has_them(decider, tmp_path):
     assert (other.path / "feeds.conf").read_bytes() == (decider.path / "feeds.conf").read_bytes()
     assert (other.path / "feeds.conf").stat().st_mode & 0o777 == 0o600
     assert other.run("feed", "list").out == "edge type=list  (1 consumer)\n"
+
+
+def test_hits_come_back(edge):
+    """From the log of a resolver, by the verb that its operator runs, to the node that the feed is of."""
+    daemon, key = edge
+    node, now = daemon.node, int(time.time()) // 300 * 300 - 600
+    log = "".join(f"[{now + i}] unbound[77:0] info: rpz: applied [sipar] evil.example. rpz-nxdomain 203.0.113.{i}@51234 evil.example. A IN\n" for i in range(7))
+    post = lambda secret: ["hits", "--json", "--post", f"http://x:{secret}@127.0.0.1:{daemon.http_port}/v1/hits"]
+    assert json.loads(node.run(*post(key), stdin=log.encode()).out)["reports"] == 1
+    assert json.loads(node.run(*post(key), stdin=log.encode()).out) | {"reports": 0, "known": 1} == json.loads(node.run(*post(key), stdin=log.encode()).out)
+    assert node.run(*post("x" * 40), stdin=log.encode(), code=2).err
+    told = [json.loads(line) for line in node.run("log", "--json", "--lane", "decisions", "-n", "1").out.splitlines()]
+    assert told[0]["party"] == "fw1.edge" and "203.0.113" not in json.dumps(told)
+    assert curl(daemon, "/v1/hits", "-H", f"X-Api-Key: {key}", "-H", "Content-Type: application/json", "-d", "{}")[0] == 400
+    assert curl(daemon, "/v1/hits", "-H", "Content-Type: application/json", "-d", "{}")[0] == 401

@@ -294,19 +294,6 @@ static void put_consumer(const struct consumer *c, bool json, const char *betwee
 	buf_printf(out, "%s%s\n", c->notify[0] ? ", notify " : "", c->notify);
 }
 
-static void put_seen(const struct consumer_seen *s, struct buf *out)
-{
-	buf_printf(out, "  %-24s has serial %llu (%s) since ", s->who, (unsigned long long)s->serial, s->how);
-	say_time(s->since_ms, out);
-	buf_puts(out, ", heard of ");
-	say_time(s->last_ms, out);
-	if (s->n_unblocks)
-		buf_printf(out, "; unblocks: median %u ms, 95 %% %u ms, longest %u ms", s->p50_ms, s->p95_ms, s->max_ms);
-	if (s->behind)
-		buf_printf(out, "; STILL ENFORCES %llu that were retracted", (unsigned long long)s->behind);
-	buf_putc(out, '\n');
-}
-
 static void describe(struct node *n, const struct feeds *feeds, const struct feed *feed, bool json, struct buf *out)
 {
 	struct consumer_seen seen;
@@ -327,8 +314,10 @@ static void describe(struct node *n, const struct feeds *feeds, const struct fee
 	if (json)
 		buf_puts(out, "]}\n");
 	for (size_t i = 0; !json && consumers_get(node_consumers(n), i, &seen); i++)
-		if (strcmp(seen.feed, feed->name) == 0)
-			put_seen(&seen, out);
+		if (strcmp(seen.feed, feed->name) == 0) {
+			buf_puts(out, "  ");
+			say_consumer(&seen, out);
+		}
 }
 
 /* ---- lines for others ---- */
@@ -436,6 +425,8 @@ static enum err change(struct verb_env *env, enum what what, struct change *c, s
 	enum err e = node_feeds_change(env->node, whats[what].change, c, f);
 	if (e)
 		return e;
+	if (what == REMOVE || (what == KEY && c->options->remove))
+		consumers_forget(node_consumers(env->node), c->feed, what == KEY ? c->consumer : NULL);
 	if (what == KEY)
 		log_line(LOG_NOTICE, "feed \"%s\": consumer \"%s\" %s", c->feed, c->consumer,
 			 c->options->remove ? "removed" : c->fresh ? "got a key" : "changed");

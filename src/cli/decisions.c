@@ -10,7 +10,7 @@
 
 struct decisions_options {
 	const char *dir;
-	bool json, active, history, values;
+	bool json, active, history, values, consumers;
 };
 
 #define OPTION_ROWS(o)                                                                                                 \
@@ -18,6 +18,8 @@ struct decisions_options {
 		OPTION_DIR(&(o)->dir), OPTION_JSON(&(o)->json),                                                                \
 		{ 'a', "active", NULL, "those in force (without an option: those that wait for somebody, too)", OPTION_FLAG,   \
 		  &(o)->active, 0 },                                                                                           \
+		{ 0, "consumers", NULL, "instead, who has which of them, and how long it took to undo them there", OPTION_FLAG,      \
+		  &(o)->consumers, 0 },                                                                                        \
 		{ 0, "history", NULL, "all that there ever were, with everything that was said", OPTION_FLAG, &(o)->history, 0 },\
 		{ 0, "values", NULL, "every value, not only the first", OPTION_FLAG, &(o)->values, 0 }, OPTION_END             \
 	}
@@ -156,6 +158,26 @@ static enum err list(struct verb_env *env, const struct decisions_options *o, st
 	return e;
 }
 
+static void list_consumers(struct verb_env *env, bool json)
+{
+	struct consumer_seen seen;
+	struct buf out = { 0 };
+	uint64_t serial = docket_serial(node_docket(env->node));
+	for (size_t i = 0; consumers_get(node_consumers(env->node), i, &seen); i++) {
+		if (json) {
+			consumer_json(&seen, serial, &out);
+			buf_putc(&out, '\n');
+			continue;
+		}
+		buf_printf(&out, "%-20s ", seen.feed);
+		say_consumer(&seen, &out);
+	}
+	if (!json)
+		buf_printf(&out, "the decisions have serial %llu\n", (unsigned long long)serial);
+	verb_out(env, &out);
+	buf_release(&out);
+}
+
 static int run(struct verb_env *env, int argc, char **argv)
 {
 	struct decisions_options o = { 0 };
@@ -165,7 +187,11 @@ static int run(struct verb_env *env, int argc, char **argv)
 	enum err e = options_parse(rows, argc, argv, &n, &f);
 	if (e == OK && n)
 		e = fault_set(&f, ERR_USAGE, "decisions: \"%s\" is one word too many", argv[1]);
-	if (e == OK && env->node)
+	if (e == OK && o.consumers && (o.active || o.history || o.values))
+		e = fault_set(&f, ERR_USAGE, "decisions: --consumers goes alone");
+	if (e == OK && env->node && o.consumers)
+		list_consumers(env, o.json);
+	else if (e == OK && env->node)
 		e = list(env, &o, &f);
 	return verb_end(env, e, &f);
 }

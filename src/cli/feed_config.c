@@ -109,7 +109,7 @@ static void put_curl(const struct writer *w)
 {
 	put_key_hint(w, "# The whole list, and only when it has changed; .csv .json .nft and others: docs/feeds.md. ");
 	put_fetch(w, "txt", w->feed->name);
-	buf_printf(w->out, "\n# What has changed since a serial (it stands in the list):\ncurl -sf %s'%s/v1/feeds/%s.json?since=SERIAL'\n",
+	buf_printf(w->out, "\n# What has changed since the answer that said next:\ncurl -sf %s'%s/v1/feeds/%s.json?since=NEXT'\n",
 		   w->feed->open ? "" : "-H 'X-Api-Key: " SECRET "' ", w->url, w->feed->name);
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/num.h"
+#include "base/octets.h"
 #include "codec/json.h"
 #include "face/http_parts.h"
 #include "gate/consumers.h"
@@ -19,6 +20,8 @@ struct serving {
 	struct feed_item *ranked; /* NULL: all, in the order of the reading */
 	size_t n_ranked, at;
 	struct list list;
+	bool epoch_told;          /* the client says what the feed was when it took it: */
+	uint32_t epoch;
 	enum { BEGIN, GONE, VALUES } stage;
 };
 
@@ -79,9 +82,24 @@ static void over(void *ctx, bool whole)
 
 /* ---- what is asked for ---- */
 
-/* "edge.json?since=17". */
-static bool parse(const struct http_request *q, struct span text, char ret_name[FEED_NAME_MAX + 1], struct list *l, struct http_answer *a)
+/* "17", or "17-9f3a01c2": then it is known what the feed was at that serial. */
+static bool parse_since(struct span text, struct serving *v)
 {
+	size_t dash = span_find(text, '-');
+	uint8_t octets[4];
+	if (num_parse_u64(span_head(text, dash), UINT64_MAX, &v->list.since))
+		return false;
+	if (dash == text.n)
+		return true;
+	v->epoch_told = hex_decode(span_from(text, dash + 1), octets, sizeof(octets)) == OK;
+	v->epoch = get_be32(octets);
+	return v->epoch_told;
+}
+
+/* "edge.json?since=17". */
+static bool parse(const struct http_request *q, struct span text, char ret_name[FEED_NAME_MAX + 1], struct serving *v, struct http_answer *a)
+{
+	struct list *l = &v->list;
 	struct span path = span_head(text, span_find(text, '?')), query = span_from(text, path.n + 1);
 	size_t dot = path.n;
 	while (dot && path.p[dot - 1] != '.')
@@ -96,8 +114,8 @@ static bool parse(const struct http_request *q, struct span text, char ret_name[
 	ret_name[dot - 1] = 0;
 	if (!query.n)
 		return true;
-	if (!span_starts(query, SPAN_LIT("since=")) || num_parse_u64(span_from(query, 6), UINT64_MAX, &l->since)) {
-		http_problem(a, 400, q->target, "the one parameter is since=SERIAL, a number");
+	if (!span_starts(query, SPAN_LIT("since=")) || !parse_since(span_from(query, 6), v)) {
+		http_problem(a, 400, q->target, "the one parameter is since=SERIAL or since=NEXT, as the last answer says it");
 		return false;
 	}
 	if (!l->format->tells_changes) {
@@ -111,8 +129,12 @@ static bool parse(const struct http_request *q, struct span text, char ret_name[
 static enum err open_reading(struct serving *v, struct docket *d, struct fault *f)
 {
 	enum err e = ERR_NOTFOUND;
-	if (v->list.asked_since && !v->feed.max)
-		e = feed_read_since(d, &v->feed, v->list.since, &v->reading, f);
+	struct feed feed = v->feed;
+	bool same = !v->epoch_told || v->epoch == feed_epoch(&feed);
+	if (v->epoch_told)
+		feed.from = 0; /* what it has is of this selection, whenever that began */
+	if (v->list.asked_since && same && !feed.max)
+		e = feed_read_since(d, &feed, v->list.since, &v->reading, f);
 	v->list.complete = e == ERR_NOTFOUND;
 	return v->list.complete ? feed_read(d, &v->feed, &v->reading, f) : e;
 }
@@ -204,7 +226,7 @@ void http_feed(struct http_server *s, struct http_request *q, const struct http_
 	const struct feeds *feeds = s->options.node ? node_feeds(s->options.node) : feeds_new();
 	v->server = s;
 	v->list.feed = &v->feed;
-	bool fine = parse(q, w->word[0], name, &v->list, a) && http_caller_find(q, feeds, &v->caller, a) &&
+	bool fine = parse(q, w->word[0], name, v, a) && http_caller_find(q, feeds, &v->caller, a) &&
 		    http_caller_may(q, feeds_find(feeds, name), &v->caller, a);
 	if (fine)
 		v->feed = *feeds_find(feeds, name);

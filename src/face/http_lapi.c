@@ -327,6 +327,7 @@ static void over(void *ctx, bool whole)
 	if (whole && !v->array) {
 		int64_t now = clock_ms();
 		consumers_saw(c, v->feed.name, v->caller.name, feed_reading_serial(v->reading), "lapi", now);
+		consumers_epoch(c, v->feed.name, v->caller.name, "lapi", feed_epoch(&v->feed));
 		consumers_agent(c, v->feed.name, v->caller.name, "lapi", v->agent);
 		save(v->server, now);
 	}
@@ -362,14 +363,18 @@ void http_decisions_stream(struct http_server *s, struct http_request *q, const 
 {
 	struct streaming *v = streaming_new(s, q, false, a);
 	uint64_t serial;
+	uint32_t epoch;
 	struct fault f;
 	enum err e = ERR_NOTFOUND;
 	if (!v)
 		return;
 	struct docket *d = node_docket(s->options.node);
-	bool known = !v->filter.startup && consumers_serial(node_consumers(s->options.node), v->feed.name, v->caller.name, "lapi", &serial);
-	if (known)
-		e = feed_read_since(d, &v->feed, serial, &v->reading, &f);
+	bool known = !v->filter.startup && consumers_serial(node_consumers(s->options.node), v->feed.name, v->caller.name, "lapi", &serial, &epoch);
+	if (known && epoch == feed_epoch(&v->feed)) {
+		struct feed same = v->feed;
+		same.from = 0; /* what it has is of this selection, whenever that began */
+		e = feed_read_since(d, &same, serial, &v->reading, &f);
+	}
 	v->changes = e == OK;
 	if (e == ERR_NOTFOUND && (e = feed_read(d, &v->feed, &v->reading, &f)) == OK && known) {
 		/* behind the other one: what changes in between is told the next time */

@@ -41,7 +41,7 @@ static void put_request_body(struct buf *out, const struct http_route *r)
 static const struct { const char *name, *text, *example; } parameters[] = {
 	{ "value", "Percent-encoded observable.", "192.0.2.1" },
 	{ "score", "1 to 100.", "50" },
-	{ "list", "Name of a feed, a dot, the form, and maybe ?since=SERIAL.", "edge.txt" },
+	{ "list", "Name of a feed, a dot, the form, and maybe ?since=NEXT.", "edge.txt" },
 	{ "lane", "Name of a lane.", "public" },
 	{ "tile", "Level or \"entries\", number, and width of a partial one.", "0/000.p/5" },
 	{ "digest", "64 hexadecimal digits.", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
@@ -177,8 +177,8 @@ static const char schemas[] =
 	"\"feed\":" TEXT ",\"consumer\":" TEXT ",\"how\":" TEXT ",\"serial\":" COUNT ",\"current\":{\"type\":\"boolean\"},\"lag\":" COUNT ","
 	"\"since\":" WHEN ",\"last\":" WHEN ",\"unblocks\":" COUNT ",\"p50_ms\":" COUNT ",\"p95_ms\":" COUNT ",\"max_ms\":" COUNT ","
 	"\"behind\":" COUNT ",\"oldest\":" WHEN ",\"agent\":" TEXT "}},"
-	"\"FeedList\":{\"type\":\"object\",\"required\":[\"feed\",\"serial\",\"time\",\"complete\",\"removed\",\"values\",\"count\"],\"properties\":{"
-	"\"feed\":" TEXT ",\"serial\":" COUNT ",\"time\":" WHEN ",\"since\":" COUNT ",\"complete\":{\"type\":\"boolean\",\"description\":\"It is everything: "
+	"\"FeedList\":{\"type\":\"object\",\"required\":[\"feed\",\"serial\",\"time\",\"next\",\"complete\",\"removed\",\"values\",\"count\"],\"properties\":{"
+	"\"feed\":" TEXT ",\"serial\":" COUNT ",\"time\":" WHEN ",\"next\":" TEXT ",\"since\":" COUNT ",\"complete\":{\"type\":\"boolean\",\"description\":\"It is everything: "
 	"forget what is not here.\"},\"removed\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"value\",\"kind\"],\"properties\":{"
 	"\"value\":" TEXT ",\"kind\":" REF("Kind") ",\"scope\":" SCOPE "}}},\"values\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
 	"\"required\":[\"value\",\"kind\",\"action\",\"reasons\"],\"properties\":{\"value\":" TEXT ",\"kind\":" REF("Kind") ",\"scope\":" SCOPE ","

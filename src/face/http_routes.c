@@ -32,8 +32,8 @@ const struct http_route http_routes[] = {
 	{ "GET", "/v1/feeds/{list}", http_feed, "feed", "What is in a feed, as a list",
 	  "NAME.txt, .csv, .json, .nft (nft -f), .ipset (ipset restore), .rsc (MikroTik), .hosts, .adblock, .rpz (a zone file), .suricata (rules) or "
 	  ".zeek (intelligence). The key of a consumer comes as X-Api-Key, as Authorization: Bearer, or as the password of Basic; an open feed "
-	  "needs none. If-None-Match with the ETag of the last answer is answered with 304 while nothing has changed. With ?since=SERIAL "
-	  ".txt and .json are what has changed since that serial, what is gone first; complete says that it is everything instead, since the "
+	  "needs none. If-None-Match with the ETag of the last answer is answered with 304 while nothing has changed. With ?since=NEXT "
+	  ".txt and .json are what has changed since the answer that said next (or since=SERIAL), what is gone first; complete says that it is everything instead, since the "
 	  "changes are not known. The answer is packed where Accept-Encoding has gzip.",
 	  NULL, { { "application/json", "FeedList" }, { "text/plain", NULL } } },
 	{ "GET", "/v1/decisions", http_decisions, "decisions", "CrowdSec LAPI: what is decided about a value, or everything",

@@ -173,14 +173,38 @@ void consumers_retracted(struct consumers *c, uint64_t serial, int64_t at_ms)
 	pthread_mutex_unlock(&c->mutex);
 }
 
-bool consumers_serial(struct consumers *c, const char *feed, const char *who, const char *how, uint64_t *ret_serial)
+void consumers_forget(struct consumers *c, const char *feed, const char *who)
+{
+	pthread_mutex_lock(&c->mutex);
+	for (size_t i = c->n; i-- > 0;) {
+		if (strcmp(c->row[i]->seen.feed, feed) != 0 || (who && strcmp(c->row[i]->seen.who, who) != 0))
+			continue;
+		free(c->row[i]);
+		c->row[i] = c->row[--c->n];
+		c->changed = true;
+	}
+	pthread_mutex_unlock(&c->mutex);
+}
+
+bool consumers_serial(struct consumers *c, const char *feed, const char *who, const char *how, uint64_t *ret_serial, uint32_t *ret_epoch)
 {
 	pthread_mutex_lock(&c->mutex);
 	const struct row *r = find(c, feed, who, how);
-	if (r)
+	if (r) {
 		*ret_serial = r->seen.serial;
+		*ret_epoch = r->seen.epoch;
+	}
 	pthread_mutex_unlock(&c->mutex);
 	return r != NULL;
+}
+
+void consumers_epoch(struct consumers *c, const char *feed, const char *who, const char *how, uint32_t epoch)
+{
+	pthread_mutex_lock(&c->mutex);
+	struct row *r = find(c, feed, who, how);
+	if (r)
+		r->seen.epoch = epoch;
+	pthread_mutex_unlock(&c->mutex);
 }
 
 void consumers_agent(struct consumers *c, const char *feed, const char *who, const char *how, const char *agent)
@@ -208,7 +232,7 @@ static uint32_t percentile(const uint32_t *sorted, unsigned n, unsigned percent)
 
 static void figure(const struct consumers *c, const struct row *r, struct consumer_seen *ret_seen)
 {
-	uint32_t took[RING];
+	uint32_t took[RING] = { 0 };
 	unsigned n = 0;
 	for (size_t i = 0; i < RING; i++)
 		if (r->took_ms[i] != UNSEEN)
@@ -339,7 +363,7 @@ void consumers_metrics(struct consumers *c, uint64_t serial, struct buf *out)
 	}
 }
 
-/* ---- file: "FEED CONSUMER HOW SERIAL SINCE LAST", a line each ---- */
+/* ---- file: "FEED CONSUMER HOW SERIAL SINCE LAST EPOCH", a line each ---- */
 
 static struct span take_word(struct span *line)
 {
@@ -362,14 +386,15 @@ static bool take_text(struct span *line, char *to, size_t size)
 static void take_line(struct consumers *c, struct span line)
 {
 	char feed[FEED_NAME_MAX + 1], who[FEED_NAME_MAX + 1], how[8];
-	uint64_t serial, since, last;
+	uint64_t serial, since, last, epoch;
 	if (!take_text(&line, feed, sizeof(feed)) || !take_text(&line, who, sizeof(who)) || !take_text(&line, how, sizeof(how)) ||
 	    num_parse_u64(take_word(&line), UINT64_MAX, &serial) || num_parse_u64(take_word(&line), INT64_MAX, &since) ||
-	    num_parse_u64(take_word(&line), INT64_MAX, &last))
+	    num_parse_u64(take_word(&line), INT64_MAX, &last) || num_parse_u64(take_word(&line), UINT32_MAX, &epoch))
 		return;
 	saw(c, feed, who, serial, how, (int64_t)since);
 	struct row *r = find(c, feed, who, how);
 	r->seen.last_ms = (int64_t)last;
+	r->seen.epoch = (uint32_t)epoch;
 }
 
 enum err consumers_load(struct consumers *c, const char *dir, struct fault *f)
@@ -404,8 +429,8 @@ enum err consumers_save(struct consumers *c, const char *dir, struct fault *f)
 	FILE *file = fopen(draft, "we");
 	bool done = file != NULL;
 	for (size_t i = 0; done && consumers_get(c, i, &s); i++)
-		done = fprintf(file, "%s %s %s %llu %lld %lld\n", s.feed, s.who, s.how, (unsigned long long)s.serial, (long long)s.since_ms,
-			       (long long)s.last_ms) > 0;
+		done = fprintf(file, "%s %s %s %llu %lld %lld %u\n", s.feed, s.who, s.how, (unsigned long long)s.serial, (long long)s.since_ms,
+			       (long long)s.last_ms, s.epoch) > 0;
 	if (file && fclose(file))
 		done = false;
 	if (done && rename(draft, path) == 0)

@@ -26,13 +26,19 @@ void consumers_saw(struct consumers *c, const char *feed, const char *who, uint6
 /** Something was retracted with this serial (less in force), at this time: the clock of everybody who is behind it runs. */
 void consumers_retracted(struct consumers *c, uint64_t serial, int64_t at_ms);
 
-/** The serial of a row.  @return false: there is none. */
-bool consumers_serial(struct consumers *c, const char *feed, const char *who, const char *how, uint64_t *ret_serial);
+/** Whose key, or whose feed (`who` NULL: all of it), is gone is not waited for. */
+void consumers_forget(struct consumers *c, const char *feed, const char *who);
+
+/** The serial of a row, and what was noted for it.  @return false: there is none. */
+bool consumers_serial(struct consumers *c, const char *feed, const char *who, const char *how, uint64_t *ret_serial, uint32_t *ret_epoch);
+/** Note for a row what the feed was when it was taken (feed_epoch()). */
+void consumers_epoch(struct consumers *c, const char *feed, const char *who, const char *how, uint32_t epoch);
 
 struct consumer_seen {
 	char feed[FEED_NAME_MAX + 1], who[FEED_NAME_MAX + 1], how[8];
 	char agent[64];                 /**< "": it has not said */
 	uint64_t serial;
+	uint32_t epoch;                 /**< 0: not noted */
 	int64_t since_ms, last_ms;      /**< has had that serial since; was heard of last */
 	uint32_t n_unblocks;            /**< of the last 256 retractions, how many it has seen */
 	uint32_t p50_ms, p95_ms, max_ms; /**< how long those took */

@@ -113,16 +113,25 @@ static void test_rows(void **state)
 	struct consumers *c = consumers_new();
 	struct consumer_seen s;
 	uint64_t serial = 0;
+	uint32_t epoch = 1;
 	consumers_saw(c, "edge", "fw1", 1, "http", 1);
 	consumers_saw(c, "edge", "fw1", 2, "lapi", 2);
 	consumers_saw(c, "isp", "fw1", 3, "soa", 3);
 	consumers_saw(c, "isp", "fw1", 4, "axfr", 4);
 	assert_false(consumers_get(c, 3, &s));
-	assert_true(consumers_serial(c, "isp", "fw1", "ixfr", &serial));
+	assert_true(consumers_serial(c, "isp", "fw1", "ixfr", &serial, &epoch));
 	assert_int_equal(serial, 4);
-	assert_true(consumers_serial(c, "edge", "fw1", "lapi", &serial));
+	assert_true(consumers_serial(c, "edge", "fw1", "lapi", &serial, &epoch));
 	assert_int_equal(serial, 2);
-	assert_false(consumers_serial(c, "edge", "fw2", "lapi", &serial));
+	assert_false(consumers_serial(c, "edge", "fw2", "lapi", &serial, &epoch));
+	consumers_saw(c, "gone", "fw1", 1, "http", 5);
+	consumers_saw(c, "gone", "fw2", 1, "http", 5);
+	consumers_forget(c, "gone", "fw2");
+	assert_true(consumers_serial(c, "gone", "fw1", "http", &serial, &epoch));
+	assert_false(consumers_serial(c, "gone", "fw2", "http", &serial, &epoch));
+	consumers_forget(c, "gone", NULL);
+	assert_false(consumers_get(c, 3, &s));
+	assert_true(consumers_serial(c, "edge", "fw1", "lapi", &serial, &epoch));
 	/* there is room for so many: who was not heard of for the longest time makes it */
 	for (unsigned i = 0; i < CONSUMERS_SEEN_MAX; i++) {
 		char who[16];
@@ -130,8 +139,8 @@ static void test_rows(void **state)
 		consumers_saw(c, "other", who, 1, "http", 100 + i);
 	}
 	assert_false(consumers_get(c, CONSUMERS_SEEN_MAX, &s));
-	assert_false(consumers_serial(c, "edge", "fw1", "lapi", &serial));
-	assert_true(consumers_serial(c, "other", "c1023", "http", &serial));
+	assert_false(consumers_serial(c, "edge", "fw1", "lapi", &serial, &epoch));
+	assert_true(consumers_serial(c, "other", "c1023", "http", &serial, &epoch));
 	consumers_free(c);
 }
 
@@ -162,23 +171,26 @@ static void test_a_restart_forgets_nobody(void **state)
 	snprintf(path, sizeof(path), "%s/consumers", dir);
 	struct consumers *c = consumers_new();
 	uint64_t serial = 0;
+	uint32_t epoch = 1;
 	assert_int_equal(consumers_load(c, dir, NULL), OK);
 	assert_int_equal(consumers_save(c, dir, NULL), OK);
 	assert_int_equal(access(path, F_OK), -1); /* nothing to say */
 	consumers_saw(c, "edge", "fw1", 3, "lapi", 1000);
+	consumers_epoch(c, "edge", "fw1", "lapi", 0xffffffff);
 	consumers_saw(c, "edge", "2001:db8::1", 4, "http", 2000);
 	assert_int_equal(consumers_save(c, dir, NULL), OK);
 	consumers_free(c);
 	FILE *f = fopen(path, "a");
 	assert_non_null(f);
-	fputs("edge fw2\nedge fw2 lapi x 1 1\n\n", f);
+	fputs("edge fw2\nedge fw2 lapi x 1 1 1\nedge fw2 lapi 1 1 1\n\n", f);
 	fclose(f);
 	c = consumers_new();
 	assert_int_equal(consumers_load(c, dir, NULL), OK);
-	assert_true(consumers_serial(c, "edge", "fw1", "lapi", &serial));
+	assert_true(consumers_serial(c, "edge", "fw1", "lapi", &serial, &epoch));
 	assert_int_equal(serial, 3);
-	assert_true(consumers_serial(c, "edge", "2001:db8::1", "http", &serial));
-	assert_false(consumers_serial(c, "edge", "fw2", "lapi", &serial));
+	assert_int_equal(epoch, 0xffffffff);
+	assert_true(consumers_serial(c, "edge", "2001:db8::1", "http", &serial, &epoch));
+	assert_false(consumers_serial(c, "edge", "fw2", "lapi", &serial, &epoch));
 	assert_int_equal(row(c, 1).since_ms, 2000);
 	consumers_free(c);
 	assert_int_equal(unlink(path), 0);

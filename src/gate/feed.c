@@ -435,6 +435,12 @@ enum err feed_set(struct feed *feed, struct span word, struct span value, struct
 	return ERR_USAGE;
 }
 
+uint32_t feed_epoch(const struct feed *feed)
+{
+	const uint32_t selects[] = { feed->type, feed->wanted, feed->kinds, feed->passthru };
+	return (uint32_t)siphash13((struct siphash_seed){ 0, 0 }, selects, sizeof(selects));
+}
+
 void feed_set_name(const struct feed *feed, char ret_name[FEED_SET_NAME_MAX + 1])
 {
 	char name[FEED_NAME_MAX + 3];

@@ -85,6 +85,9 @@ enum err feed_check(const struct feed *feed, const struct feeds *others, struct 
  *  and told apart by a hash. */
 enum { FEED_SET_NAME_MAX = 22 };
 void feed_set_name(const struct feed *feed, char ret_name[FEED_SET_NAME_MAX + 1]);
+/** A number for what the feed selects: another selection, another number (but for one case in 2^32).  Who has something of the feed
+ *  with this number may be told what has changed since; else, of a serial that is not above feed.from, that is not known. */
+uint32_t feed_epoch(const struct feed *feed);
 /** "NAME word=value word=value", without what is as feed_defaults() has it. */
 void feed_put(const struct feed *feed, struct buf *out);
 

@@ -157,7 +157,7 @@ static bool next_of_all(struct feed_reading *r, struct feed_item *ret_item)
 enum err feed_read_since(struct docket *d, const struct feed *feed, uint64_t serial, struct feed_reading **ret_reading,
 			 struct fault *f)
 {
-	if (serial <= feed->from)
+	if (feed->from && serial <= feed->from)
 		return fault_set(f, ERR_NOTFOUND, "feed \"%s\" became what it is at serial %llu", feed->name, (unsigned long long)feed->from);
 	struct feed_reading *r = mem_zalloc(sizeof(*r));
 	r->docket = d;

@@ -131,6 +131,11 @@ void list_put_about(const struct list *l, struct buf *out)
 	}
 }
 
+void list_put_next(const struct list *l, struct buf *out)
+{
+	buf_printf(out, "%llu-%08x", (unsigned long long)l->serial, feed_epoch(l->feed));
+}
+
 void list_put_end(const struct list *l, struct buf *out)
 {
 	buf_printf(out, "end: %llu values", (unsigned long long)l->n);
@@ -173,6 +178,9 @@ void list_begin_txt(struct list *l, struct buf *out)
 		buf_printf(out, "# complete: what changed since %llu is not known any more; forget all that is not here\n", (unsigned long long)l->since);
 	else if (l->asked_since)
 		buf_printf(out, "# changes since %llu\n", (unsigned long long)l->since);
+	buf_puts(out, "# next ");
+	list_put_next(l, out);
+	buf_putc(out, '\n');
 }
 
 bool list_value_txt(struct list *l, const struct list_value *v, struct buf *out)
@@ -238,6 +246,9 @@ void list_begin_json(struct list *l, struct buf *out)
 	time_format(l->time_ms / 1000, when);
 	buf_printf(out, "{\"feed\":\"%s\",\"serial\":%llu,\"time\":", l->feed->name, (unsigned long long)l->serial);
 	buf_printf(out, l->time_ms ? "\"%s\"" : "null", when);
+	buf_puts(out, ",\"next\":\"");
+	list_put_next(l, out);
+	buf_putc(out, '"');
 	if (l->asked_since)
 		buf_printf(out, ",\"since\":%llu", (unsigned long long)l->since);
 	buf_printf(out, ",\"complete\":%s,\"removed\":[", l->complete ? "true" : "false");

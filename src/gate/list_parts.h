@@ -6,6 +6,8 @@
 
 /** "feed edge, serial 17, 2026-11-25T10:00:00Z" */
 void list_put_about(const struct list *l, struct buf *out);
+/** What to ask with the next time: "SERIAL-EPOCH". */
+void list_put_next(const struct list *l, struct buf *out);
 /** The last line: "end: 3 values" and how many were left out. */
 void list_put_end(const struct list *l, struct buf *out);
 

@@ -87,7 +87,7 @@ static void check(const char *ending, const char *want)
 
 static void test_txt(void **state)
 {
-	check("txt", "# " ABOUT
+	check("txt", "# " ABOUT "# next 17-06098283\n"
 		     "198.51.100.7\n203.0.113.0/25\n203.0.113.128/25\n2001:db8::7\n2001:db8:1::/48\nevil.example\n*.evil.example\n*.below.example\n"
 		     "exact.example\nboth.example\nhttp://evil.example/a,%22b\n44d88612fea8a8f36de82e1278abb02f\nuser@evil.example\n"
 		     "# end: 11 values; 2 are not here, whole or in part: .txt cannot say them\n");
@@ -106,11 +106,11 @@ static void test_csv(void **state)
 static void test_json(void **state)
 {
 	const struct thing few[] = { things[3], things[5], things[12] };
-	check_of(&edge, "json", few, 3, "{\"feed\":\"edge-1\",\"serial\":17,\"time\":\"2026-01-01T00:00:00Z\",\"complete\":true,\"removed\":[],\"values\":[\n"
+	check_of(&edge, "json", few, 3, "{\"feed\":\"edge-1\",\"serial\":17,\"time\":\"2026-01-01T00:00:00Z\",\"next\":\"17-06098283\",\"complete\":true,\"removed\":[],\"values\":[\n"
 		 "{\"value\":\"2001:db8::7\",\"kind\":\"ipv6\",\"action\":\"block\",\"reasons\":[\"phishing\",\"c2\"]},\n"
 		 "{\"value\":\"evil.example\",\"kind\":\"domain\",\"scope\":\"both\",\"action\":\"block\",\"reasons\":[\"phishing\"]},\n"
 		 "{\"value\":\"192.0.2.9\",\"kind\":\"ipv4\",\"action\":\"challenge\",\"reasons\":[\"phishing\"]}],\"count\":3}\n");
-	check_of(&edge, "json", NULL, 0, "{\"feed\":\"edge-1\",\"serial\":17,\"time\":\"2026-01-01T00:00:00Z\",\"complete\":true,\"removed\":[],\"values\":[],\"count\":0}\n");
+	check_of(&edge, "json", NULL, 0, "{\"feed\":\"edge-1\",\"serial\":17,\"time\":\"2026-01-01T00:00:00Z\",\"next\":\"17-06098283\",\"complete\":true,\"removed\":[],\"values\":[],\"count\":0}\n");
 }
 
 static void test_nft(void **state)
@@ -267,13 +267,13 @@ static void test_changes(void **state)
 	struct buf out = { 0 };
 	struct list l = { .format = list_format_find(SPAN_LIT("txt")), .feed = &edge, .serial = 17, .since = 12, .asked_since = true };
 	write_list(&l, turns, COUNT_OF(turns), &out);
-	assert_string_equal(buf_cstr(&out), "# feed edge-1, serial 17\n# changes since 12\n- 198.51.100.7\n- gone.example\n- *.gone.example\n- *.exact.example\n"
+	assert_string_equal(buf_cstr(&out), "# feed edge-1, serial 17\n# changes since 12\n# next 17-06098283\n- 198.51.100.7\n- gone.example\n- *.gone.example\n- *.exact.example\n"
 					    "- *.below.example\n- 192.0.2.9\n+ new.example\n+ *.new.example\n+ exact.example\n+ 192.0.2.10\n"
 					    "# end: 3 values; 1 are not here, whole or in part: .txt cannot say them\n");
 	out.n = 0;
 	l = (struct list){ .format = list_format_find(SPAN_LIT("json")), .feed = &edge, .serial = 17, .since = 12, .asked_since = true };
 	write_list(&l, turns + 3, 3, &out);
-	assert_string_equal(buf_cstr(&out), "{\"feed\":\"edge-1\",\"serial\":17,\"time\":null,\"since\":12,\"complete\":false,\"removed\":[\n"
+	assert_string_equal(buf_cstr(&out), "{\"feed\":\"edge-1\",\"serial\":17,\"time\":null,\"next\":\"17-06098283\",\"since\":12,\"complete\":false,\"removed\":[\n"
 					    "{\"value\":\"exact.example\",\"kind\":\"domain\",\"scope\":\"below\"},\n"
 					    "{\"value\":\"below.example\",\"kind\":\"domain\",\"scope\":\"below\"}],\"values\":[\n"
 					    "{\"value\":\"exact.example\",\"kind\":\"domain\",\"scope\":\"name\",\"action\":\"block\",\"reasons\":[\"c2\"]},\n"
