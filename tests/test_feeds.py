@@ -349,6 +349,6 @@ def test_hits_come_back(edge):
     assert json.loads(node.run(*post(key), stdin=log.encode()).out) | {"reports": 0, "known": 1} == json.loads(node.run(*post(key), stdin=log.encode()).out)
     assert node.run(*post("x" * 40), stdin=log.encode(), code=2).err
     told = [json.loads(line) for line in node.run("log", "--json", "--lane", "decisions", "-n", "1").out.splitlines()]
-    assert told[0]["party"] == "fw1" and "203.0.113" not in json.dumps(told)
+    assert told[0]["party"] == "fw1.edge" and "203.0.113" not in json.dumps(told)
     assert curl(daemon, "/v1/hits", "-H", f"X-Api-Key: {key}", "-H", "Content-Type: application/json", "-d", "{}")[0] == 400
     assert curl(daemon, "/v1/hits", "-H", "Content-Type: application/json", "-d", "{}")[0] == 401

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "cli/scan_job.h"
+#include "cli/tail.h"
 
 enum { LOOK_MS = 250, TABLE_MS = 2000, HOUR_MS = 3600000 };
 
@@ -94,11 +95,6 @@ static void follow_input(struct scan_job *j)
 
 /* ---- files ---- */
 
-static bool is_same(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
 /* @return -1: it is not there, or is nothing that can be followed; told once. */
 static int open_file(struct scan_job *j, struct followed *w)
 {
@@ -157,26 +153,24 @@ static void go_on_with(struct scan_job *j, struct followed *w, int fd)
 /* Was it replaced, or truncated?  @return whether there is more to read at once. */
 static bool look_at_file(struct scan_job *j, struct followed *w)
 {
-	struct stat now, ours;
 	struct fault f;
 	int fd = stream_fd(w->in);
-	off_t at = lseek(fd, 0, SEEK_CUR);
-	if (fstat(fd, &ours) || at < 0)
+	switch (tail_look(j->env->cwd, w->name, fd)) {
+	case TAIL_GROWS:
 		return false;
-	if (ours.st_size < at) {
+	case TAIL_SHORTER:
 		scan_complain(j, "\"%s\" became shorter: it is read from its beginning", w->name);
-		int again = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-		if (again < 0 || lseek(again, 0, SEEK_SET) < 0)
+		fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		if (fd < 0 || lseek(fd, 0, SEEK_SET) < 0)
 			return false;
-		go_on_with(j, w, again);
-		return true;
+		break;
+	case TAIL_REPLACED:
+		take(j, scan_stream(j->scan, w->in, 0, &f), &f); /* what came before it was moved away */
+		if ((fd = open_file(j, w)) < 0)
+			return false;
 	}
-	if (fstatat(j->env->cwd, w->name, &now, 0) || is_same(&now, &ours))
-		return false;
-	take(j, scan_stream(j->scan, w->in, 0, &f), &f); /* what came before it was moved away */
-	if ((fd = open_file(j, w)) >= 0)
-		go_on_with(j, w, fd);
-	return fd >= 0;
+	go_on_with(j, w, fd);
+	return true;
 }
 
 static void follow_file(struct scan_job *j, struct followed *w)

@@ -161,6 +161,40 @@ bool dns_query_read(struct span in, struct dns_query *q)
 	return true;
 }
 
+bool dns_question_read(struct span in, struct dns_name *ret_name)
+{
+	struct dns_name name;
+	if (in.n < DNS_HEADER_SIZE || get16(in.p + 2) & OPCODE || get16(in.p + 4) != 1)
+		return false;
+	struct span rest = span_from(in, DNS_HEADER_SIZE);
+	size_t n = read_name(rest, &name);
+	if (!n || rest.n - n < 4 || get16(rest.p + n + 2) != DNS_IN)
+		return false;
+	*ret_name = name;
+	return true;
+}
+
+static bool in_plain_names(uint8_t c)
+{
+	return ascii_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '_';
+}
+
+size_t dns_name_text(const struct dns_name *name, char ret_text[DNS_NAME_MAX])
+{
+	size_t n = 0;
+	for (unsigned i = 0; i < name->labels; i++) {
+		struct span label = dns_label(name, i);
+		if (i)
+			ret_text[n++] = '.';
+		for (size_t k = 0; k < label.n; k++) {
+			if (!in_plain_names(label.p[k]))
+				return 0;
+			ret_text[n++] = (char)label.p[k];
+		}
+	}
+	return n;
+}
+
 enum err dns_name_parse(struct span text, struct dns_name *ret)
 {
 	if (text.n && text.p[text.n - 1] == '.')
@@ -179,7 +213,7 @@ enum err dns_name_parse(struct span text, struct dns_name *ret)
 			name.lower[start] = (uint8_t)(i - start);
 			name.start[name.labels++] = (uint8_t)start;
 			start = i + 1;
-		} else if (ascii_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '_')
+		} else if (in_plain_names(c))
 			name.lower[i + 1] = c;
 		else
 			return ERR_SYNTAX;

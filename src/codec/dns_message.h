@@ -68,6 +68,12 @@ struct dns_query {
 /** @return false: not to be answered at all (shorter than a header, or a response).  Spans point into `in`. */
 bool dns_query_read(struct span in, struct dns_query *ret_query) MUST_USE;
 
+/** The name that a query or a response of class IN is about; what stands behind the question is not looked at.
+ *  @return false: it is none of these, or has not exactly one question. */
+bool dns_question_read(struct span in, struct dns_name *ret_name) MUST_USE;
+/** As text without a final dot, if all of it is letters, digits, '-' and '_'.  @return octets; 0: it is not, or it is the root. */
+size_t dns_name_text(const struct dns_name *name, char ret_text[DNS_NAME_MAX]);
+
 enum dns_section { DNS_ANSWER = 1, DNS_AUTHORITY = 2 };
 
 /** An answer being written.  Sections in order.  What does not fit sets TC and leaves the record out. */

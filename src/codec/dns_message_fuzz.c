@@ -8,6 +8,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct dns_query q;
+	struct dns_name asked;
+	char text[DNS_NAME_MAX];
+	bool about = dns_question_read(span_of(data, size), &asked);
+	if (about && dns_name_text(&asked, text) > asked.size)
+		abort();
 	if (!dns_query_read(span_of(data, size), &q))
 		return 0;
 	if (q.question.n && (q.question.p < data || q.question.p + q.question.n > data + size))
@@ -22,6 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (q.rcode == DNS_NOERROR && q.question.n) {
 		if (q.question.n != q.name.size + 4u || q.name.start[q.name.labels] + 1u != q.name.size)
+			abort();
+		if (about != (q.class == DNS_IN) || (about && memcmp(asked.lower, q.name.lower, asked.size)))
 			abort();
 		for (unsigned i = 0; i < q.name.labels; i++) {
 			dns_answer_open(&a, DNS_ANSWER, q.name.start[i], DNS_TXT, 1);

@@ -38,6 +38,25 @@ static void reads_a_question(void **state)
 	assert_memory_equal(q.question.p, QUESTION, 26);
 }
 
+/* Of a response, too, whatever follows. */
+static void reads_what_it_is_about(void **state)
+{
+	(void)state;
+	struct dns_name name;
+	char text[DNS_NAME_MAX];
+	assert_true(dns_question_read(Q("\x12\x34\x81\x83\x00\x01\x00\x07\x00\x00\x00\x00" QUESTION "\xff"), &name));
+	assert_true(span_is(span_of((const uint8_t *)text, dns_name_text(&name, text)), "evil.example.bl.test"));
+	assert_true(dns_question_read(Q(HEAD("\x00") "\x03" "a.b" "\x00\x00\x01\x00\x01"), &name));
+	assert_int_equal(dns_name_text(&name, text), 0);
+	assert_true(dns_question_read(Q(HEAD("\x00") "\x00\x00\x01\x00\x01"), &name));
+	assert_int_equal(dns_name_text(&name, text), 0);
+	assert_false(dns_question_read(Q(HEAD("\x00") NAME "\x00\x01\x00\x03"), &name));                                        /* CHAOS */
+	assert_false(dns_question_read(Q("\x12\x34\x28\x00\x00\x01\x00\x00\x00\x00\x00\x00" QUESTION), &name));            /* UPDATE */
+	assert_false(dns_question_read(Q("\x12\x34\x80\x00\x00\x02\x00\x00\x00\x00\x00\x00" QUESTION QUESTION), &name));
+	assert_false(dns_question_read(Q(HEAD("\x00") NAME "\x00\x01\x00"), &name));
+	assert_false(dns_question_read(Q("\x12\x34\x01"), &name));
+}
+
 static void reads_the_root(void **state)
 {
 	(void)state;
@@ -318,7 +337,7 @@ static void writes_a_cookie(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_a_question), cmocka_unit_test(reads_the_root), cmocka_unit_test(reads_edns),
+		cmocka_unit_test(reads_a_question), cmocka_unit_test(reads_what_it_is_about), cmocka_unit_test(reads_the_root), cmocka_unit_test(reads_edns),
 		cmocka_unit_test(not_answered), cmocka_unit_test(refused), cmocka_unit_test(other_records),
 		cmocka_unit_test(name_lengths), cmocka_unit_test(names_from_text), cmocka_unit_test(labels_not_octets),
 		cmocka_unit_test(writes_an_answer), cmocka_unit_test(truncates), cmocka_unit_test(reads_cookies),

@@ -32,7 +32,8 @@ static void put_request_body(struct buf *out, const struct http_route *r)
 			buf_putc(out, ',');
 		json_put_string(out, one);
 		buf_printf(out, ":{\"schema\":%s}", !span_is(one, "application/json") ? "{\"type\":\"string\"}" :
-						   r->status || r->handle == http_hits ? "{\"type\":\"object\"}" : "{\"$ref\":\"#/components/schemas/Values\"}");
+						   r->handle == http_hits ? "{\"$ref\":\"#/components/schemas/HitsReport\"}" :
+						   r->status ? "{\"type\":\"object\"}" : "{\"$ref\":\"#/components/schemas/Values\"}");
 	}
 	buf_puts(out, "}},");
 }
@@ -183,13 +184,19 @@ static const char schemas[] =
 	"\"required\":[\"value\",\"kind\",\"action\",\"reasons\"],\"properties\":{\"value\":" TEXT ",\"kind\":" REF("Kind") ",\"scope\":" SCOPE ","
 	"\"action\":{\"enum\":[\"block\",\"challenge\",\"pass\"]},\"reasons\":{\"type\":\"array\",\"items\":" TEXT "}}}},\"count\":" COUNT ",\"beyond\":"
 	COUNT "}},"
-	"\"HitsTaken\":{\"type\":\"object\",\"required\":[\"alarms\"],\"properties\":{\"alarms\":" COUNT "}},"
 	"\"Decision\":{\"type\":\"object\",\"required\":[\"id\",\"origin\",\"type\",\"scope\",\"value\",\"duration\",\"scenario\"],\"properties\":{"
 	"\"id\":" COUNT ",\"origin\":{\"const\":\"sipar\"},\"type\":{\"enum\":[\"ban\",\"captcha\"]},\"scope\":{\"enum\":[\"Ip\",\"Range\",\"Domain\",\"Url\","
 	"\"Hash\",\"Email\"]},\"value\":" TEXT ",\"duration\":" TEXT ",\"scenario\":" TEXT "}},"
 	"\"Decisions\":{\"type\":[\"array\",\"null\"],\"items\":" REF("Decision") "},"
 	"\"DecisionsStream\":{\"type\":\"object\",\"required\":[\"deleted\",\"new\"],\"properties\":{\"deleted\":" REF("Decisions") ",\"new\":"
 	REF("Decisions") "}},"
+	"\"HitsReport\":{\"type\":\"object\",\"required\":[\"from\",\"seconds\",\"hits\"],\"properties\":{\"from\":{\"type\":\"integer\",\"description\":"
+	"\"Seconds since 1970.\"},\"seconds\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":86400},\"hits\":{\"type\":\"array\",\"description\":"
+	"\"[value, count].\",\"items\":{\"type\":\"array\",\"prefixItems\":[" TEXT "," COUNT "]}},\"merged\":{\"type\":\"array\",\"description\":"
+	"\"How many values have fewer hits than 5, and the sum of these.\",\"prefixItems\":[" COUNT "," COUNT "]}}},"
+	"\"HitsTaken\":{\"type\":\"object\",\"required\":[\"values\",\"alarms\"],\"properties\":{\"values\":{\"type\":\"integer\",\"minimum\":0,"
+	"\"description\":\"That the feed has.\"},\"alarms\":{\"type\":\"integer\",\"minimum\":0,\"description\":\"Decisions with so many hits that they "
+	"look like a mistake.\"}}},"
 	"\"Lanes\":{\"type\":\"object\",\"required\":[\"node\",\"lanes\"],\"properties\":{\"node\":" TEXT ","
 	"\"lanes\":{\"type\":\"array\",\"items\":" REF("Lane") "}}},"
 	"\"Lane\":{\"type\":\"object\",\"required\":[\"name\",\"audience\",\"realm\",\"origin\",\"size\",\"retention\",\"vkey\"],"

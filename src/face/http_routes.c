@@ -46,11 +46,11 @@ const struct http_route http_routes[] = {
 	  NULL, { { "application/json", "DecisionsStream" } } },
 	{ "POST", "/v1/usage-metrics", http_usage, "usageMetrics", "CrowdSec LAPI: what a bouncer has stopped", "", "application/json",
 	  { { "application/json", NULL } }, 201 },
-	{ "POST", "/v1/hits", http_hits, "hits", "How often a consumer's resolvers or firewalls met what is in force",
-	  "A report of counts for a period, as \"sipar hits --post\" sends it: from (seconds since 1970), seconds, hits (pairs of value and count) and "
-	  "merged (how many values with fewer than five, and their sum). It never says who asked. The reporter is the consumer whose key "
-	  "comes along. 409 when it has told of this period already; alarms is the number of decisions with more hits than a mistake would need.",
-	  "application/json", { { "application/json", "HitsTaken" } } },
+	{ "POST", "/v1/hits", http_hits, "hits", "How often what is blocked was met",
+	  "By a consumer of a feed, with its key: counts by value for a period, and nothing of who asked; \"sipar hits --post\" makes them of a resolver's log or "
+	  "dnstap. Values with fewer than 5 hits, and those that the feed does not have, count as merged. 409 when the consumer has told of this "
+	  "period, or of a later one, before.",
+	  "application/json", { { "application/json", "HitsTaken" } }, 201 },
 	{ "GET", "/lanes", http_lanes, "lanes", "The lanes that are open to you, as logs",
 	  "Each lane is an append-only log by C2SP tlog-tiles, with signed checkpoints: its origin, size, the key that signs, its "
 	  "audience, and how long bodies are kept.",

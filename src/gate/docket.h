@@ -75,7 +75,8 @@ uint32_t docket_next_end(struct docket *d);
  *  decision on several, those that are go out of force.  @param ret_n  how many did. */
 enum err docket_recheck(struct docket *d, unsigned *ret_n, struct fault *f) MUST_USE;
 
-/** Take a report of who->party: one entry, with the decision of each value; what is not in force is left out (and counted as merged).  A blocking of names
+/** Take a report of who->party: one entry, with the decision of each value; what is not in force, or has
+ *  fewer than HITS_LEAST, is left out (and counted as merged).  A blocking of names
  *  for phishing, malware or exploitation that has policy.spike hits or more is suspended until a person has looked: nobody visits a
  *  fresh fake so often, but many visit a shop.
  *  @param ret_alarms  how many decisions have so many hits, of those that are not suspended, too.

@@ -137,6 +137,11 @@ enum err feeds_write(const char *dir, const struct feeds *feeds, struct fault *f
 
 /* ---- what is in a feed ---- */
 
+/** By what a feed blocks a value: itself, or the nearest name or prefix that covers it; of what is protected nothing is blocked.
+ *  For those who count, not for those who enforce: the guard is not asked.  Reader of the docket's table.
+ *  @param ret_value  its key points into the view: until table_leave().  @return false: it does not. */
+bool feed_blocks(const struct table_view *v, const struct feed *feed, const struct observable *o, uint32_t tick_s, struct observable *ret_value);
+
 /** One key of a feed: what is wanted of it. */
 struct feed_item {
 	struct table_key key;

@@ -46,6 +46,32 @@ struct observable feed_item_observable(const struct feed_item *item)
 	};
 }
 
+static bool is_nearer(const struct table_key *a, const struct observable *b)
+{
+	return b->kind == OBS_NONE || a->n > b->n || (a->n == b->n && a->prefix > b->prefix);
+}
+
+bool feed_blocks(const struct table_view *v, const struct feed *feed, const struct observable *o, uint32_t tick_s, struct observable *ret_value)
+{
+	struct table_key key = { .kind = o->kind, .prefix = o->prefix, .n = o->n, .p = o->key };
+	struct observable nearest = { .kind = OBS_NONE };
+	struct table_hits h;
+	table_lookup(v, &key, &h);
+	for (unsigned i = 0; i < h.n; i++) {
+		const struct table_key *k = &h.hit[i].key;
+		bool below = k->kind == OBS_DOMAIN && (!h.hit[i].exact || o->wildcard);
+		struct force_pair p = force_on(v, k, tick_s), wanted = feed_mask(feed, k, p);
+		if ((below ? p.below : p.self) & FORCE_PROTECT)
+			return false;
+		if ((below ? wanted.below : wanted.self) && is_nearer(k, &nearest))
+			nearest = (struct observable){ .kind = k->kind, .prefix = k->prefix, .n = k->n, .key = k->p, .wildcard = k->kind == OBS_DOMAIN && !wanted.self };
+	}
+	if (nearest.kind == OBS_NONE)
+		return false;
+	*ret_value = nearest;
+	return true;
+}
+
 /* A pass for what is protected enforces nothing, and needs no leave. */
 static bool is_guarded(const struct feed_reading *r, const struct feed_item *item)
 {

@@ -246,6 +246,50 @@ static void test_a_visitor_may_stop(void **state)
 	assert_int_equal(serial, docket_serial(b->docket));
 }
 
+/* @param by  NULL: not at all. */
+static void blocks(struct bed *b, const struct feed *feed, const char *value, const char *by)
+{
+	uint8_t store[OBS_KEY_MAX];
+	struct observable o, is;
+	struct buf text = { 0 };
+	must(obs_parse(span_str(value), store, &o, &fault));
+	const struct table_view *v = table_enter(docket_table(b->docket));
+	bool blocked = feed_blocks(v, feed, &o, docket_tick(b->docket), &is);
+	if (blocked)
+		obs_format(&is, &text);
+	table_leave(docket_table(b->docket));
+	assert_string_equal(buf_cstr(&text), by ? by : "");
+	buf_release(&text);
+}
+
+static void test_by_what_a_value_is_blocked(void **state)
+{
+	struct bed *b = *state;
+	const struct feed feed = feed_of("x type=list reasons=phishing");
+	block(b, REASON_PHISHING, "a.example");
+	block(b, REASON_PHISHING, "b.a.example");
+	block(b, REASON_PHISHING, "*.w.example");
+	block(b, REASON_C2, "c2.example");
+	block(b, REASON_PHISHING, "198.51.100.0/25");
+	say(b, OP_PROPOSE, ACTION_BLOCK, REASON_PHISHING, true, "alone.example");
+	say(b, OP_PROPOSE, ACTION_CHALLENGE, REASON_PHISHING, false, "asked.example");
+	say(b, OP_PROTECT, ACTION_PROTECT, REASON_PHISHING, false, "good.a.example");
+	blocks(b, &feed, "a.example", "a.example");
+	blocks(b, &feed, "x.a.example", "a.example");
+	blocks(b, &feed, "x.b.a.example", "b.a.example"); /* the nearest one */
+	blocks(b, &feed, "x.w.example", "*.w.example");
+	blocks(b, &feed, "w.example", NULL);
+	blocks(b, &feed, "198.51.100.7", "198.51.100.0/25");
+	blocks(b, &feed, "198.51.100.200", NULL);
+	blocks(b, &feed, "alone.example", "alone.example");
+	blocks(b, &feed, "x.alone.example", NULL);
+	blocks(b, &feed, "c2.example", NULL);
+	blocks(b, &feed, "asked.example", NULL);
+	blocks(b, &feed, "x.good.a.example", NULL);
+	say(b, OP_UNBLOCK, 0, 0, false, "b.a.example");
+	blocks(b, &feed, "x.b.a.example", "a.example");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +298,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_nothing_protected_leaves, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_reading_is_of_one_serial, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_visitor_may_stop, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_by_what_a_value_is_blocked, set_up, tear_down),
 	};
 	sys_key_init();
 	table_reader_init();

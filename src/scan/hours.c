@@ -91,11 +91,11 @@ static void add(struct hours *s, struct pair p, const uint8_t *key)
 	size_t k = p.hash & (s->n_slots - 1);
 	for (; s->slots[k]; k = (k + 1) & (s->n_slots - 1))
 		if (is_pair(s, &s->pairs[s->slots[k] - 1], &p, key)) {
-			s->pairs[s->slots[k] - 1].count++;
+			s->pairs[s->slots[k] - 1].count += p.count;
 			return;
 		}
 	if (s->n == s->max || s->keys.n > s->max * KEYS_PER_PAIR) {
-		s->lost++;
+		s->lost += p.count;
 		return;
 	}
 	if (s->n == s->cap) {
@@ -103,21 +103,25 @@ static void add(struct hours *s, struct pair p, const uint8_t *key)
 		s->pairs = mem_realloc(s->pairs, s->cap * sizeof(*s->pairs));
 	}
 	p.at = s->keys.n;
-	p.count = 1;
 	buf_put(&s->keys, key, p.n);
 	s->pairs[s->n++] = p;
 	s->slots[k] = (uint32_t)s->n;
 }
 
-void hours_add(struct hours *s, const struct observable *o, int64_t unix_s)
+void hours_add_many(struct hours *s, const struct observable *o, int64_t unix_s, uint64_t times)
 {
 	struct pair p = {
-		.hour = (int32_t)(unix_s / s->hour_s), .n = o->n, .kind = o->kind, .prefix = o->prefix, .wildcard = o->wildcard,
+		.count = times, .hour = (int32_t)(unix_s / s->hour_s), .n = o->n, .kind = o->kind, .prefix = o->prefix, .wildcard = o->wildcard,
 	};
 	p.hash = siphash13(s->seed, o->key, o->n) ^ (uint64_t)(uint32_t)p.hour * 0x9e3779b97f4a7c15u;
 	pthread_mutex_lock(&s->lock);
 	add(s, p, o->key);
 	pthread_mutex_unlock(&s->lock);
+}
+
+void hours_add(struct hours *s, const struct observable *o, int64_t unix_s)
+{
+	hours_add_many(s, o, unix_s, 1);
 }
 
 size_t hours_pairs(struct hours *s)

@@ -11,6 +11,7 @@ struct hours *hours_new(size_t max, unsigned hour_s);
 void hours_free(struct hours *s);
 /** Count it once more for the hour that `unix_s` is in.  Any thread. */
 void hours_add(struct hours *s, const struct observable *o, int64_t unix_s);
+void hours_add_many(struct hours *s, const struct observable *o, int64_t unix_s, uint64_t times);
 /** Pairs; and how often hours_add() had no room for another one. */
 size_t hours_pairs(struct hours *s);
 uint64_t hours_lost(struct hours *s);

@@ -68,6 +68,8 @@ static void holds_as_many_as_it_may(void **state)
 	}
 	assert_int_equal(hours_pairs(s), 1000);
 	assert_int_equal(hours_lost(s), 20);
+	hours_add_many(s, &(struct observable){ .kind = OBS_DOMAIN, .n = 9, .key = (const uint8_t *)"y.example" }, 0, 7);
+	assert_int_equal(hours_lost(s), 27);
 	hours_clear(s);
 	assert_int_equal(hours_lost(s), 0);
 	hours_free(s);
