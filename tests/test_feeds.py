@@ -255,7 +255,7 @@ def test_lines_for_others(decider):
         lines = decider.run("feed", "show", "isp", "--config", which, "--server", "192.0.2.1", "--consumer", "nayatel").out
         assert all(text in lines for text in has), lines
     assert "zonefile:" not in [line.strip() for line in decider.run("feed", "show", "isp", "--config", "unbound").out.splitlines()]
-    for which, has in (("nftables", "@edge_net4 drop"), ("crowdsec", "api_url: http://[2001:db8::1]:8300/"), ("curl", "http://[2001:db8::1]:8300/v1/feeds/edge.txt")):
+    for which, has in (("nftables", "@edge_net4 drop"), ("enforce", "sipar enforce nft --url http://[2001:db8::1]:8300/ --feed edge"), ("crowdsec", "api_url: http://[2001:db8::1]:8300/"), ("curl", "http://[2001:db8::1]:8300/v1/feeds/edge.txt")):
         assert has in decider.run("feed", "show", "edge", "--config", which, "--server", "2001:db8::1").out
     with open(decider.path / "sipar.conf", "a") as conf:
         conf.write("rpz = 0.0.0.0:53\n")

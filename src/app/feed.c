@@ -48,7 +48,7 @@ struct feed_words {
 		TEXT_ROW(o, audience, "audience", "TLP", "snapshot: lanes for this level or a wider one; list: those that scores for --max are of"), \
 		TEXT_ROW(o, categories, "categories", "NAMES", "snapshot: keys that are listed for one of these"),             \
 		TEXT_ROW(o, min_score, "min-score", "N", "snapshot: keys that score at least N"),                              \
-		TEXT_ROW(o, config, "config", "WHICH", "show: lines for unbound, bind, knot, kresd, powerdns, nftables, crowdsec or curl"), \
+		TEXT_ROW(o, config, "config", "WHICH", "show: lines for unbound, bind, knot, kresd, powerdns, nftables, enforce, crowdsec or curl"), \
 		TEXT_ROW(o, server, "server", "HOST", "show: address of this node in them (default: that of sipar.conf)"),     \
 		TEXT_ROW(o, consumer, "consumer", "NAME", "show: who the lines are for"),                                      \
 		FLAG_ROW(o, rotate, "rotate", "key: a new key in the place of the old one, which is worth nothing at once"),   \

@@ -113,6 +113,13 @@ static void put_curl(const struct writer *w)
 		   w->feed->open ? "" : "-H 'X-Api-Key: " SECRET "' ", w->url, w->feed->name);
 }
 
+static void put_enforce(const struct writer *w)
+{
+	put_key_hint(w, "# On the firewall, as root; it keeps sets and rules of its own (docs/enforce.md). ");
+	buf_printf(w->out, "# The key alone stands in a file of mode 0600.\nsipar enforce nft --url %s/ --feed %s --key-file /etc/sipar/%s.key\n", w->url, w->feed->name,
+		   w->feed->name);
+}
+
 static const struct config {
 	const char *name;
 	unsigned types;
@@ -121,6 +128,7 @@ static const struct config {
 } configs[] = {
 	{ "unbound", RPZ, true, put_unbound }, { "bind", RPZ, true, put_bind }, { "knot", RPZ, true, put_knot },
 	{ "kresd", RPZ, false, put_kresd }, { "powerdns", RPZ, true, put_powerdns }, { "nftables", LIST, false, put_nftables },
+	{ "enforce", LIST, false, put_enforce },
 	{ "crowdsec", LIST, false, put_crowdsec }, { "curl", RPZ | LIST, false, put_curl },
 };
 

@@ -6,7 +6,7 @@
 
 #include "table/batch.h"
 
-enum { BATCH_OCTETS = 64 << 20 };
+enum { BATCH_OCTETS = 64 << 20, REPORT_LEAST_S = 60 /* from one report of a reporter to the next, however short the period was */ };
 
 /* The body of an entry, which may go on in the ones behind it. */
 static enum err read_body(struct docket *d, const struct entry *e, struct buf *out, struct fault *f)
@@ -209,13 +209,13 @@ uint32_t *docket_last_report(struct docket *d, const char *party)
 {
 	for (size_t i = 0; i < d->n_reporters; i++)
 		if (strcmp(d->reporter[i].party, party) == 0)
-			return &d->reporter[i].last_s;
+			return &d->reporter[i].end_s;
 	if (d->n_reporters == d->reporters_room)
 		d->reporter = mem_realloc(d->reporter, (d->reporters_room += 16) * sizeof(*d->reporter));
 	struct reporter *r = &d->reporter[d->n_reporters++];
 	snprintf(r->party, sizeof(r->party), "%s", party);
-	r->last_s = 0;
-	return &r->last_s;
+	r->end_s = 0;
+	return &r->end_s;
 }
 
 static void fold_hits(struct docket *d, const struct entry *e, struct span body)
@@ -226,8 +226,9 @@ static void fold_hits(struct docket *d, const struct entry *e, struct span body)
 	uint64_t n, of;
 	if (hits_report_read(body, &r, NULL))
 		return;
-	uint32_t *last = docket_last_report(d, e->party);
-	*last = r.from_s > *last ? r.from_s : *last;
+	uint32_t *end = docket_last_report(d, e->party);
+	uint32_t seconds = r.seconds > REPORT_LEAST_S ? r.seconds : REPORT_LEAST_S;
+	*end = r.from_s + seconds > *end ? r.from_s + seconds : *end;
 	while (hits_next(&r.hits, store, &o, &n, &of))
 		decision_hit(d->set, of, r.from_s, r.seconds, n);
 }

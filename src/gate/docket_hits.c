@@ -12,7 +12,7 @@ static enum err check_report(struct docket *d, const char *party, const struct h
 	int64_t now_s = clock_ms() / 1000;
 	if (r->from_s < now_s - REPORT_OLD_S || r->from_s > now_s + REPORT_AHEAD_S)
 		return fault_set(f, ERR_RANGE, "a report of hits is of the last seven days: this one is not");
-	if (r->from_s <= *docket_last_report(d, party))
+	if (r->from_s < *docket_last_report(d, party))
 		return fault_set(f, ERR_EXISTS, "\"%s\" has told of this period, or of a later one, already", party);
 	return OK;
 }

@@ -29,7 +29,7 @@ struct docket {
 	void *guard_ctx;
 	struct { void (*call)(void *ctx, uint64_t serial); void *ctx; } listener[DOCKET_LISTENERS_MAX];
 	unsigned n_listeners;
-	struct reporter { char party[64]; uint32_t last_s; } *reporter; /* the start of the last period that each has told of */
+	struct reporter { char party[64]; uint32_t end_s; } *reporter; /* the end of the last period that each has told of */
 	size_t n_reporters, reporters_room;
 };
 
@@ -37,7 +37,7 @@ struct docket {
 
 /** Fold what is in the lane behind what is folded. */
 enum err docket_fold(struct docket *d, struct fault *f) MUST_USE;
-/** The start of the last period that a reporter has told of. */
+/** The end of the last period that a reporter has told of. */
 uint32_t *docket_last_report(struct docket *d, const char *party);
 /** To the lane, and folded. */
 enum err docket_tell(struct docket *d, const char *party, uint8_t kind, uint32_t count, struct span body, uint64_t *ret_index, struct fault *f)
