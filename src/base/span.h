@@ -100,6 +100,28 @@ static inline size_t span_find(struct span a, uint8_t c)
 	return q ? (size_t)(q - a.p) : a.n;
 }
 
+/** The next word of a text with blanks and tabs between them, which is taken off its start; empty at its end. */
+static inline struct span span_word(struct span *text)
+{
+	struct span t = span_trim(*text);
+	size_t n = 0;
+	while (n < t.n && t.p[n] != ' ' && t.p[n] != '\t')
+		n++;
+	*text = span_from(t, n);
+	return span_head(t, n);
+}
+
+/** The next item of a list with commas between them, without blanks around it.  @return false: the list is over. */
+static inline bool span_item(struct span *list, struct span *ret_item)
+{
+	if (!list->n)
+		return false;
+	size_t n = span_find(*list, ',');
+	*ret_item = span_trim(span_head(*list, n));
+	*list = span_from(*list, n + 1);
+	return true;
+}
+
 /** Take a line off the front of *rest, without its newline.  @return false: *rest has no newline (any more). */
 static inline bool span_line(struct span *rest, struct span *ret_line)
 {

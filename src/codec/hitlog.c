@@ -4,16 +4,6 @@
 
 #include "base/num.h"
 
-static struct span word(struct span *rest)
-{
-	struct span s = span_trim(*rest);
-	size_t n = 0;
-	while (n < s.n && s.p[n] != ' ' && s.p[n] != '\t')
-		n++;
-	*rest = span_from(s, n);
-	return span_head(s, n);
-}
-
 /* Behind the first `text` in `s`.  @return false: it is not there. */
 static bool behind(struct span s, struct span text, struct span *ret_rest)
 {
@@ -39,11 +29,11 @@ static enum err unbound(struct span rest, uint8_t store[OBS_KEY_MAX], struct obs
 	struct span trigger = span_trim(rest);
 	if (trigger.n && trigger.p[0] == '[') /* the zone's name for logs, which may have blanks */
 		trigger = span_from(trigger, span_find(trigger, ']') + 1);
-	struct span value = word(&trigger);
+	struct span value = span_word(&trigger);
 	if (span_is(value, "rpz-ip") || span_is(value, "rpz-client-ip") || span_is(value, "response-ip") || span_is(value, "rpz-nsip") ||
 	    span_is(value, "rpz-nsdname") || span_is(value, "clientip") || span_is(value, "nsdname") || span_is(value, "nsip"))
-		value = word(&trigger);
-	struct span action = word(&trigger);
+		value = span_word(&trigger);
+	struct span action = span_word(&trigger);
 	*ret_passed = span_is(action, "rpz-passthru");
 	return span_starts(action, SPAN_LIT("rpz-")) ? value_of(value, store, ret_value) : ERR_SYNTAX;
 }
@@ -99,13 +89,13 @@ static enum err name_in_owner(struct span asked, struct span owner, uint8_t stor
 
 static enum err bind(struct span rest, uint8_t store[OBS_KEY_MAX], struct observable *ret_value, bool *ret_passed)
 {
-	struct span trigger = word(&rest), action = word(&rest), asked, owner;
+	struct span trigger = span_word(&rest), action = span_word(&rest), asked, owner;
 	if (!behind(rest, SPAN_LIT("rewrite "), &rest))
 		return ERR_SYNTAX;
-	asked = word(&rest);
-	if (!span_is(word(&rest), "via"))
+	asked = span_word(&rest);
+	if (!span_is(span_word(&rest), "via"))
 		return ERR_SYNTAX;
-	owner = word(&rest);
+	owner = span_word(&rest);
 	*ret_passed = span_is(action, "PASSTHRU");
 	size_t at = 0;
 	struct span address;

@@ -6,20 +6,15 @@
 #include "base/address.h"
 #include "base/num.h"
 #include "base/siphash.h"
-#include "codec/category.h"
 #include "codec/domain.h"
 #include "codec/ip.h"
+#include "codec/masks.h"
 #include "codec/tlp.h"
 #include "sys/digest.h"
 #include "sys/key.h"
 #include "view/source.h"
 
 enum { API_KEY_OCTETS = 20, TTL_MAX = 86400, MAX_MAX = 100000000 };
-
-static const struct {
-	const char *name;
-	uint8_t bit;
-} kinds[] = { { "ip", KINDS_IP }, { "domain", KINDS_DOMAIN }, { "url", KINDS_URL }, { "hash", KINDS_HASH }, { "email", KINDS_EMAIL } };
 
 static const char *const types[FEED_TYPES] = { "snapshot", "rpz", "list" };
 static const char *const answers[] = { "nxdomain", "nodata", "drop", "garden" };
@@ -32,17 +27,6 @@ void feed_defaults(struct feed *feed)
 const char *feed_type_name(enum feed_type t)
 {
 	return types[t < FEED_TYPES ? t : 0];
-}
-
-/* The next of several with commas between them. */
-static bool next(struct span *list, struct span *ret_one)
-{
-	if (!list->n)
-		return false;
-	size_t n = span_find(*list, ',');
-	*ret_one = span_trim(span_head(*list, n));
-	*list = span_from(*list, n + 1);
-	return true;
 }
 
 /* ---- words: reading ---- */
@@ -69,31 +53,12 @@ static enum err set_type(struct feed *feed, struct span value, struct fault *f)
 
 static enum err set_kinds(struct feed *feed, struct span value, struct fault *f)
 {
-	uint8_t mask = 0;
-	for (struct span one; next(&value, &one);) {
-		size_t i = 0;
-		while (i < COUNT_OF(kinds) && !span_is(one, kinds[i].name))
-			i++;
-		if (i == COUNT_OF(kinds))
-			return fault_set(f, ERR_USAGE, "\"" SPAN_FMT "\" is none of the kinds ip, domain, url, hash and email",
-					 SPAN_ARG(span_head(one, 100)));
-		mask |= kinds[i].bit;
-	}
-	feed->kinds = mask;
-	return OK;
+	return kinds_parse(value, KINDS_ALL, &feed->kinds, f);
 }
 
 static enum err set_categories(struct feed *feed, struct span value, struct fault *f)
 {
-	uint32_t mask = 0;
-	for (struct span one; next(&value, &one);) {
-		enum category c = category_find(one);
-		if (c == CAT_COUNT)
-			return fault_set(f, ERR_USAGE, "\"" SPAN_FMT "\" is not a category", SPAN_ARG(span_head(one, 100)));
-		mask |= 1U << c;
-	}
-	feed->categories = mask;
-	return OK;
+	return categories_parse(value, &feed->categories, f);
 }
 
 static enum err set_audience(struct feed *feed, struct span value, struct fault *f)
@@ -210,7 +175,7 @@ static enum err set_garden(struct feed *feed, struct span value, struct fault *f
 
 static enum err check_addresses(struct span value, struct fault *f)
 {
-	for (struct span one; next(&value, &one);) {
+	for (struct span one; span_item(&value, &one);) {
 		char text[ADDRESS_TEXT_MAX] = "";
 		struct sockaddr_storage address;
 		socklen_t n;
@@ -244,7 +209,7 @@ static enum err set_allow(struct feed *feed, struct span value, struct fault *f)
 	struct span rest = value;
 	if (takes_back(value, feed->allow))
 		return OK;
-	for (struct span one; next(&rest, &one);)
+	for (struct span one; span_item(&rest, &one);)
 		if (!is_range(one))
 			return fault_set(f, ERR_USAGE, "\"" SPAN_FMT "\" is neither an address nor a prefix", SPAN_ARG(span_head(one, 100)));
 	return set_text(feed->allow, FEED_TEXT_MAX, value, "the list for allow", f);
@@ -293,22 +258,12 @@ static void put_reasons(const struct feed *feed, struct buf *out)
 
 static void put_kinds(const struct feed *feed, struct buf *out)
 {
-	const char *between = "";
-	for (size_t i = 0; i < COUNT_OF(kinds); i++)
-		if (feed->kinds & kinds[i].bit) {
-			buf_printf(out, "%s%s", between, kinds[i].name);
-			between = ",";
-		}
+	kinds_put(feed->kinds, out);
 }
 
 static void put_categories(const struct feed *feed, struct buf *out)
 {
-	const char *between = "";
-	for (unsigned c = 0; c < CAT_COUNT; c++)
-		if (feed->categories >> c & 1) {
-			buf_printf(out, "%s%s", between, category_row((enum category)c)->name);
-			between = ",";
-		}
+	categories_put(feed->categories, out);
 }
 
 static void put_type(const struct feed *feed, struct buf *out)
@@ -541,16 +496,6 @@ void feeds_drop(const struct feeds *feeds)
 	free(own);
 }
 
-static struct span take_word(struct span *text)
-{
-	struct span t = span_trim(*text);
-	size_t n = 0;
-	while (n < t.n && t.p[n] != ' ' && t.p[n] != '\t')
-		n++;
-	*text = span_from(t, n);
-	return span_head(t, n);
-}
-
 static enum err check_name(struct span name, const char *of, struct fault *f)
 {
 	if (source_name_ok(name) && name.n <= FEED_NAME_MAX)
@@ -562,13 +507,13 @@ static enum err check_name(struct span name, const char *of, struct fault *f)
 enum err feeds_add(struct feeds *feeds, struct span text, struct fault *f)
 {
 	struct feed feed;
-	struct span name = take_word(&text);
+	struct span name = span_word(&text);
 	feed_defaults(&feed);
 	enum err e = check_name(name, "feed", f);
 	if (e)
 		return e;
 	memcpy(feed.name, name.p, name.n);
-	for (struct span one; (one = take_word(&text)).n;) {
+	for (struct span one; (one = span_word(&text)).n;) {
 		size_t eq = span_find(one, '=');
 		if ((e = feed_set(&feed, span_head(one, eq), span_from(one, eq + 1), f)) != OK)
 			return e;
@@ -717,7 +662,7 @@ static enum err clearance_of(const struct feed *feed, struct ledger *l, clearanc
 {
 	clearance clear = 0;
 	struct span list = span_str(feed->lanes);
-	for (struct span one; next(&list, &one);) {
+	for (struct span one; span_item(&list, &one);) {
 		struct lane lane;
 		char name[LANE_NAME_MAX + 1] = "";
 		if (one.n <= LANE_NAME_MAX && one.n)

@@ -10,16 +10,6 @@
 
 enum { FILE_MAX = 1 << 20 };
 
-static struct span take_word(struct span *text)
-{
-	struct span t = span_trim(*text);
-	size_t n = 0;
-	while (n < t.n && t.p[n] != ' ' && t.p[n] != '\t')
-		n++;
-	*text = span_from(t, n);
-	return span_head(t, n);
-}
-
 /* Of a name that is too long, one octet more than is allowed, so that it is refused. */
 static void copy_word(struct span word, char to[FEED_TEXT_MAX + 2])
 {
@@ -34,10 +24,10 @@ static enum err take_consumer(struct feeds *feeds, struct span text, struct faul
 {
 	char feed[FEED_TEXT_MAX + 2], name[FEED_TEXT_MAX + 2], notify[FEED_TEXT_MAX + 2];
 	struct buf secret = { 0 };
-	copy_word(take_word(&text), feed);
-	copy_word(take_word(&text), name);
-	struct span word = take_word(&text);
-	copy_word(take_word(&text), notify);
+	copy_word(span_word(&text), feed);
+	copy_word(span_word(&text), name);
+	struct span word = span_word(&text);
+	copy_word(span_word(&text), notify);
 	enum err e;
 	if (span_trim(text).n)
 		e = fault_set(f, ERR_USAGE, "there is more behind the addresses");
@@ -60,7 +50,7 @@ enum err feeds_parse(struct span text, const char *name, struct feeds *feeds, st
 		text = span_from(text, line.n + 1);
 		line = span_trim(span_head(line, span_find(line, '#')));
 		struct fault why = { .text = "" };
-		struct span rest = line, word = take_word(&rest);
+		struct span rest = line, word = span_word(&rest);
 		enum err e = OK;
 		if (span_is(word, "feed"))
 			e = feeds_add(feeds, rest, &why);
