@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/octets.h"
+
 static void *or_die(void *p, size_t n)
 {
 	if (!p && n) {
@@ -92,6 +94,12 @@ void buf_putu(struct buf *b, uint64_t v)
 		digits[--i] = '0' + v % 10;
 	while (v /= 10);
 	buf_put(b, digits + i, sizeof(digits) - i);
+}
+
+void buf_putle(struct buf *b, uint64_t v, unsigned n)
+{
+	put_le(buf_reserve(b, n), v, n);
+	b->n += n;
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

@@ -27,6 +27,8 @@ void buf_puts(struct buf *b, const char *s);
 void buf_putspan(struct buf *b, struct span s);
 /** Unsigned decimal. */
 void buf_putu(struct buf *b, uint64_t v);
+/** `n` octets, the least significant one first. */
+void buf_putle(struct buf *b, uint64_t v, unsigned n);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
 /** Remove the first `n` octets. */
 void buf_consume(struct buf *b, size_t n);

@@ -1,4 +1,4 @@
-/* Integers in octets, big-endian, at any alignment. */
+/* Integers in octets at any alignment: big-endian ones of a fixed size, little-endian ones of any. */
 #ifndef BASE_OCTETS_H
 #define BASE_OCTETS_H
 
@@ -40,6 +40,21 @@ static inline void put_be64(uint8_t *p, uint64_t v)
 {
 	v = __builtin_bswap64(v);
 	memcpy(p, &v, sizeof(v));
+}
+
+/** The first `n` octets of `v`, the least significant one first. */
+static inline void put_le(uint8_t *p, uint64_t v, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		p[i] = (uint8_t)(v >> 8 * i);
+}
+
+static inline uint64_t get_le(const uint8_t *p, unsigned n)
+{
+	uint64_t v = 0;
+	for (unsigned i = n; i-- > 0;)
+		v = v << 8 | p[i];
+	return v;
 }
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "these swap");

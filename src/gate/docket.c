@@ -14,37 +14,23 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "codec/tlp.h"
+#include "base/octets.h"
 #include "sys/key.h"
 
 enum { SAVED_JOURNAL = 16 << 20, STATE_HEAD = 24, TURNS_MAX = 1 << 16 };
 
 /* ---- opening and saving ---- */
 
-/* Saved beside the table: the index of the first entry that is not in it, the tick, the size of what follows, and the journal. */
-static void put_u64(uint8_t *p, uint64_t v)
-{
-	for (unsigned i = 0; i < 8; i++)
-		p[i] = (uint8_t)(v >> 8 * i);
-}
-
-static uint64_t get_u64(const uint8_t *p)
-{
-	uint64_t v = 0;
-	for (unsigned i = 8; i-- > 0;)
-		v = v << 8 | p[i];
-	return v;
-}
-
-enum err docket_save_all(struct docket *d, struct fault *f)
+/* Saved beside the table: the index of the first entry that is not in it, the tick, and the journal. */
+enum err docket_save(struct docket *d, struct fault *f)
 {
 	struct buf state = { 0 };
 	uint8_t head[STATE_HEAD];
 	if (!d->writable || d->saved == d->folded)
 		return OK;
 	memcpy(head, "SIPARDK1", 8);
-	put_u64(head + 8, d->folded);
-	put_u64(head + 16, atomic_load(&d->tick_s));
+	put_le(head + 8, d->folded, 8);
+	put_le(head + 16, atomic_load(&d->tick_s), 8);
 	buf_put(&state, head, sizeof(head));
 	journal_write(d->journal, SAVED_JOURNAL, &state);
 	enum err e = table_save(d->table, d->folded, buf_span(&state), f);
@@ -58,11 +44,11 @@ enum err docket_save_all(struct docket *d, struct fault *f)
 static bool restore(struct docket *d, uint64_t folded)
 {
 	struct span state = table_saved_views(d->table);
-	if (state.n < STATE_HEAD || memcmp(state.p, "SIPARDK1", 8) != 0 || get_u64(state.p + 8) != folded ||
+	if (state.n < STATE_HEAD || memcmp(state.p, "SIPARDK1", 8) != 0 || get_le(state.p + 8, 8) != folded ||
 	    folded > d->lane.size || journal_read(span_from(state, STATE_HEAD), &d->journal))
 		return false;
 	d->folded = d->saved = folded;
-	atomic_store(&d->tick_s, (uint32_t)get_u64(state.p + 16));
+	atomic_store(&d->tick_s, (uint32_t)get_le(state.p + 16, 8));
 	atomic_store(&d->serial, journal_serial(d->journal));
 	return true;
 }
@@ -119,7 +105,7 @@ void docket_close(struct docket *d)
 	if (!d)
 		return;
 	if (d->table)
-		(void)!docket_save_all(d, NULL); /* derived: what is not saved is folded again */
+		(void)!docket_save(d, NULL); /* derived: what is not saved is folded again */
 	roster_drop(d->roster);
 	table_close(d->table);
 	journal_free(d->journal);
@@ -128,14 +114,6 @@ void docket_close(struct docket *d)
 	pthread_mutex_destroy(&d->lock);
 	free(d->dir);
 	free(d);
-}
-
-enum err docket_save(struct docket *d, struct fault *f)
-{
-	pthread_mutex_lock(&d->lock);
-	enum err e = docket_save_all(d, f);
-	pthread_mutex_unlock(&d->lock);
-	return e;
 }
 
 void docket_set_policy(struct docket *d, const struct docket_policy *p)

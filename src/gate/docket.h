@@ -47,8 +47,6 @@ bool docket_guarded_from(struct docket *d, const struct observable *o, uint8_t a
 /** Who wants to know that the serial has risen; called by the thread that did it, behind its lock.  At most DOCKET_LISTENERS_MAX, before others use it. */
 enum { DOCKET_LISTENERS_MAX = 8 };
 void docket_listen(struct docket *d, void (*call)(void *ctx, uint64_t serial), void *ctx);
-/** Save what is derived, so that the next opening has less to fold. */
-enum err docket_save(struct docket *d, struct fault *f) MUST_USE;
 
 /* ---- writing ---- */
 

@@ -44,7 +44,8 @@ enum err docket_tell(struct docket *d, const char *party, uint8_t kind, uint32_t
 	MUST_USE;
 /** What the node itself says: checked, told and folded. */
 enum err docket_tell_alone(struct docket *d, struct decision_op *op, struct fault *f) MUST_USE;
-enum err docket_save_all(struct docket *d, struct fault *f) MUST_USE;
+/** What is derived, so that the next opening has less to fold. */
+enum err docket_save(struct docket *d, struct fault *f) MUST_USE;
 /** Without the lock: whoever listens hears of a serial that is no longer `before`. */
 void docket_call_listeners(struct docket *d, uint64_t before);
 

@@ -29,7 +29,7 @@ enum err docket_tell(struct docket *d, const char *party, uint8_t kind, uint32_t
 	entry_release(&entry);
 	e = docket_fold(d, f);
 	if (e == OK && d->folded - d->saved >= SAVE_AFTER)
-		(void)!docket_save_all(d, NULL);
+		(void)!docket_save(d, NULL);
 	return e;
 }
 

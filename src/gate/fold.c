@@ -283,26 +283,18 @@ struct digest {
 	struct buf octets;
 };
 
-static void put(struct buf *out, uint64_t v, unsigned octets)
-{
-	uint8_t *p = buf_reserve(out, octets);
-	for (unsigned i = 0; i < octets; i++)
-		p[i] = (uint8_t)(v >> 8 * i);
-	out->n += octets;
-}
-
 static void put_claim(struct buf *out, const struct claim *c)
 {
-	put(out, c->entry, 4);
-	put(out, c->seen, 4);
-	put(out, c->until, 4);
-	put(out, c->source, 2);
-	put(out, c->back, 2);
-	put(out, c->category, 1);
-	put(out, c->confidence, 1);
-	put(out, c->stance, 1);
-	put(out, c->flags & (15 - CLAIM_FIRST), 1);
-	put(out, c->lane, 1);
+	buf_putle(out, c->entry, 4);
+	buf_putle(out, c->seen, 4);
+	buf_putle(out, c->until, 4);
+	buf_putle(out, c->source, 2);
+	buf_putle(out, c->back, 2);
+	buf_putle(out, c->category, 1);
+	buf_putle(out, c->confidence, 1);
+	buf_putle(out, c->stance, 1);
+	buf_putle(out, c->flags & (15 - CLAIM_FIRST), 1);
+	buf_putle(out, c->lane, 1);
 }
 
 static void add_key(void *ctx, const struct table_key *k, const struct claim *claims, unsigned n)
@@ -310,9 +302,9 @@ static void add_key(void *ctx, const struct table_key *k, const struct claim *cl
 	struct digest *d = ctx;
 	uint8_t hash[32];
 	d->octets.n = 0;
-	put(&d->octets, k->kind, 1);
-	put(&d->octets, k->prefix, 1);
-	put(&d->octets, k->n, 2);
+	buf_putle(&d->octets, k->kind, 1);
+	buf_putle(&d->octets, k->prefix, 1);
+	buf_putle(&d->octets, k->n, 2);
 	buf_put(&d->octets, k->p, k->n);
 	for (unsigned i = 0; i < n; i++)
 		put_claim(&d->octets, &claims[i]);
@@ -337,8 +329,8 @@ enum err fold_digest(struct fold *f, uint8_t ret_digest[32], struct fault *fault
 	if (e == OK) {
 		d.octets.n = 0;
 		for (unsigned i = 0; i < 4; i++)
-			put(&d.octets, d.sum[i], 8);
-		put(&d.octets, d.keys, 8);
+			buf_putle(&d.octets, d.sum[i], 8);
+		buf_putle(&d.octets, d.keys, 8);
 		state_write(f->sources, f->now->meaning.rules, &views);
 		sha256_two(buf_span(&d.octets), buf_span(&views), ret_digest);
 	}

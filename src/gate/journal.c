@@ -11,6 +11,8 @@
 
 #include <stdlib.h>
 
+#include "base/octets.h"
+
 enum { HEAD = 28, GENERATION = 48 << 20, STAMPS = 1 << 16, MARK = 1 << 16 /* octets from one mark to the next, about */ };
 
 struct stamp {
@@ -36,20 +38,6 @@ struct journal {
 	struct stamp *stamp;       /* of the last serials, in order */
 	size_t n_stamps;
 };
-
-static void put(uint8_t *p, uint64_t v, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		p[i] = (uint8_t)(v >> 8 * i);
-}
-
-static uint64_t get(const uint8_t *p, unsigned n)
-{
-	uint64_t v = 0;
-	for (unsigned i = n; i-- > 0;)
-		v = v << 8 | p[i];
-	return v;
-}
 
 struct journal *journal_new(void)
 {
@@ -103,14 +91,14 @@ void journal_add(struct journal *j, const struct table_key *k, struct force_pair
 		start_generation(j);
 	mark(&j->new, j->serial + 1, j->new.records.n);
 	uint8_t *p = buf_reserve(&j->new.records, HEAD + k->n);
-	put(p, j->serial + 1, 8);
-	put(p + 8, before.self, 4);
-	put(p + 12, before.below, 4);
-	put(p + 16, after.self, 4);
-	put(p + 20, after.below, 4);
+	put_le(p, j->serial + 1, 8);
+	put_le(p + 8, before.self, 4);
+	put_le(p + 12, before.below, 4);
+	put_le(p + 16, after.self, 4);
+	put_le(p + 20, after.below, 4);
 	p[24] = k->kind;
 	p[25] = k->prefix;
-	put(p + 26, k->n, 2);
+	put_le(p + 26, k->n, 2);
 	memcpy(p + HEAD, k->p, k->n);
 	j->new.records.n += HEAD + k->n;
 }
@@ -152,12 +140,12 @@ int64_t journal_time(const struct journal *j, uint64_t serial)
 /* One record at `p` of `n` octets.  @return its octets; 0: none. */
 static size_t read_record(const uint8_t *p, size_t n, struct turn *ret_turn)
 {
-	if (n < HEAD || n - HEAD < get(p + 26, 2))
+	if (n < HEAD || n - HEAD < get_le(p + 26, 2))
 		return 0;
 	*ret_turn = (struct turn){
-		.serial = get(p, 8), .before = { (force)get(p + 8, 4), (force)get(p + 12, 4) },
-		.after = { (force)get(p + 16, 4), (force)get(p + 20, 4) },
-		.key = { .kind = p[24], .prefix = p[25], .n = (uint16_t)get(p + 26, 2), .p = p + HEAD },
+		.serial = get_le(p, 8), .before = { (force)get_le(p + 8, 4), (force)get_le(p + 12, 4) },
+		.after = { (force)get_le(p + 16, 4), (force)get_le(p + 20, 4) },
+		.key = { .kind = p[24], .prefix = p[25], .n = (uint16_t)get_le(p + 26, 2), .p = p + HEAD },
 	};
 	return HEAD + ret_turn->key.n;
 }
@@ -277,13 +265,13 @@ void journal_write(const struct journal *j, size_t octets, struct buf *out)
 	while (first < j->n_stamps && j->stamp[first].serial <= from)
 		first++;
 	memcpy(head, "SIPARJN1", 8);
-	put(head + 8, j->serial, 8);
-	put(head + 16, from, 8);
-	put(head + 24, j->n_stamps - first, 8);
+	put_le(head + 8, j->serial, 8);
+	put_le(head + 16, from, 8);
+	put_le(head + 24, j->n_stamps - first, 8);
 	buf_put(out, head, sizeof(head));
 	for (size_t i = first; i < j->n_stamps; i++) {
-		put(head, j->stamp[i].serial, 8);
-		put(head + 8, (uint64_t)j->stamp[i].time_ms, 8);
+		put_le(head, j->stamp[i].serial, 8);
+		put_le(head + 8, (uint64_t)j->stamp[i].time_ms, 8);
 		buf_put(out, head, 16);
 	}
 	buf_putspan(out, buf_span(&raw.store));
@@ -294,7 +282,7 @@ enum err journal_read(struct span in, struct journal **ret_journal)
 {
 	if (in.n < 32 || memcmp(in.p, "SIPARJN1", 8) != 0)
 		return ERR_CORRUPT;
-	uint64_t serial = get(in.p + 8, 8), from = get(in.p + 16, 8), n = get(in.p + 24, 8), last = from;
+	uint64_t serial = get_le(in.p + 8, 8), from = get_le(in.p + 16, 8), n = get_le(in.p + 24, 8), last = from;
 	struct generation g = { .from = from };
 	if (from > serial || n > STAMPS || (in.n - 32) / 16 < n)
 		return ERR_CORRUPT;
@@ -315,7 +303,7 @@ enum err journal_read(struct span in, struct journal **ret_journal)
 	j->old.from = from;
 	j->new = g;
 	for (size_t i = 0; i < n; i++)
-		add_stamp(j, (struct stamp){ get(in.p + 32 + 16 * i, 8), (int64_t)get(in.p + 40 + 16 * i, 8) });
+		add_stamp(j, (struct stamp){ get_le(in.p + 32 + 16 * i, 8), (int64_t)get_le(in.p + 40 + 16 * i, 8) });
 	buf_putspan(&j->new.records, records);
 	j->ended = j->new.records.n;
 	*ret_journal = j;

@@ -19,24 +19,18 @@ struct output {
 	void *ctx;
 };
 
-static void put(struct buf *out, uint64_t v, unsigned octets)
-{
-	for (unsigned i = 0; i < octets; i++)
-		buf_putc(out, (uint8_t)(v >> 8 * i));
-}
-
 void snapshot_put_lanes(unsigned n, struct buf *out)
 {
-	put(out, n, 4);
+	buf_putle(out, n, 4);
 }
 
 void snapshot_put_lane(const char *name, uint8_t tlp, struct span checkpoint, struct buf *out)
 {
 	struct span s = span_str(name);
-	put(out, tlp, 1);
-	put(out, s.n, 1);
+	buf_putle(out, tlp, 1);
+	buf_putle(out, s.n, 1);
 	buf_putspan(out, s);
-	put(out, checkpoint.n, 4);
+	buf_putle(out, checkpoint.n, 4);
 	buf_putspan(out, checkpoint);
 }
 

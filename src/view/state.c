@@ -8,16 +8,10 @@ static const char magic[8] = { 'S', 'I', 'P', 'A', 'R', 'V', 'W', '1' };
 
 enum { BIT_SNAPSHOT = 1, BIT_REMOVED = 2 };
 
-static void put(struct buf *out, uint64_t v, unsigned octets)
-{
-	for (unsigned i = 0; i < octets; i++)
-		buf_putc(out, (uint8_t)(v >> 8 * i));
-}
-
 static void put_name(struct buf *out, const char *name)
 {
 	struct span s = span_str(name);
-	put(out, s.n, 1);
+	buf_putle(out, s.n, 1);
 	buf_putspan(out, s);
 }
 
@@ -25,37 +19,37 @@ static void put_source(struct buf *out, const struct source *v)
 {
 	put_name(out, v->name);
 	put_name(out, v->group);
-	put(out, v->group_number, 2);
-	put(out, v->weight_db, 1);
-	put(out, v->category, 1);
-	put(out, v->confidence, 1);
-	put(out, (v->snapshot ? BIT_SNAPSHOT : 0) | (v->removed ? BIT_REMOVED : 0), 1);
-	put(out, v->lifetime_d, 2);
-	put(out, v->speed_x10, 2);
-	put(out, v->floor, 8);
-	put(out, v->last_import, 8);
-	put(out, (uint64_t)v->last_import_ms, 8);
-	put(out, v->accepted, 8);
+	buf_putle(out, v->group_number, 2);
+	buf_putle(out, v->weight_db, 1);
+	buf_putle(out, v->category, 1);
+	buf_putle(out, v->confidence, 1);
+	buf_putle(out, (v->snapshot ? BIT_SNAPSHOT : 0) | (v->removed ? BIT_REMOVED : 0), 1);
+	buf_putle(out, v->lifetime_d, 2);
+	buf_putle(out, v->speed_x10, 2);
+	buf_putle(out, v->floor, 8);
+	buf_putle(out, v->last_import, 8);
+	buf_putle(out, (uint64_t)v->last_import_ms, 8);
+	buf_putle(out, v->accepted, 8);
 }
 
 static void put_rule(void *ctx, const struct rule_told *r)
 {
 	struct buf *out = ctx;
-	put(out, r->rule, 1);
-	put(out, r->kinds, 1);
-	put(out, r->stance, 1);
-	put(out, r->lane, 1);
-	put(out, r->source, 2);
-	put(out, r->import, 8);
-	put(out, r->text.n, 4);
+	buf_putle(out, r->rule, 1);
+	buf_putle(out, r->kinds, 1);
+	buf_putle(out, r->stance, 1);
+	buf_putle(out, r->lane, 1);
+	buf_putle(out, r->source, 2);
+	buf_putle(out, r->import, 8);
+	buf_putle(out, r->text.n, 4);
 	buf_putspan(out, r->text);
 }
 
 void state_write(const struct source_set *sources, const struct rules *rules, struct buf *out)
 {
 	buf_put(out, magic, sizeof(magic));
-	put(out, source_count(sources), 4);
-	put(out, rules_count(rules), 4);
+	buf_putle(out, source_count(sources), 4);
+	buf_putle(out, rules_count(rules), 4);
 	for (unsigned i = 0; i < source_count(sources); i++)
 		put_source(out, source_get(sources, (uint16_t)i));
 	rules_each(rules, put_rule, out);
