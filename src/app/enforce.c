@@ -32,26 +32,24 @@ struct enforce_options {
 	bool once, dry_run, no_rules, flush, json;
 };
 
-#define TEXT_ROW(o, field, name, argument, help) { 0, name, argument, help, OPTION_TEXT, &(o)->field, 0 }
-#define FLAG_ROW(o, field, name, help) { 0, name, NULL, help, OPTION_FLAG, &(o)->field, 0 }
 #define OPTION_ROWS(o)                                                                                                 \
 	{                                                                                                                  \
-		TEXT_ROW(o, url, "url", "URL", "the node: http://ADDRESS:8300/ or https://..."),                               \
+		OPTION_WORD(&(o)->url, "url", "URL", "the node: http://ADDRESS:8300/ or https://..."), \
 		{ 'd', "dir", "DIR", "instead: the node on this machine with this data directory", OPTION_TEXT, &(o)->dir, 0 }, \
-		TEXT_ROW(o, feed, "feed", "NAME", "its feed of type list"),                                                    \
-		TEXT_ROW(o, key_file, "key-file", "FILE", "the key, as \"sipar feed key\" printed it; mode 0600"),             \
-		TEXT_ROW(o, consumer, "consumer", "NAME", "with -d: whose key is taken (default: the name of this host)"),     \
-		TEXT_ROW(o, table, "table", "NAME", "table of nftables (default: sipar)"),                                     \
-		TEXT_ROW(o, family, "family", "NAME", "its family: inet (default), ip or ip6"),                                \
-		TEXT_ROW(o, every, "every", "TIME", "how often to ask: 1s (default), 500ms, 5m"),                              \
-		TEXT_ROW(o, state, "state", "DIR", "what it remembers (default: /var/lib/sipar-enforce)"),                     \
+		OPTION_WORD(&(o)->feed, "feed", "NAME", "its feed of type list"), \
+		OPTION_WORD(&(o)->key_file, "key-file", "FILE", "the key, as \"sipar feed key\" printed it; mode 0600"), \
+		OPTION_WORD(&(o)->consumer, "consumer", "NAME", "with -d: whose key is taken (default: the name of this host)"), \
+		OPTION_WORD(&(o)->table, "table", "NAME", "table of nftables (default: sipar)"), \
+		OPTION_WORD(&(o)->family, "family", "NAME", "its family: inet (default), ip or ip6"), \
+		OPTION_WORD(&(o)->every, "every", "TIME", "how often to ask: 1s (default), 500ms, 5m"), \
+		OPTION_WORD(&(o)->state, "state", "DIR", "what it remembers (default: /var/lib/sipar-enforce)"), \
 		{ 0, "spare", "ADDRESS", "never enforce this address or prefix; may be given several times", OPTION_LIST, &(o)->spare, 0 }, \
-		TEXT_ROW(o, offline, "offline", "WHAT", "when the node is away: drop-young (default), keep or drop-all"),      \
-		TEXT_ROW(o, grace, "grace", "TIME", "how long it may be away before that (default: 1h)"),                      \
-		FLAG_ROW(o, no_rules, "no-rules", "the sets alone; what they are for is for other rules to say"),              \
-		FLAG_ROW(o, once, "once", "make the sets equal to the feed, and end"),                                         \
-		FLAG_ROW(o, dry_run, "dry-run", "tell what would be changed, change nothing, and end"),                        \
-		FLAG_ROW(o, flush, "flush", "remove the table with everything in it, forget the state, and end"),              \
+		OPTION_WORD(&(o)->offline, "offline", "WHAT", "when the node is away: drop-young (default), keep or drop-all"), \
+		OPTION_WORD(&(o)->grace, "grace", "TIME", "how long it may be away before that (default: 1h)"), \
+		OPTION_SWITCH(&(o)->no_rules, "no-rules", "the sets alone; what they are for is for other rules to say"), \
+		OPTION_SWITCH(&(o)->once, "once", "make the sets equal to the feed, and end"), \
+		OPTION_SWITCH(&(o)->dry_run, "dry-run", "tell what would be changed, change nothing, and end"), \
+		OPTION_SWITCH(&(o)->flush, "flush", "remove the table with everything in it, forget the state, and end"), \
 		OPTION_JSON(&(o)->json), OPTION_END                                                                            \
 	}
 
@@ -335,13 +333,8 @@ static enum err loop(struct enforcing *x, struct agent *a, struct fault *f)
 static enum err enforce(struct enforcing *x, struct fault *f)
 {
 	struct agent *a = NULL;
-	sigset_t signals, before;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, &signals, &before);
-	x->signals = signalfd(-1, &signals, SFD_CLOEXEC);
+	sigset_t before;
+	x->signals = verb_signals(&before);
 	x->agent.tell = tell;
 	x->agent.cancelled = cancelled;
 	x->agent.ctx = x;

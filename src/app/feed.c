@@ -25,34 +25,32 @@ struct feed_words {
 	bool json, challenge, passthru, open, rotate, remove;
 };
 
-#define TEXT_ROW(o, field, name, argument, help) { 0, name, argument, help, OPTION_TEXT, &(o)->field, 0 }
-#define FLAG_ROW(o, field, name, help) { 0, name, NULL, help, OPTION_FLAG, &(o)->field, 0 }
 #define OPTION_ROWS(o)                                                                                                 \
 	{                                                                                                                  \
 		OPTION_DIR(&(o)->dir), OPTION_JSON(&(o)->json),                                                                \
-		TEXT_ROW(o, type, "type", "TYPE", "rpz, list or snapshot (with add, needed)"),                                 \
-		TEXT_ROW(o, reasons, "reasons", "NAMES", "decisions for these: phishing, malware, c2, dga, botnet, exploitation (default: all)"), \
-		TEXT_ROW(o, kinds, "kinds", "KINDS", "only values of these kinds: ip, domain, url, hash, email (default: all)"), \
-		FLAG_ROW(o, challenge, "challenge", "list: challenges, too, and not only blocks"),                             \
-		TEXT_ROW(o, max, "max", "N", "list: at most N values, those with the highest score first, then the newest"),   \
-		FLAG_ROW(o, open, "open", "over HTTP for everybody, without a key"),                                           \
-		TEXT_ROW(o, zone, "zone", "NAME", "rpz: name of the zone (default: that of the feed)"),                        \
-		TEXT_ROW(o, answer, "answer", "WHAT", "rpz: nxdomain (default), nodata, drop or garden"),                      \
-		TEXT_ROW(o, garden, "garden", "NAME", "rpz: the host that a walled garden is at"),                             \
-		FLAG_ROW(o, passthru, "passthru", "rpz: what is protected by decision is served as rpz-passthru"),             \
-		TEXT_ROW(o, notify, "notify", "ADDR:PORT", "rpz: who gets NOTIFY, with commas; key: that consumer"),           \
-		TEXT_ROW(o, allow, "allow", "ADDRS", "rpz: addresses and prefixes that may transfer without a key"),           \
-		TEXT_ROW(o, ttl, "ttl", "SECONDS", "rpz: of the records (default 30)"),                                        \
-		TEXT_ROW(o, refresh, "refresh", "SECONDS", "rpz: how often to ask for changes (default 60)"),                  \
-		TEXT_ROW(o, lanes, "lanes", "NAMES", "snapshot: what these lanes say"),                                        \
-		TEXT_ROW(o, audience, "audience", "TLP", "snapshot: lanes for this level or a wider one; list: those that scores for --max are of"), \
-		TEXT_ROW(o, categories, "categories", "NAMES", "snapshot: keys that are listed for one of these"),             \
-		TEXT_ROW(o, min_score, "min-score", "N", "snapshot: keys that score at least N"),                              \
-		TEXT_ROW(o, config, "config", "WHICH", "show: lines for unbound, bind, knot, kresd, powerdns, nftables, enforce, crowdsec or curl"), \
-		TEXT_ROW(o, server, "server", "HOST", "show: address of this node in them (default: that of sipar.conf)"),     \
-		TEXT_ROW(o, consumer, "consumer", "NAME", "show: who the lines are for"),                                      \
-		FLAG_ROW(o, rotate, "rotate", "key: a new key in the place of the old one, which is worth nothing at once"),   \
-		FLAG_ROW(o, remove, "remove", "key: the consumer has none any more"), OPTION_END                               \
+		OPTION_WORD(&(o)->type, "type", "TYPE", "rpz, list or snapshot (with add, needed)"), \
+		OPTION_WORD(&(o)->reasons, "reasons", "NAMES", "decisions for these: phishing, malware, c2, dga, botnet, exploitation (default: all)"), \
+		OPTION_WORD(&(o)->kinds, "kinds", "KINDS", "only values of these kinds: ip, domain, url, hash, email (default: all)"), \
+		OPTION_SWITCH(&(o)->challenge, "challenge", "list: challenges, too, and not only blocks"), \
+		OPTION_WORD(&(o)->max, "max", "N", "list: at most N values, those with the highest score first, then the newest"), \
+		OPTION_SWITCH(&(o)->open, "open", "over HTTP for everybody, without a key"), \
+		OPTION_WORD(&(o)->zone, "zone", "NAME", "rpz: name of the zone (default: that of the feed)"), \
+		OPTION_WORD(&(o)->answer, "answer", "WHAT", "rpz: nxdomain (default), nodata, drop or garden"), \
+		OPTION_WORD(&(o)->garden, "garden", "NAME", "rpz: the host that a walled garden is at"), \
+		OPTION_SWITCH(&(o)->passthru, "passthru", "rpz: what is protected by decision is served as rpz-passthru"), \
+		OPTION_WORD(&(o)->notify, "notify", "ADDR:PORT", "rpz: who gets NOTIFY, with commas; key: that consumer"), \
+		OPTION_WORD(&(o)->allow, "allow", "ADDRS", "rpz: addresses and prefixes that may transfer without a key"), \
+		OPTION_WORD(&(o)->ttl, "ttl", "SECONDS", "rpz: of the records (default 30)"), \
+		OPTION_WORD(&(o)->refresh, "refresh", "SECONDS", "rpz: how often to ask for changes (default 60)"), \
+		OPTION_WORD(&(o)->lanes, "lanes", "NAMES", "snapshot: what these lanes say"), \
+		OPTION_WORD(&(o)->audience, "audience", "TLP", "snapshot: lanes for this level or a wider one; list: those that scores for --max are of"), \
+		OPTION_WORD(&(o)->categories, "categories", "NAMES", "snapshot: keys that are listed for one of these"), \
+		OPTION_WORD(&(o)->min_score, "min-score", "N", "snapshot: keys that score at least N"), \
+		OPTION_WORD(&(o)->config, "config", "WHICH", "show: lines for unbound, bind, knot, kresd, powerdns, nftables, enforce, crowdsec or curl"), \
+		OPTION_WORD(&(o)->server, "server", "HOST", "show: address of this node in them (default: that of sipar.conf)"), \
+		OPTION_WORD(&(o)->consumer, "consumer", "NAME", "show: who the lines are for"), \
+		OPTION_SWITCH(&(o)->rotate, "rotate", "key: a new key in the place of the old one, which is worth nothing at once"), \
+		OPTION_SWITCH(&(o)->remove, "remove", "key: the consumer has none any more"), OPTION_END \
 	}
 
 /* Words of a feed, from options and from operands "WORD=VALUE". */

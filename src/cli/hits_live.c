@@ -325,17 +325,12 @@ static void end(struct watch *w)
 void hits_live(struct hits_job *j, char **names, int n)
 {
 	struct watch *w = mem_zalloc(sizeof(*w));
-	sigset_t signals, before;
+	sigset_t before;
 	*w = (struct watch){ .job = j, .signals = -1, .listener = -1, .n_tails = n, .tails = mem_zalloc(((size_t)n + 1) * sizeof(*w->tails)) };
 	for (int i = 0; i < n; i++)
 		w->tails[i] = (struct tailed){ .name = names[i], .fd = -1, .lines = { .visit = hits_line, .ctx = j } };
 	w->names_ns = w->node_ns = clock_mono_ns();
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, &signals, &before);
-	w->signals = signalfd(-1, &signals, SFD_CLOEXEC);
+	w->signals = verb_signals(&before);
 	table_reader_init();
 	if (j->o->dnstap) {
 		j->name = j->o->dnstap;

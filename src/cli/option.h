@@ -39,6 +39,9 @@ void options_help(const struct option *rows, struct buf *out);
 /** The rows that every verb with a data directory has. */
 #define OPTION_DIR(target) { 'd', "dir", "DIR", "data directory (default: $SIPAR_DIR, else /var/lib/sipar)", OPTION_TEXT, target, 0 }
 #define OPTION_JSON(target) { 0, "json", NULL, "one JSON object a line instead of text", OPTION_FLAG, target, 0 }
+/** An option without a letter that takes a text, and a flag without one. */
+#define OPTION_WORD(target, name, argument, help) { 0, name, argument, help, OPTION_TEXT, target, 0 }
+#define OPTION_SWITCH(target, name, help) { 0, name, NULL, help, OPTION_FLAG, target, 0 }
 #define OPTION_END { 0, NULL, NULL, NULL, OPTION_FLAG, NULL, 0 }
 
 #endif

@@ -203,13 +203,8 @@ static void follow_files(struct scan_job *j, char **names, int n)
 
 void scan_follow(struct scan_job *j, char **names, int n)
 {
-	sigset_t signals, before;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, &signals, &before);
-	j->signals = signalfd(-1, &signals, SFD_CLOEXEC);
+	sigset_t before;
+	j->signals = verb_signals(&before);
 	j->hour = clock_ms() / HOUR_MS;
 	if (n == 1 && strcmp(names[0], "-") == 0)
 		follow_input(j);

@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,6 +14,17 @@ bool verb_cancelled(const struct verb_env *env)
 {
 	char c;
 	return env->caller >= 0 && recv(env->caller, &c, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+int verb_signals(sigset_t *ret_before)
+{
+	sigset_t signals;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &signals, ret_before);
+	return signalfd(-1, &signals, SFD_CLOEXEC);
 }
 
 int verb_write(int fd, struct buf *b)

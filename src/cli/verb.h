@@ -7,6 +7,8 @@
 #ifndef CLI_VERB_H
 #define CLI_VERB_H
 
+#include <signal.h>
+
 #include "base/buf.h"
 #include "base/err.h"
 #include "gate/node.h"
@@ -50,6 +52,9 @@ void verb_visible(char *text);
 void verb_complain(const struct verb_env *env, const char *fmt, ...) PRINTF(2, 3);
 /** How a verb ends: nothing but EXIT_FINE when `e` is OK, else "sipar: TEXT" of the fault and its exit code. */
 int verb_end(const struct verb_env *env, enum err e, const struct fault *f);
+/** For a verb that runs until it is told to stop, in a process of its own: SIGINT, SIGTERM and SIGHUP are read from the descriptor that is returned
+ *  (signalfd(2)), until pthread_sigmask(SIG_SETMASK, ret_before, NULL). */
+int verb_signals(sigset_t *ret_before) MUST_USE;
 /** Write `b` to a descriptor and empty it.  @return 0, or the errno of the write that failed. */
 int verb_write(int fd, struct buf *b);
 /** Write out what is gathered for env->out and empty it.  @return false when it cannot be written any more. */
