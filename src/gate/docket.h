@@ -78,7 +78,7 @@ enum err docket_recheck(struct docket *d, unsigned *ret_n, struct fault *f) MUST
  *  for phishing, malware or exploitation that has policy.spike hits or more is suspended until a person has looked: nobody visits a
  *  fresh fake so often, but many visit a shop.
  *  @param ret_alarms  how many decisions have so many hits, of those that are not suspended, too.
- *  @return ERR_EXISTS: this reporter has told of this time, or a later one (a minute at the least between two reports); ERR_RANGE: a time far from now; ERR_SYNTAX. */
+ *  @return ERR_EXISTS: this reporter has told of this time, or a later one; ERR_RANGE: a time far from now; ERR_SYNTAX. */
 enum err docket_hits(struct docket *d, const struct speaker *who, const struct hits_report *r, unsigned *ret_alarms, struct fault *f) MUST_USE;
 
 /* ---- reading ---- */

@@ -6,7 +6,7 @@
 
 #include "table/batch.h"
 
-enum { BATCH_OCTETS = 64 << 20, REPORT_LEAST_S = 60 /* from one report of a reporter to the next, however short the period was */ };
+enum { BATCH_OCTETS = 64 << 20 };
 
 /* The body of an entry, which may go on in the ones behind it. */
 static enum err read_body(struct docket *d, const struct entry *e, struct buf *out, struct fault *f)
@@ -227,8 +227,7 @@ static void fold_hits(struct docket *d, const struct entry *e, struct span body)
 	if (hits_report_read(body, &r, NULL))
 		return;
 	uint32_t *end = docket_last_report(d, e->party);
-	uint32_t seconds = r.seconds > REPORT_LEAST_S ? r.seconds : REPORT_LEAST_S;
-	*end = r.from_s + seconds > *end ? r.from_s + seconds : *end;
+	*end = r.from_s + r.seconds > *end ? r.from_s + r.seconds : *end;
 	while (hits_next(&r.hits, store, &o, &n, &of))
 		decision_hit(d->set, of, r.from_s, r.seconds, n);
 }
