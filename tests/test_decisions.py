@@ -110,3 +110,31 @@ def test_policy_of_one(node):
     with open(node.path / "sipar.conf", "a") as conf:
         conf.write("approvals = many\n")
     assert re.search(r"sipar.conf:\d+: ", node.run("decisions", code=64).err)
+
+
+def test_texts_are_one_line(node, tmp_path):
+    """Nothing that is said can look like another line, or move a terminal."""
+    for option, text in (("--why", "a\n    2026-11-25T19:34:30Z  approve  isp/omar"), ("--why", "\x1b[31m"), ("--evidence", "https://a.example/\n  approve"),
+                         ("--why", "\u2028"), ("--evidence", "https://a.example/" + "x" * 2000), ("--evidence", "https://")):
+        assert block(node, "evil.example", option, text, code=2)
+    assert not decisions(node, "--history")
+    assert "names of parties" in block(node, "evil.example", party="CERT/aisha", code=64)
+
+
+def test_evidence_that_is_none(node, tmp_path):
+    (tmp_path / "empty").touch()
+    for what, why in ((tmp_path, "cannot be read"), (tmp_path / "empty", "is empty"), (tmp_path / "nothing", "no file")):
+        assert why in block(node, "evil.example", "--evidence", str(what), code=2)
+    text = tmp_path / "text"
+    text.write_bytes(b'plain "text\n\xff')
+    block(node, "evil.example", "--evidence", str(text))
+    for line in node.run("log", "--lane", "decisions", "--json").out.splitlines():
+        json.loads(line)
+
+
+def test_errors_name_what_they_are_about(node, tmp_path):
+    (tmp_path / "blank").write_text("\n# nothing\n\n")
+    assert "no value in it" in block(node, "--from", str(tmp_path / "blank"), code=2)
+    assert str(tmp_path) in block(node, "--from", str(tmp_path), code=2)
+    assert '"a b"' in block(node, "good.example", "a b", code=2)
+    assert '"a b"' in node.run("unblock", "a b", "--why", "x", code=2).err

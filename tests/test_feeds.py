@@ -246,6 +246,12 @@ def test_what_is_wrong_is_said(decider):
     assert decider.run("feed", "list").out.splitlines() == ["isp type=rpz zone=rpz.example  (0 consumers)"]
 
 
+def test_lines_for_others_are_lines(decider):
+    decider.run("feed", "add", "edge", "--type", "list")
+    for option in ("--server", "--consumer"):
+        assert "control character" in decider.run("feed", "show", "edge", "--config", "curl", option, "192.0.2.1\nserver: evil", code=64).err
+
+
 def test_lines_for_others(decider):
     decider.run("feed", "add", "isp", "--type", "rpz", "--zone", "rpz.example")
     decider.run("feed", "add", "edge", "--type", "list")

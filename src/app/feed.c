@@ -394,6 +394,15 @@ static const struct {
 	[SET] = { "set", 1, 1 + WORDS, set_feed }, [REMOVE] = { "remove", 1, 1, remove_feed }, [KEY] = { "key", 2, 2, set_key },
 };
 
+/* It stands in the lines of other programs' configurations. */
+static bool is_word(const char *text)
+{
+	for (const char *p = text; *p; p++)
+		if ((uint8_t)*p <= ' ' || *p == 0x7f || *p == '"' || *p == '\'' || *p == ';')
+			return false;
+	return *text != 0;
+}
+
 static enum err look(const struct feed_words *o, enum what what, int n, const struct words *w, struct fault *f)
 {
 	if (what == WHATS)
@@ -409,6 +418,8 @@ static enum err look(const struct feed_words *o, enum what what, int n, const st
 		return fault_set(f, ERR_USAGE, "feed add: say with --type whether it is for rpz, list or snapshot");
 	if ((o->config || o->server || o->consumer) && what != SHOW)
 		return fault_set(f, ERR_USAGE, "--config, --server and --consumer go with show");
+	if ((o->server && !is_word(o->server)) || (o->consumer && !is_word(o->consumer)))
+		return fault_set(f, ERR_USAGE, "--server and --consumer take a name or an address: there is a blank or control character in it");
 	if ((o->server || o->consumer) && !o->config)
 		return fault_set(f, ERR_USAGE, "--server and --consumer go with --config");
 	if ((o->rotate || o->remove) && what != KEY)

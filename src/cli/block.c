@@ -1,4 +1,5 @@
 /* sipar block: propose that something is blocked. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -41,6 +42,7 @@ struct block {
 	struct decision_op op;
 	struct buf values, out, evidence;
 	uint64_t n;
+	bool proposed;
 	enum err err;
 	struct fault *f;
 };
@@ -103,6 +105,7 @@ static void propose(struct block *b)
 	b->err = docket_say(node_docket(b->env->node), &b->who, &b->op, &index, b->f);
 	if (b->err == OK)
 		tell(b, index);
+	b->proposed = true;
 	b->values.n = 0;
 	b->n = 0;
 }
@@ -142,6 +145,8 @@ static enum err take_file(struct block *b)
 	if (fd < 0)
 		return fault_set(b->f, ERR_IO, "\"%s\" cannot be read: %m", b->o->from);
 	enum err e = lines_each(fd, b->env->caller, take_line, b, b->f);
+	if (e)
+		(void)fault_at(b->f, "%s", b->o->from);
 	if (!standard)
 		close(fd);
 	return e ? e : b->err;
@@ -152,15 +157,24 @@ static enum err take_evidence(struct block *b)
 {
 	struct span text = span_str(b->o->evidence);
 	struct buf file = { 0 };
-	if (span_starts(text, SPAN_LIT("https://")) || span_starts(text, SPAN_LIT("http://")))
-		return b->op.evidence = text, OK;
+	uint8_t store[OBS_KEY_MAX];
+	struct observable url;
+	if (span_starts(text, SPAN_LIT("https://")) || span_starts(text, SPAN_LIT("http://"))) {
+		b->op.evidence = text;
+		return obs_parse_as(OBS_URL, text, store, &url, b->f) ? fault_at(b->f, "evidence \"%.100s\"", b->o->evidence) : OK;
+	}
 	int fd = openat(b->env->cwd, b->o->evidence, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return fault_set(b->f, ERR_IO, "evidence \"%s\" is no URL, and no file that can be read: %m", b->o->evidence);
-	ssize_t n;
+	ssize_t n = 0;
 	while (file.n <= EVIDENCE_MAX && (n = read(fd, buf_reserve(&file, 1 << 16), 1 << 16)) > 0)
 		file.n += (size_t)n;
+	int error = errno;
 	close(fd);
+	if (n < 0 || file.n == 0) {
+		buf_release(&file);
+		return fault_set(b->f, ERR_IO, "evidence \"%s\" %s%s", b->o->evidence, n < 0 ? "cannot be read: " : "is empty", n < 0 ? strerror(error) : "");
+	}
 	enum err e = file.n > EVIDENCE_MAX ? fault_set(b->f, ERR_RANGE, "evidence \"%s\" has more than %d MiB", b->o->evidence, EVIDENCE_MAX >> 20) :
 		     docket_evidence(node_docket(b->env->node), &b->who, buf_span(&file), "evidence", &b->evidence, b->f);
 	b->op.evidence = buf_span(&b->evidence);
@@ -193,9 +207,12 @@ static enum err block(struct block *b, int n, char **argv)
 {
 	enum err e = b->o->evidence ? take_evidence(b) : OK;
 	for (int i = 1; i <= n && e == OK; i++)
-		e = take(b, span_str(argv[i]));
+		if ((e = take(b, span_str(argv[i]))) != OK)
+			(void)fault_at(b->f, "\"%.100s\"", argv[i]);
 	if (e == OK && b->o->from)
 		e = take_file(b);
+	if (e == OK && b->n == 0 && !b->proposed)
+		e = fault_set(b->f, ERR_NOTFOUND, "\"%s\" has no value in it", b->o->from);
 	if (e == OK)
 		propose(b);
 	return e ? e : b->err;

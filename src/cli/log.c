@@ -53,12 +53,12 @@ static void put_gone(struct telling *t, const struct entry *e, struct fault *f)
 	buf_release(&body);
 }
 
-/* Bodies of the node's own statements are short JSON. */
+/* Bodies of the node's own statements are short JSON; others' are not shown. */
 static bool own_body(struct telling *t, const struct entry *e)
 {
 	struct fault ignored;
 	t->body.n = 0;
-	return e->kind != ENTRY_FEED && !e->gone && e->body_octets <= 64 << 10 &&
+	return !entry_erasable(e->kind) && !e->gone && e->body_octets <= 64 << 10 &&
 	       ledger_body(node_ledger(t->env->node), CLEARANCE_ALL, e->number, &t->body, &ignored) == OK;
 }
 

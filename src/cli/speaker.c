@@ -30,6 +30,10 @@ enum err speaker_parse(const char *as, struct spoken *ret_spoken, struct fault *
 	struct span party = span_head(text, span_find(text, '/')), by = span_from(text, party.n + 1);
 	if (user)
 		by = span_str(user->pw_name);
+	for (size_t i = 0; i < party.n; i++)
+		if (party.p[i] != ascii_lower(party.p[i]))
+			return fault_set(f, ERR_USAGE, "\"" SPAN_FMT "\": names of parties have no capital letters, so that nobody is two",
+					 SPAN_ARG(span_head(party, 64)));
 	if (!is_name(party) || (by.n && !is_name(by)))
 		return fault_set(f, ERR_USAGE, "\"" SPAN_FMT "\" is not PARTY or PARTY/PERSON: 1 to 63 octets each, without blanks, commas and quotes",
 				 SPAN_ARG(span_head(text, 140)));

@@ -46,7 +46,9 @@ static enum err unblock(struct verb_env *env, const struct unblock_options *o, c
 	if (is_decision(what, &of)) {
 		op.of = &of;
 		op.n_of = 1;
-	} else if ((e = obs_parse(span_str(what), store, &value, f)) == OK) {
+	} else if ((e = obs_parse(span_str(what), store, &value, f)) != OK) {
+		(void)fault_at(f, "\"%.100s\"", what);
+	} else {
 		decision_value_put(&values, &value);
 		op.values = buf_span(&values);
 	}
@@ -87,7 +89,7 @@ const struct verb verb_unblock = {
 	.name = "unblock",
 	.summary = "Take values, or a whole decision, out of force at once",
 	.usage = "[OPTION...] VALUE|DECISION... --why TEXT",
-	.details = "One voice is enough: a mistake is undone faster than it is made.  Every decision on the value ends for that value; who\n"
+	.details = "One voice is enough: a mistake is undone faster than it is made.  Every decision on the value ends for that value, with and without \"*.\"; who\n"
 		   "still has it is shown by \"sipar decisions --consumers\".\n\n"
 		   "Exit status: 0 unblocked, 2 not (nothing blocks it, or another decision covers it: the message names it).\n",
 	.flags = VERB_NODE,

@@ -180,6 +180,39 @@ static void put_decision(const struct list_value *v, const char *type, uint32_t 
 	buf_release(&text);
 }
 
+/* ---- how long ---- */
+
+static bool same_key(const struct table_key *a, const struct table_key *b)
+{
+	return table_key_header(a) == table_key_header(b) && memcmp(a->p, b->p, a->n) == 0;
+}
+
+/* The end of the longest lease on the key of hit `i`, which may stand in several levels. */
+static uint32_t left_of(const struct table_hits *hits, unsigned i)
+{
+	uint32_t until = 0, now_s = (uint32_t)(clock_ms() / 1000);
+	for (unsigned k = i; k < hits->n; k++)
+		for (unsigned c = 0; same_key(&hits->hit[i].key, &hits->hit[k].key) && c < hits->hit[k].n; c++) {
+			const struct claim *is = &hits->hit[k].claims[c];
+			if ((is->stance == ACTION_BLOCK || is->stance == ACTION_CHALLENGE) && is->until > until)
+				until = is->until;
+		}
+	return until > now_s ? until - now_s : LEASE_MAX_S;
+}
+
+static uint32_t left_on(struct docket *d, const struct table_key *k)
+{
+	struct table_hits hits;
+	const struct table_view *v = table_enter(docket_table(d));
+	table_lookup(v, k, &hits);
+	unsigned i = 0;
+	while (i < hits.n && !same_key(&hits.hit[i].key, k))
+		i++;
+	uint32_t left_s = i < hits.n ? left_of(&hits, i) : LEASE_MAX_S;
+	table_leave(docket_table(d));
+	return left_s;
+}
+
 /* ---- who asks ---- */
 
 static const struct feed *find_feed(struct http_request *q, const struct feeds *feeds, struct http_caller *caller, struct http_answer *a)
@@ -255,11 +288,12 @@ static void put_new(struct streaming *v, const struct feed_item *item, struct bu
 {
 	struct list_value is[2];
 	unsigned n = list_values(&item->key, (struct force_pair){ item->self, item->below }, is);
+	uint32_t left_s = v->array ? left_on(node_docket(v->server->options.node), &item->key) : LEASE_MAX_S;
 	for (unsigned i = 0; i < n; i++) {
 		if (!is_wanted(&v->filter, &is[i]))
 			continue;
 		put_comma(v, out);
-		put_decision(&is[i], type_of(&is[i]), LEASE_MAX_S, out);
+		put_decision(&is[i], type_of(&is[i]), left_s, out);
 	}
 }
 
@@ -387,24 +421,6 @@ void http_decisions_stream(struct http_server *s, struct http_request *q, const 
 }
 
 /* ---- one value ---- */
-
-static bool same_key(const struct table_key *a, const struct table_key *b)
-{
-	return table_key_header(a) == table_key_header(b) && memcmp(a->p, b->p, a->n) == 0;
-}
-
-/* The end of the longest lease on the key of hit `i`, which may stand in several levels. */
-static uint32_t left_of(const struct table_hits *hits, unsigned i)
-{
-	uint32_t until = 0, now_s = (uint32_t)(clock_ms() / 1000);
-	for (unsigned k = i; k < hits->n; k++)
-		for (unsigned c = 0; same_key(&hits->hit[i].key, &hits->hit[k].key) && c < hits->hit[k].n; c++) {
-			const struct claim *is = &hits->hit[k].claims[c];
-			if ((is->stance == ACTION_BLOCK || is->stance == ACTION_CHALLENGE) && is->until > until)
-				until = is->until;
-		}
-	return until > now_s ? until - now_s : LEASE_MAX_S;
-}
 
 static bool was_before(const struct table_hits *hits, unsigned i)
 {

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "base/utf8.h"
+
 static const struct reason_row reasons[REASONS] = {
 	[REASON_PHISHING] = { "phishing", CAT_PHISHING, 14 * 86400 },
 	[REASON_MALWARE] = { "malware", CAT_MALWARE, 30 * 86400 },
@@ -291,8 +293,34 @@ unsigned decision_parties(const struct decision *d, const char *party)
 	return n;
 }
 
+/* What people read must not move their terminals, nor look like other lines. */
+static enum err check_text(struct span text, const char *what, struct fault *f)
+{
+	uint32_t point;
+	if (text.n > OP_TEXT_MAX)
+		return fault_set(f, ERR_RANGE, "%s has more than %d octets", what, OP_TEXT_MAX);
+	for (struct span rest = text; rest.n;) {
+		size_t n = utf8_decode(rest, &point);
+		if (n == 0 || point < ' ' || (point >= 0x7f && point < 0xa0) || point == 0x2028 || point == 0x2029)
+			return fault_set(f, ERR_SYNTAX, "%s has a control character in it, or is not UTF-8", what);
+		rest = span_from(rest, n);
+	}
+	return OK;
+}
+
+static enum err check_texts(const struct decision_op *op, struct fault *f)
+{
+	enum err e = check_text(op->by, "the name of who says it", f);
+	if (e || (e = check_text(op->why, "the reason given", f)) || (e = check_text(op->evidence, "the evidence", f)))
+		return e;
+	return check_text(op->policy, "the name of the policy", f);
+}
+
 enum err decision_check(const struct decision_set *s, const struct decision_op *op, const char *party, struct fault *f)
 {
+	enum err e = check_texts(op, f);
+	if (e)
+		return e;
 	if (op->op == OP_PROPOSE && op->action == ACTION_PROTECT)
 		return fault_set(f, ERR_SYNTAX, "what protects is not proposed");
 	if (takes_one(op) && op->n_of != 1)

@@ -133,7 +133,7 @@ struct decision_entry {
 	const char *party;
 };
 /** May this be done?  For the gate before it is written, and for the fold.  Does not look at policy, protection or the table.
- *  @return ERR_NOTFOUND: no such proposal; ERR_FORBIDDEN: it is not in a state for it, or the party has spoken already. */
+ *  @return ERR_SYNTAX, ERR_RANGE: a text of it has a control character, is not UTF-8 or too long; ERR_NOTFOUND: no such proposal; ERR_FORBIDDEN: it is not in a state for it, or the party has spoken already. */
 enum err decision_check(const struct decision_set *s, const struct decision_op *op, const char *party, struct fault *f) MUST_USE;
 /** Do it, for the states of decisions.  One that decision_check() refuses changes nothing, and is answered as by it. */
 enum err decision_apply(struct decision_set *s, const struct decision_op *op, const struct decision_entry *e, struct fault *f) MUST_USE;
