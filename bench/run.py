@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Measures what bench/RESULTS.md reports.  Each figure is a median of several runs and stands beside a limit or a peer measured in the
-same run.  bench/run.py [NAME...]: import, memory, stix, check, start, data, lookup, scan, finder, table, address, incremental,
+same run.  bench/run.py [NAME...]: import, memory, stix, check, start, data, lookup, scan, finder, table, base, address, incremental,
 ledger, merkle, replay, dns, block, guard, rpz, resolvers, nft, snapshot, lib."""
 import json
 import os
@@ -305,6 +305,11 @@ def scan_peers(base, octets):
 
 def bench_table(base):
     program("table_bench")
+
+
+def bench_base(base):
+    """A base of ten million claims."""
+    program("table_bench", "10000000", "base")
 
 
 def bench_ledger(base):

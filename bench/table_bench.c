@@ -343,6 +343,20 @@ static void add_prefixes(struct keys *k, size_t n)
 	}
 }
 
+static void octets_of(const char *what, unsigned kind, uint64_t n)
+{
+	struct keys k = { .key = mem_alloc(n * sizeof(*k.key)) };
+	double ignored;
+	for (uint64_t i = 0; i < n; i++)
+		make_key(&k, i * 5 + kind);
+	settle(&k);
+	struct image *m = image_of(&k, &ignored, &ignored);
+	printf("%llu %s: %.1f octets a key\n", (unsigned long long)image_keys(m), what, (double)image_octets(m) / (double)image_keys(m));
+	image_free(m);
+	release(&k);
+}
+
+/* [KEYS [base]]: base stops when the base is made. */
 int main(int argc, char **argv)
 {
 	uint64_t n = 1000000;
@@ -363,17 +377,13 @@ int main(int argc, char **argv)
 	}
 	printf("%zu keys: batch_add %.0f ns, batch_finish %.0f ns a claim; %.1f octets a key\n", k.n, median(add),
 	       median(finish), (double)image_octets(m) / (double)image_keys(m));
-	struct keys addresses = { .key = mem_alloc(n * sizeof(*k.key)) };
-	for (uint64_t i = 0; i < n; i++)
-		make_key(&addresses, i * 5);
-	settle(&addresses);
-	double ignored;
-	struct image *four = image_of(&addresses, &ignored, &ignored);
-	printf("%llu IPv4 addresses: %.1f octets a key\n", (unsigned long long)image_keys(four),
-	       (double)image_octets(four) / (double)image_keys(four));
-	image_free(four);
-	release(&addresses);
-
+	octets_of("IPv4 addresses", 0, n);
+	octets_of("SHA-256", 4, n);
+	if (argc > 2 && strcmp(argv[2], "base") == 0) {
+		image_free(m);
+		release(&k);
+		return rmdir(dir);
+	}
 	struct bare bare;
 	bare_fill(&bare, &k);
 	struct reversed names = reversed_of(&k);
