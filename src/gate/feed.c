@@ -1,5 +1,5 @@
 /* A feed is a row of words.  Each word that can be said has one row in the table here: how it is read, and how it is written out again. */
-#include "gate/feed.h"
+#include "gate/feed_parts.h"
 
 #include <stdlib.h>
 
@@ -10,11 +10,9 @@
 #include "codec/ip.h"
 #include "codec/masks.h"
 #include "codec/tlp.h"
-#include "sys/digest.h"
-#include "sys/key.h"
 #include "view/source.h"
 
-enum { API_KEY_OCTETS = 20, TTL_MAX = 86400, MAX_MAX = 100000000 };
+enum { TTL_MAX = 86400, MAX_MAX = 100000000 };
 
 static const char *const types[FEED_TYPES] = { "snapshot", "rpz", "list" };
 static const char *const answers[] = { "nxdomain", "nodata", "drop", "garden" };
@@ -189,12 +187,15 @@ static enum err check_addresses(struct span value, struct fault *f)
 	return OK;
 }
 
+enum err feed_targets_set(char to[FEED_TEXT_MAX + 1], struct span value, struct fault *f)
+{
+	enum err e = check_addresses(value, f);
+	return e ? e : set_text(to, FEED_TEXT_MAX, value, "the list for notify", f);
+}
+
 static enum err set_notify(struct feed *feed, struct span value, struct fault *f)
 {
-	if (takes_back(value, feed->notify))
-		return OK;
-	enum err e = check_addresses(value, f);
-	return e ? e : set_text(feed->notify, FEED_TEXT_MAX, value, "the list for notify", f);
+	return takes_back(value, feed->notify) ? OK : feed_targets_set(feed->notify, value, f);
 }
 
 static bool is_range(struct span one)
@@ -443,7 +444,7 @@ void feed_put(const struct feed *feed, struct buf *out)
 }
 
 /* The zone that a feed serves: its own name when it was not given one. */
-static struct span zone_of(const struct feed *feed)
+struct span feed_zone(const struct feed *feed)
 {
 	return span_str(feed->zone[0] ? feed->zone : feed->name);
 }
@@ -462,197 +463,14 @@ enum err feed_check(const struct feed *feed, const struct feeds *others, struct 
 				 "the answer \"garden\" needs the name of one (garden=NAME)");
 	if (feed->type != FEED_RPZ)
 		return OK;
-	if (domain_parse(zone_of(feed), name, &n, NULL) || !span_eq(span_of(name, n), zone_of(feed)))
+	if (domain_parse(feed_zone(feed), name, &n, NULL) || !span_eq(span_of(name, n), feed_zone(feed)))
 		return fault_set(f, ERR_USAGE, "\"%s\" is no domain name: give the feed a zone", feed->name);
 	for (unsigned i = 0; i < others->n; i++)
 		if (others->v[i].type == FEED_RPZ && strcmp(others->v[i].name, feed->name) != 0 &&
-		    span_eq(zone_of(&others->v[i]), zone_of(feed)))
-			return fault_set(f, ERR_EXISTS, "the zone \"" SPAN_FMT "\" is that of feed \"%s\"", SPAN_ARG(zone_of(feed)),
+		    span_eq(feed_zone(&others->v[i]), feed_zone(feed)))
+			return fault_set(f, ERR_EXISTS, "the zone \"" SPAN_FMT "\" is that of feed \"%s\"", SPAN_ARG(feed_zone(feed)),
 					 others->v[i].name);
 	return OK;
-}
-
-/* ---- sets ---- */
-
-struct feeds *feeds_new(void)
-{
-	struct feeds *feeds = mem_zalloc(sizeof(*feeds));
-	feeds->held = 1;
-	return feeds;
-}
-
-const struct feeds *feeds_hold(const struct feeds *feeds)
-{
-	__atomic_fetch_add(&((struct feeds *)(uintptr_t)feeds)->held, 1, __ATOMIC_RELAXED);
-	return feeds;
-}
-
-void feeds_drop(const struct feeds *feeds)
-{
-	struct feeds *own = (struct feeds *)(uintptr_t)feeds;
-	if (!own || __atomic_fetch_sub(&own->held, 1, __ATOMIC_ACQ_REL) > 1)
-		return;
-	explicit_bzero(own, sizeof(*own));
-	free(own);
-}
-
-static enum err check_name(struct span name, const char *of, struct fault *f)
-{
-	if (source_name_ok(name) && name.n <= FEED_NAME_MAX)
-		return OK;
-	return fault_set(f, ERR_USAGE, "\"" SPAN_FMT "\" is not the name of a %s: 1 to %d of a-z, 0-9, '.', '_' and '-'",
-			 SPAN_ARG(span_head(name, 100)), of, FEED_NAME_MAX);
-}
-
-enum err feeds_add(struct feeds *feeds, struct span text, struct fault *f)
-{
-	struct feed feed;
-	struct span name = span_word(&text);
-	feed_defaults(&feed);
-	enum err e = check_name(name, "feed", f);
-	if (e)
-		return e;
-	memcpy(feed.name, name.p, name.n);
-	for (struct span one; (one = span_word(&text)).n;) {
-		size_t eq = span_find(one, '=');
-		if ((e = feed_set(&feed, span_head(one, eq), span_from(one, eq + 1), f)) != OK)
-			return e;
-	}
-	if (feeds_find(feeds, feed.name))
-		return fault_set(f, ERR_EXISTS, "feed \"%s\" is there twice", feed.name);
-	if (feeds->n == FEEDS_MAX)
-		return fault_set(f, ERR_FULL, "there are more than %d feeds", FEEDS_MAX);
-	if ((e = feed_check(&feed, feeds, f)) == OK)
-		feeds->v[feeds->n++] = feed;
-	return e;
-}
-
-enum err feeds_remove(struct feeds *feeds, const char *name, struct fault *f)
-{
-	const struct feed *feed = feeds_find(feeds, name);
-	if (!feed)
-		return fault_set(f, ERR_NOTFOUND, "there is no feed \"%s\"", name);
-	for (unsigned i = feeds->n_consumers; i-- > 0;)
-		if (strcmp(feeds->consumer[i].feed, name) == 0)
-			feeds->consumer[i] = feeds->consumer[--feeds->n_consumers];
-	size_t at = (size_t)(feed - feeds->v);
-	memmove(&feeds->v[at], &feeds->v[at + 1], (--feeds->n - at) * sizeof(feeds->v[0]));
-	return OK;
-}
-
-const struct feed *feeds_find(const struct feeds *feeds, const char *name)
-{
-	for (unsigned i = 0; i < feeds->n; i++)
-		if (strcmp(feeds->v[i].name, name) == 0)
-			return &feeds->v[i];
-	return NULL;
-}
-
-const struct feed *feeds_zone(const struct feeds *feeds, struct span zone)
-{
-	for (unsigned i = 0; i < feeds->n; i++)
-		if (feeds->v[i].type == FEED_RPZ && span_eq(zone_of(&feeds->v[i]), zone))
-			return &feeds->v[i];
-	return NULL;
-}
-
-/* ---- consumers ---- */
-
-enum err feeds_consumer_set(struct feeds *feeds, const char *feed, const char *name, const uint8_t *secret, const char *notify,
-			    struct fault *f)
-{
-	struct consumer c = { .feed = "" };
-	struct consumer *is = (struct consumer *)(uintptr_t)feeds_consumer(feeds, feed, name);
-	const struct feed *of = feeds_find(feeds, feed);
-	enum err e = check_name(span_str(name), "consumer", f);
-	if (e)
-		return e;
-	if (!of)
-		return fault_set(f, ERR_NOTFOUND, "there is no feed \"%s\"", feed);
-	if (of->type == FEED_SNAPSHOT)
-		return fault_set(f, ERR_USAGE, "a feed of type snapshot is a file, and has no consumers");
-	if (!is && feeds->n_consumers == CONSUMERS_MAX)
-		return fault_set(f, ERR_FULL, "there are more than %d consumers", CONSUMERS_MAX);
-	if (is)
-		c = *is;
-	snprintf(c.feed, sizeof(c.feed), "%s", feed);
-	snprintf(c.name, sizeof(c.name), "%s", name);
-	if (notify && strcmp(notify, "none") == 0)
-		notify = "";
-	if (notify && *notify && ((e = check_addresses(span_str(notify), f)) ||
-				  (e = set_text(c.notify, FEED_TEXT_MAX, span_str(notify), "the list for notify", f))))
-		return e;
-	if (notify && !*notify)
-		c.notify[0] = 0;
-	if (secret)
-		memcpy(c.secret, secret, sizeof(c.secret));
-	else if (!is)
-		random_octets(c.secret, sizeof(c.secret));
-	if (!is)
-		is = &feeds->consumer[feeds->n_consumers++];
-	*is = c;
-	explicit_bzero(&c, sizeof(c));
-	return OK;
-}
-
-enum err feeds_consumer_remove(struct feeds *feeds, const char *feed, const char *name, struct fault *f)
-{
-	const struct consumer *c = feeds_consumer(feeds, feed, name);
-	if (!c)
-		return fault_set(f, ERR_NOTFOUND, "feed \"%s\" has no consumer \"%s\"", feed, name);
-	size_t at = (size_t)(c - feeds->consumer);
-	memmove(&feeds->consumer[at], &feeds->consumer[at + 1], (--feeds->n_consumers - at) * sizeof(feeds->consumer[0]));
-	return OK;
-}
-
-const struct consumer *feeds_consumer(const struct feeds *feeds, const char *feed, const char *name)
-{
-	for (unsigned i = 0; i < feeds->n_consumers; i++)
-		if (strcmp(feeds->consumer[i].feed, feed) == 0 && strcmp(feeds->consumer[i].name, name) == 0)
-			return &feeds->consumer[i];
-	return NULL;
-}
-
-static void derive(const struct consumer *c, struct span purpose, char ret_digits[2 * API_KEY_OCTETS])
-{
-	uint8_t digest[32];
-	sha256_two(purpose, span_of(c->secret, sizeof(c->secret)), digest);
-	hex_encode(digest, API_KEY_OCTETS, ret_digits);
-}
-
-static void put_derived(const struct consumer *c, struct span purpose, struct buf *out)
-{
-	derive(c, purpose, (char *)buf_reserve(out, 2 * API_KEY_OCTETS));
-	out->n += 2 * API_KEY_OCTETS;
-}
-
-void consumer_api_key(const struct consumer *c, struct buf *out)
-{
-	put_derived(c, SPAN_LIT("sipar-api-key"), out);
-}
-
-void consumer_dns_key(const struct consumer *c, struct buf *out)
-{
-	put_derived(c, SPAN_LIT("sipar-dns-key"), out);
-}
-
-const struct consumer *feeds_api_key(const struct feeds *feeds, struct span key)
-{
-	const struct consumer *found = NULL;
-	char digits[2 * API_KEY_OCTETS];
-	if (key.n != sizeof(digits))
-		return NULL;
-	for (unsigned i = 0; i < feeds->n_consumers; i++) {
-		derive(&feeds->consumer[i], SPAN_LIT("sipar-api-key"), digits);
-		if (octets_equal(digits, key.p, sizeof(digits)))
-			found = &feeds->consumer[i];
-	}
-	return found;
-}
-
-void consumer_tsig_name(const struct consumer *c, struct buf *out)
-{
-	buf_printf(out, "%s.%s", c->name, c->feed);
 }
 
 /* ---- snapshots ---- */

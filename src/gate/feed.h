@@ -6,7 +6,7 @@
  *   feed NAME type=rpz reasons=phishing,c2 zone=rpz.example notify=192.0.2.53:53 ...
  *   consumer FEED NAME SECRET-IN-BASE64 [addresses]
  *
- * gate/feed.c has the words, gate/feed_file.c the file, gate/feed_items.c what is in a feed. */
+ * gate/feed.c has the words, gate/feed_set.c the set and its consumers, gate/feed_file.c the file, gate/feed_items.c what is in a feed. */
 #ifndef GATE_FEED_H
 #define GATE_FEED_H
 
