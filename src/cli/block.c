@@ -42,6 +42,7 @@ struct block {
 	struct decision_op op;
 	struct buf values, out, evidence;
 	uint64_t n;
+	uint64_t index; /* of the last proposal */
 	bool proposed;
 	enum err err;
 	struct fault *f;
@@ -64,7 +65,7 @@ static void tell_blast(struct block *b)
 		buf_putc(&b->out, ']');
 }
 
-static void tell(struct block *b, uint64_t index)
+static void tell(struct block *b)
 {
 	uint8_t store[OBS_KEY_MAX];
 	struct span values = buf_span(&b->values);
@@ -76,18 +77,18 @@ static void tell(struct block *b, uint64_t index)
 		obs_format(&first, &name);
 	if (b->o->json) {
 		buf_printf(&b->out, "{\"decision\":\"" DOCKET_LANE "/%llu\",\"state\":\"%s\",\"action\":\"%s\",\"reason\":\"%s\",\"until\":\"%s\","
-			   "\"values\":%llu,\"first\":", (unsigned long long)index, b->op.enacts ? "active" : "proposed", action_name(b->op.action),
+			   "\"values\":%llu,\"first\":", (unsigned long long)b->index, b->op.enacts ? "active" : "proposed", action_name(b->op.action),
 			   reason_row(b->op.reason)->name, until, (unsigned long long)b->n);
 		json_put_string(&b->out, buf_span(&name));
 		tell_blast(b);
 		buf_puts(&b->out, "}\n");
 	} else {
-		buf_printf(&b->out, DOCKET_LANE "/%llu  %s  %s for %s until %s: %s", (unsigned long long)index,
+		buf_printf(&b->out, DOCKET_LANE "/%llu  %s  %s for %s until %s: %s", (unsigned long long)b->index,
 			   b->op.enacts ? "active" : "proposed", action_name(b->op.action), reason_row(b->op.reason)->name, until, buf_cstr(&name));
 		if (b->n > 1)
 			buf_printf(&b->out, " and %llu more", (unsigned long long)b->n - 1);
 		if (!b->op.enacts)
-			buf_printf(&b->out, "; \"sipar approve " DOCKET_LANE "/%llu --as PARTY\" puts it in force", (unsigned long long)index);
+			buf_printf(&b->out, "; \"sipar approve " DOCKET_LANE "/%llu --as PARTY\" puts it in force", (unsigned long long)b->index);
 		buf_putc(&b->out, '\n');
 		tell_blast(b);
 	}
@@ -98,13 +99,12 @@ static void tell(struct block *b, uint64_t index)
 /* What is gathered becomes a proposal. */
 static void propose(struct block *b)
 {
-	uint64_t index;
 	if (b->err || b->n == 0)
 		return;
 	b->op.values = buf_span(&b->values);
-	b->err = docket_say(node_docket(b->env->node), &b->who, &b->op, &index, b->f);
+	b->err = docket_say(node_docket(b->env->node), &b->who, &b->op, &b->index, b->f);
 	if (b->err == OK)
-		tell(b, index);
+		tell(b);
 	b->proposed = true;
 	b->values.n = 0;
 	b->n = 0;

@@ -58,7 +58,7 @@ struct speaker {
 
 /** What docket_say() is asked for: `op` of view/decision.h without enacts, which the policy decides (a policy's own decisions are in force at once:
  *  op.policy is not empty).  Values must be canonical (decision_value_put()).
- *  What is left out of `op` (n_values) is counted; op->enacts is set.  @param ret_index  of the entry in the lane.
+ *  The values are counted here, and who says it is `who`; op->enacts is set, and nothing else of it.  @param ret_index  of the entry in the lane.
  *  @return OK: durable, folded, and seen by every face; ERR_FORBIDDEN: protected, refused by state or policy (see decision_check()); ERR_NOTFOUND:
  *          unblock or unprotect of a value that nothing is on (the fault names a covering one that is); ERR_RANGE: the lease; or as ledger_wait(). */
 enum err docket_say(struct docket *d, const struct speaker *who, struct decision_op *op, uint64_t *ret_index, struct fault *f) MUST_USE;

@@ -186,19 +186,21 @@ static uint64_t count_values(struct span values)
 enum err docket_say(struct docket *d, const struct speaker *who, struct decision_op *op, uint64_t *ret_index, struct fault *f)
 {
 	uint64_t *of = mem_alloc(OP_OF_MAX * sizeof(*of));
-	op->by = span_str(who->by);
-	op->enacts = false;
-	op->n_values = (unsigned)count_values(op->values);
+	struct decision_op said = *op; /* `of` of what is unblocked by value is ours */
+	said.by = span_str(who->by);
+	said.enacts = false;
+	said.n_values = (unsigned)count_values(op->values);
 	pthread_mutex_lock(&d->lock);
 	uint64_t before = docket_serial(d);
 	enum err e = OK;
 	if ((op->op == OP_UNBLOCK && op->values.n) || op->op == OP_UNPROTECT)
-		e = find_losers(d, op, of, f);
-	if (e == OK && (e = decision_check(d->set, op, who->party, f)) == OK && (e = decide(d, who->party, op, f)) == OK)
-		e = tell_op(d, who->party, op, ret_index, f);
+		e = find_losers(d, &said, of, f);
+	if (e == OK && (e = decision_check(d->set, &said, who->party, f)) == OK && (e = decide(d, who->party, &said, f)) == OK)
+		e = tell_op(d, who->party, &said, ret_index, f);
 	pthread_mutex_unlock(&d->lock);
 	free(of);
 	docket_call_listeners(d, before);
+	op->enacts = said.enacts;
 	return e;
 }
 
