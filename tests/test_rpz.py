@@ -93,6 +93,10 @@ def transfer(daemon, kind, key=None):
     return [" ".join([r[0], *r[3:]]) for r in records if r[3] in ("SOA", "NS", "CNAME")]
 
 
+def serial(daemon):
+    return int(transfer(daemon, "SOA")[0].split()[4])
+
+
 def test_unbound(deciding, serve, upstream, starts, tmp_path):
     daemon = serve(deciding)
     unbound = Unbound(tmp_path / "unbound", ZONE, f"127.0.0.1:{daemon.rpz_port}", upstream)
@@ -255,16 +259,59 @@ def test_answers(deciding, serve, starts, upstream, tmp_path):
         if words:
             deciding.run("feed", "set", "isp", *words)
         assert rules(daemon) == {"evil.example": target, "*.evil.example": target}
-    before = int(transfer(daemon, "SOA")[0].split()[4])
+    before = serial(daemon)
+    assert before == 4  # one decision, three changes of the feed
     block(deciding, "more.example", reason="malware")
-    records = transfer(daemon, f"IXFR={before}")
-    assert records[1].split()[1] == "NS", records  # a whole zone
+    assert transfer(daemon, f"IXFR={before - 1}")[1].split()[1] == "NS"  # a whole zone: it has other targets
+    assert transfer(daemon, f"IXFR={before}")[1].split()[1] == "SOA"
     deciding.run("feed", "set", "isp", "reasons=malware")
-    block(deciding, "again.example", reason="malware")
+    assert serial(daemon) == before + 2
     assert "evil.example" not in rules(daemon)
     assert transfer(daemon, f"IXFR={before + 1}")[1].split()[1] == "NS"
+    assert len(transfer(daemon, f"IXFR={before + 2}")) == 1
     block(deciding, "last.example", reason="malware")
+    assert transfer(daemon, f"IXFR={before + 1}")[1].split()[1] == "NS"
     assert transfer(daemon, f"IXFR={before + 2}")[1].split()[1] == "SOA"
+
+
+def test_changed_feed(deciding, serve, upstream, starts, tmp_path):
+    """Another selection reaches resolvers by itself, whole, and once; what is decided then comes as a difference again.  The serial never goes
+    back: not with a restart, and not when the feed is removed and another one gets its zone."""
+    daemon = serve(deciding)
+    primary = f"127.0.0.1:{daemon.rpz_port}"
+    unbound = Unbound(tmp_path / "unbound", ZONE, primary, upstream)
+    knot = Knot(tmp_path / "knot", ZONE, primary, ("", ""))
+    allow = ["--allow", "127.0.0.0/8", "--notify", f"{unbound.address}:{unbound.port}"]
+    feed(deciding, *allow)
+    knot.key, knot.secret = key(deciding, "knot", "--notify", f"{knot.address}:{knot.port}")
+    block(deciding, "evil.example")
+    block(deciding, "bad.example", reason="malware")
+    for s in (unbound, knot):
+        starts(s)
+    unbound.becomes("evil.example", GONE)
+    wait_for(lambda: knot.serial() == 2, "the zone at Knot")
+    deciding.run("feed", "set", "isp", "reasons=malware")
+    unbound.becomes("evil.example", HERE)
+    assert unbound.ask("bad.example") == GONE
+    wait_for(lambda: knot.serial() == 3 == serial(daemon), "the other zone at Knot")
+    assert sorted(knot.records()) == [f"*.bad.example.{ZONE}.", f"bad.example.{ZONE}."]
+    whole = metric(daemon, 'transfers_total{kind="whole"}')
+    block(deciding, "worse.example", reason="malware")
+    unbound.becomes("worse.example", GONE)
+    wait_for(lambda: knot.serial() == 4, "the change at Knot")
+    assert metric(daemon, 'transfers_total{kind="whole"}') == whole
+    deciding.run("feed", "set", "isp", "allow=127.0.0.0/8")  # changes nothing that is in it
+    assert serial(daemon) == 4
+    assert daemon.stop() == 0
+    daemon = serve(deciding, "--rpz", primary)
+    assert serial(daemon) == 4 and rules(daemon).keys() == {o + n for o in ("", "*.") for n in ("bad.example", "worse.example")}
+    deciding.run("feed", "set", "isp", "reasons=all")
+    unbound.becomes("evil.example", GONE)
+    wait_for(lambda: knot.serial() == 5, "the first zone at Knot")
+    deciding.run("feed", "remove", "isp")
+    deciding.run("feed", "add", "other", "--type", "rpz", "--zone", ZONE, "--answer", "nodata", *allow)
+    assert serial(daemon) == 6
+    unbound.becomes("evil.example", "NOERROR")
 
 
 def test_differences(deciding, serve):

@@ -107,7 +107,7 @@ static enum err apply(const struct words *w, int n, char **operands, struct feed
 /* ---- changes ---- */
 
 struct change {
-	uint64_t serial;   /* of the decisions, at this moment */
+	uint64_t serial;   /* of the decisions, while they are held */
 	const struct feed_words *options;
 	const char *feed, *consumer;
 	const struct words *words;
@@ -129,6 +129,7 @@ static enum err add_feed(void *ctx, struct feeds *feeds, struct fault *f)
 	if ((e = apply(c->words, c->n, c->operands, feed, f)) != OK)
 		return e;
 	feed->from = feed->type == FEED_SNAPSHOT ? 0 : c->serial;
+	feed->raised = feed->type == FEED_RPZ ? feeds->raised : 0;
 	return feed_check(feed, feeds, f);
 }
 
@@ -143,8 +144,13 @@ static enum err set_feed(void *ctx, struct feeds *feeds, struct fault *f)
 	enum err e = apply(c->words, c->n, c->operands, feed, f);
 	if (e == OK && feed->type != before.type)
 		return fault_set(f, ERR_USAGE, "the type of a feed stays what it is: remove it and add another");
-	if (feed_differs(&before, feed))
+	feed->from = before.from;
+	feed->raised = before.raised;
+	if (feed_differs(&before, feed)) {
 		feed->from = feed->type == FEED_SNAPSHOT ? 0 : c->serial;
+		if (feed->type == FEED_RPZ)
+			feeds_raise(feeds, feed);
+	}
 	return e ? e : feed_check(feed, feeds, f);
 }
 
@@ -431,8 +437,11 @@ static enum err look(const struct feed_words *o, enum what what, int n, const st
 
 static enum err change(struct verb_env *env, enum what what, struct change *c, struct fault *f)
 {
+	/* Nobody decides until all faces have the other feed: what any of them gave before is of a serial up to feed.from. */
+	docket_hold(node_docket(env->node));
 	c->serial = docket_serial(node_docket(env->node));
 	enum err e = node_feeds_change(env->node, whats[what].change, c, f);
+	docket_let(node_docket(env->node));
 	if (e)
 		return e;
 	if (what == REMOVE || (what == KEY && c->options->remove))

@@ -103,9 +103,12 @@ static void transfer(struct rpz_server *s, struct rpz_job *j)
 {
 	struct writing w = { .s = s, .fd = j->fd };
 	const struct feed *feed = j->held->site.at[j->plan.zone].feed;
+	struct rpz_reading reading = { s, j->held };
+	struct rpz_content content;
 	struct rpz_result r = { 0 };
 	struct fault f = { .text = "" };
-	enum err e = rpz_transfer(&s->content, &j->held->site, &j->plan, write_message, &w, &r, &f);
+	rpz_content_of(&reading, &content);
+	enum err e = rpz_transfer(&content, &j->held->site, &j->plan, write_message, &w, &r, &f);
 	rpz_count_up(s, RPZ_RECORDS, r.records);
 	j->whole = e == OK;
 	if (e) {

@@ -74,10 +74,13 @@ static size_t answer_datagram(struct loop *l, const struct sockaddr_storage *fro
 	const struct rpz_site *site = &l->held->site;
 	struct rpz_plan plan;
 	struct rpz_result r = { 0 };
+	struct rpz_reading reading = { l->s, l->held };
+	struct rpz_content content;
 	size_t n;
+	rpz_content_of(&reading, &content);
 	rpz_reply(site, from, false, docket_serial(l->s->docket), request, l->out, RPZ_SHORT_MAX, &n, &plan);
 	if (plan.act == RPZ_TRANSFER) {
-		if (rpz_transfer_datagram(&l->s->content, site, &plan, l->out, &n, &r, NULL))
+		if (rpz_transfer_datagram(&content, site, &plan, l->out, &n, &r, NULL))
 			n = 0;
 		else if (r.given == RPZ_GIVEN_DIFFERENCE) {
 			rpz_count_up(l->s, RPZ_DIFFERENCES, 1);

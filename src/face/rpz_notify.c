@@ -118,7 +118,7 @@ static bool write_message(struct target *t, uint64_t serial, struct rpz_notice *
 	struct rpz_writer w = { .zone = &t->zone, .id = t->id, .flags = FLAGS, .question = span_of(question, name + 4), .out = notice->message,
 				.room = sizeof(notice->message), .reserve = tsig_room(t->key), .emit = keep, .ctx = &notice->n };
 	rpz_begin(&w);
-	rpz_put_soa(&w, (uint32_t)serial);
+	rpz_put_soa(&w, serial);
 	t->tsig = (struct tsig){ .key = t->key };
 	return rpz_end(&w) && tsig_sign(&t->tsig, notice->message, &notice->n, sizeof(notice->message));
 }

@@ -47,7 +47,6 @@ struct rpz_job {
 struct rpz_server {
 	struct docket *docket;
 	struct consumers *consumers;
-	struct rpz_content content;
 	int udp, tcp, stop_fd, wake_fd;
 	int notify_fd[2];         /**< IPv4, IPv6; -1: none */
 	uint16_t port;
@@ -71,6 +70,14 @@ static inline void rpz_count_up(struct rpz_server *s, enum rpz_counter c, uint64
 }
 
 struct rpz_held *rpz_held_now(struct rpz_server *s);
+
+/** What the feeds of `held` have in them.  Nothing (ERR_BUSY) once there are others: what is read of a feed is then never of a
+ *  later serial than the one at which it was changed, so that nobody takes the old content for the new one. */
+struct rpz_reading {
+	struct rpz_server *server;
+	const struct rpz_held *held;
+};
+void rpz_content_of(struct rpz_reading *r, struct rpz_content *ret_content);
 void rpz_wake(struct rpz_server *s);
 
 /** What a request says of who has what. */

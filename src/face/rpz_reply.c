@@ -179,9 +179,9 @@ static size_t answer_apex(struct rpz_plan *p, const struct rpz_site *site, uint6
 	w.ctx = &a;
 	rpz_begin(&w);
 	if (what == APEX_NOTHING)
-		rpz_put_negative(&w, (uint32_t)serial);
+		rpz_put_negative(&w, serial);
 	else if (what == APEX_SOA)
-		rpz_put_soa(&w, (uint32_t)serial);
+		rpz_put_soa(&w, serial);
 	else
 		rpz_put_ns(&w);
 	(void)!rpz_end(&w);
@@ -262,7 +262,7 @@ static void answer(const struct rpz_site *site, const struct message *m, bool tc
 	case DNS_IXFR:
 		p->asked = RPZ_ASKED_IXFR;
 		p->serial = m->serial;
-		age = rpz_serial(m->serial, serial, &has);
+		age = rpz_serial(&site->at[p->zone].zone, m->serial, serial, &has);
 		whole = m->has_serial && (age == RPZ_BEHIND || age == RPZ_NEVER);
 		break;
 	default:

@@ -59,6 +59,18 @@ void rpz_server_set_feeds(struct rpz_server *s, const struct feeds *feeds)
 
 /* ---- content ---- */
 
+/* Whoever changes feeds holds the docket until they are ours: a reading that was opened after that finds others here. */
+static enum err check_current(const struct rpz_reading *of, struct feed_reading *r, struct fault *f)
+{
+	pthread_mutex_lock(&of->server->lock);
+	bool current = of->server->held == of->held;
+	pthread_mutex_unlock(&of->server->lock);
+	if (current)
+		return OK;
+	feed_reading_free(r);
+	return fault_set(f, ERR_BUSY, "the feed was changed meanwhile");
+}
+
 static enum err visit_all(struct feed_reading *r, feed_visit *visit, void *ctx)
 {
 	struct feed_item item;
@@ -71,9 +83,10 @@ static enum err visit_all(struct feed_reading *r, feed_visit *visit, void *ctx)
 
 static enum err each(void *ctx, const struct feed *feed, feed_visit *visit, void *visit_ctx, uint64_t *ret_serial, struct fault *f)
 {
+	struct rpz_reading *of = ctx;
 	struct feed_reading *r;
-	enum err e = feed_read(ctx, feed, &r, f);
-	if (e)
+	enum err e = feed_read(of->server->docket, feed, &r, f);
+	if (e || (e = check_current(of, r, f)) != OK)
 		return e;
 	*ret_serial = feed_reading_serial(r);
 	return visit_all(r, visit, visit_ctx);
@@ -82,12 +95,21 @@ static enum err each(void *ctx, const struct feed *feed, feed_visit *visit, void
 static enum err since(void *ctx, const struct feed *feed, uint64_t serial, feed_visit *visit, void *visit_ctx, uint64_t *ret_serial,
 		      struct fault *f)
 {
+	struct rpz_reading *of = ctx;
+	struct feed same = *feed;
 	struct feed_reading *r;
-	enum err e = feed_read_since(ctx, feed, serial, &r, f);
-	if (e)
+	if (feed->raised && serial >= feed->from)
+		same.from = 0; /* who had the zone of before has a lower one */
+	enum err e = feed_read_since(of->server->docket, &same, serial, &r, f);
+	if (e || (e = check_current(of, r, f)) != OK)
 		return e;
 	*ret_serial = feed_reading_serial(r);
 	return visit_all(r, visit, visit_ctx);
+}
+
+void rpz_content_of(struct rpz_reading *r, struct rpz_content *ret_content)
+{
+	*ret_content = (struct rpz_content){ .each = each, .since = since, .ctx = r };
 }
 
 /* ---- who has what ---- */
@@ -99,7 +121,7 @@ void rpz_saw_request(struct rpz_server *s, const struct rpz_site *site, const st
 	if (!p->allowed || !s->consumers)
 		return;
 	const char *feed = site->at[p->zone].feed->name;
-	enum rpz_age age = p->asked == RPZ_ASKED_IXFR ? rpz_serial(p->serial, p->newest, &serial) : RPZ_NEVER;
+	enum rpz_age age = p->asked == RPZ_ASKED_IXFR ? rpz_serial(&site->at[p->zone].zone, p->serial, p->newest, &serial) : RPZ_NEVER;
 	if (age == RPZ_SAME || age == RPZ_BEHIND)
 		consumers_saw(s->consumers, feed, p->who, serial, "ixfr", clock_ms());
 	else if (p->asked == RPZ_ASKED_SOA && consumers_serial(s->consumers, feed, p->who, "soa", &serial, &epoch))
@@ -279,7 +301,6 @@ enum err rpz_server_open(const struct rpz_options *o, struct rpz_server **ret_se
 	socklen_t n;
 	s->docket = o->docket;
 	s->consumers = o->consumers;
-	s->content = (struct rpz_content){ .each = each, .since = since, .ctx = o->docket };
 	s->udp = s->tcp = s->stop_fd = s->wake_fd = s->notify_fd[0] = s->notify_fd[1] = -1;
 	random_octets(&s->seed, sizeof(s->seed));
 	pthread_mutex_init(&s->lock, NULL);

@@ -34,7 +34,7 @@ struct whole {
 static void begin_whole(struct whole *z)
 {
 	z->begun = true;
-	rpz_put_soa(z->w, (uint32_t)z->serial);
+	rpz_put_soa(z->w, z->serial);
 	rpz_put_ns(z->w);
 }
 
@@ -55,7 +55,7 @@ static enum err send_whole(const struct rpz_content *content, const struct feed 
 		return e;
 	if (!z.begun)
 		begin_whole(&z);
-	rpz_put_soa(w, (uint32_t)z.serial);
+	rpz_put_soa(w, z.serial);
 	r->given = RPZ_GIVEN_WHOLE;
 	r->serial = z.serial;
 	return rpz_end(w) ? OK : ERR_CANCELLED;
@@ -109,13 +109,13 @@ static enum err send_difference(const struct rpz_content *content, const struct 
 	if (e == OK) {
 		r->serial = serial;
 		r->given = serial == has ? RPZ_GIVEN_SOA : RPZ_GIVEN_DIFFERENCE;
-		rpz_put_soa(w, (uint32_t)serial);
+		rpz_put_soa(w, serial);
 		if (serial != has) {
-			rpz_put_soa(w, plan->serial);
+			rpz_put_soa(w, has);
 			(void)!rpz_put_records(w, buf_span(&c.d.gone));
-			rpz_put_soa(w, (uint32_t)serial);
+			rpz_put_soa(w, serial);
 			(void)!rpz_put_records(w, buf_span(&c.d.come));
-			rpz_put_soa(w, (uint32_t)serial);
+			rpz_put_soa(w, serial);
 		}
 		w->left_out += c.d.left_out;
 		e = rpz_end(w) ? OK : ERR_CANCELLED;
@@ -140,7 +140,7 @@ enum err rpz_transfer(const struct rpz_content *content, const struct rpz_site *
 	w.ctx = &o;
 	rpz_begin(&w);
 	if (plan->asked == RPZ_ASKED_IXFR) {
-		if (rpz_serial(plan->serial, plan->newest, &has) == RPZ_BEHIND)
+		if (rpz_serial(&site->at[plan->zone].zone, plan->serial, plan->newest, &has) == RPZ_BEHIND)
 			e = send_difference(content, site, plan, has, DIFFERENCE_MAX, &w, &r, f);
 	}
 	if (e == ERR_NOTFOUND)
@@ -177,7 +177,7 @@ enum err rpz_transfer_datagram(const struct rpz_content *content, const struct r
 	w.emit = sign_and_send;
 	w.ctx = &o;
 	rpz_begin(&w);
-	if (rpz_serial(plan->serial, plan->newest, &has) == RPZ_BEHIND && plan->newest - has <= DATAGRAM_STEPS)
+	if (rpz_serial(&site->at[plan->zone].zone, plan->serial, plan->newest, &has) == RPZ_BEHIND && plan->newest - has <= DATAGRAM_STEPS)
 		e = send_difference(content, site, plan, has, plan->limit / 12, &w, &r, f);
 	if (e) {
 		r = (struct rpz_result){ .given = RPZ_GIVEN_SOA, .serial = plan->newest };

@@ -21,7 +21,7 @@ static const char passthru[] = "\14rpz-passthru", localhost[] = "\11localhost", 
 
 enum err rpz_zone_make(const struct feed *feed, struct rpz_zone *ret_zone, struct fault *f)
 {
-	struct rpz_zone z = { .passthru = feed->passthru, .ttl_s = feed->ttl_s, .refresh_s = feed->refresh_s };
+	struct rpz_zone z = { .passthru = feed->passthru, .ttl_s = feed->ttl_s, .refresh_s = feed->refresh_s, .raised = feed->raised };
 	struct dns_name garden;
 	const char *target, *name = feed->zone[0] ? feed->zone : feed->name;
 	enum err e = dns_name_parse(span_str(name), &z.origin);
@@ -221,14 +221,14 @@ static void put_apex(struct rpz_writer *w, unsigned type, const uint8_t *data, s
 	w->records++;
 }
 
-void rpz_put_soa(struct rpz_writer *w, uint32_t serial)
+void rpz_put_soa(struct rpz_writer *w, uint64_t serial)
 {
 	uint8_t data[sizeof(localhost) + sizeof(nobody) + 20], *p = data;
 	memcpy(p, localhost, sizeof(localhost));
 	p += sizeof(localhost);
 	memcpy(p, nobody, sizeof(nobody));
 	p += sizeof(nobody);
-	put_be32(p, serial);
+	put_be32(p, (uint32_t)(serial + w->zone->raised));
 	put_be32(p + 4, w->zone->refresh_s);
 	put_be32(p + 8, RETRY_S < w->zone->refresh_s ? RETRY_S : w->zone->refresh_s);
 	put_be32(p + 12, EXPIRE_S);
@@ -307,7 +307,7 @@ bool rpz_put_records(struct rpz_writer *w, struct span records)
 	return true;
 }
 
-void rpz_put_negative(struct rpz_writer *w, uint32_t serial)
+void rpz_put_negative(struct rpz_writer *w, uint64_t serial)
 {
 	rpz_put_soa(w, serial);
 	if (!w->stopped)
@@ -375,9 +375,9 @@ unsigned rpz_count(const struct rpz_zone *z, const struct feed_item *item)
 	return (self != RPZ_NONE && fits(z, l.n)) + (below != RPZ_NONE && fits(z, l.n + 2));
 }
 
-enum rpz_age rpz_serial(uint32_t wire, uint64_t now, uint64_t *ret_serial)
+enum rpz_age rpz_serial(const struct rpz_zone *z, uint32_t wire, uint64_t now, uint64_t *ret_serial)
 {
-	uint32_t behind = (uint32_t)now - wire;
+	uint32_t behind = (uint32_t)(now + z->raised) - wire;
 	if (behind >= 1u << 31)
 		return RPZ_AHEAD;
 	if (behind > now)

@@ -24,6 +24,7 @@ struct rpz_zone {
 	uint8_t target_n;
 	bool passthru;
 	uint32_t ttl_s, refresh_s;
+	uint64_t raised; /**< by how much its serial is above that of the docket: feed.raised */
 };
 
 /** @return ERR_SYNTAX, ERR_RANGE: the zone's name, or the garden's, is none. */
@@ -57,14 +58,15 @@ struct rpz_writer {
 };
 
 void rpz_begin(struct rpz_writer *w);
-void rpz_put_soa(struct rpz_writer *w, uint32_t serial);
+/** @param serial  of the docket */
+void rpz_put_soa(struct rpz_writer *w, uint64_t serial);
 void rpz_put_ns(struct rpz_writer *w);
 /** The records of one item as it is.  @return false: stopped. */
 bool rpz_put_item(struct rpz_writer *w, const struct feed_item *item);
 /** Records as rpz_difference has them.  @return false: stopped. */
 bool rpz_put_records(struct rpz_writer *w, struct span records);
 /** SOA in the authority section of an answer without any records; nothing else may be put. */
-void rpz_put_negative(struct rpz_writer *w, uint32_t serial);
+void rpz_put_negative(struct rpz_writer *w, uint64_t serial);
 /** The rest.  @return false: stopped, now or before. */
 bool rpz_end(struct rpz_writer *w);
 
@@ -79,8 +81,8 @@ void rpz_difference_release(struct rpz_difference *d);
 unsigned rpz_count(const struct rpz_zone *z, const struct feed_item *item);
 
 enum rpz_age { RPZ_SAME, RPZ_BEHIND, RPZ_NEVER /**< would be behind, but there was none such */, RPZ_AHEAD };
-/** The serial of the docket that `wire` stands for, when `now` is the newest (RFC 1982).
+/** The serial of the docket that `wire` stands for in this zone, when `now` is the newest (RFC 1982).
  *  @param ret_serial  set when it is RPZ_SAME or RPZ_BEHIND. */
-enum rpz_age rpz_serial(uint32_t wire, uint64_t now, uint64_t *ret_serial);
+enum rpz_age rpz_serial(const struct rpz_zone *z, uint32_t wire, uint64_t now, uint64_t *ret_serial);
 
 #endif

@@ -233,6 +233,7 @@ static void test_difference(void **state)
 
 static void test_serial(void **state)
 {
+	const struct rpz_zone plain = { .raised = 0 };
 	const struct { uint32_t wire; uint64_t now; enum rpz_age age; uint64_t serial; } rows[] = {
 		{ 0, 0, RPZ_SAME, 0 },
 		{ 7, 9, RPZ_BEHIND, 7 },
@@ -247,7 +248,28 @@ static void test_serial(void **state)
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		uint64_t serial = 0;
-		assert_int_equal(rpz_serial(rows[i].wire, rows[i].now, &serial), rows[i].age);
+		assert_int_equal(rpz_serial(&plain, rows[i].wire, rows[i].now, &serial), rows[i].age);
+		assert_int_equal(serial, rows[i].serial);
+	}
+}
+
+/* Of a zone that has become another one three times: who has a serial of before is behind it, whatever was decided since. */
+static void test_raised_serial(void **state)
+{
+	const struct rpz_zone z = { .raised = 3 };
+	const struct { uint32_t wire; uint64_t now; enum rpz_age age; uint64_t serial; } rows[] = {
+		{ 3, 0, RPZ_SAME, 0 },
+		{ 2, 0, RPZ_NEVER, 0 },
+		{ 12, 9, RPZ_SAME, 9 },
+		{ 11, 9, RPZ_BEHIND, 8 },
+		{ 13, 9, RPZ_AHEAD, 0 },
+		{ 2, 9, RPZ_NEVER, 0 },
+		{ 1, 0xffffffff, RPZ_BEHIND, 0xfffffffe },
+		{ 0xffffffff, 0xfffffffd, RPZ_BEHIND, 0xfffffffc },
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		uint64_t serial = 0;
+		assert_int_equal(rpz_serial(&z, rows[i].wire, rows[i].now, &serial), rows[i].age);
 		assert_int_equal(serial, rows[i].serial);
 	}
 }
@@ -275,6 +297,7 @@ int main(void)
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_difference),
 		cmocka_unit_test(test_serial),
+		cmocka_unit_test(test_raised_serial),
 		cmocka_unit_test(test_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

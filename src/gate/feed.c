@@ -245,6 +245,11 @@ static enum err set_from(struct feed *feed, struct span value, struct fault *f)
 	return set_number(value, UINT64_MAX, "a serial", &feed->from, f);
 }
 
+static enum err set_raised(struct feed *feed, struct span value, struct fault *f)
+{
+	return set_number(value, UINT32_MAX, "a number", &feed->raised, f);
+}
+
 /* ---- words: writing ---- */
 
 static void put_reasons(const struct feed *feed, struct buf *out)
@@ -347,6 +352,11 @@ static void put_from(const struct feed *feed, struct buf *out)
 	buf_putu(out, feed->from);
 }
 
+static void put_raised(const struct feed *feed, struct buf *out)
+{
+	buf_putu(out, feed->raised);
+}
+
 enum { SNAPSHOT = 1 << FEED_SNAPSHOT, RPZ = 1 << FEED_RPZ, LIST = 1 << FEED_LIST };
 
 static const struct row {
@@ -370,6 +380,7 @@ static const struct row {
 	{ "max", LIST, set_max, put_max },
 	{ "open", RPZ | LIST, set_open, put_open },
 	{ "from", RPZ | LIST, set_from, put_from },
+	{ "raised", RPZ, set_raised, put_raised },
 	{ "lanes", SNAPSHOT, set_lanes, put_lanes },
 	{ "audience", SNAPSHOT | LIST, set_audience, put_audience },
 	{ "categories", SNAPSHOT, set_categories, put_categories },
@@ -427,7 +438,7 @@ static bool says_same(const struct row *r, const struct feed *a, const struct fe
 bool feed_differs(const struct feed *a, const struct feed *b)
 {
 	return a->wanted != b->wanted || a->kinds != b->kinds || a->passthru != b->passthru || a->answer != b->answer || a->ttl_s != b->ttl_s ||
-	       strcmp(a->zone, b->zone) != 0 || strcmp(a->garden, b->garden) != 0;
+	       a->refresh_s != b->refresh_s || strcmp(a->zone, b->zone) != 0 || strcmp(a->garden, b->garden) != 0;
 }
 
 void feed_put(const struct feed *feed, struct buf *out)

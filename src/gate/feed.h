@@ -5,6 +5,7 @@
  *
  *   feed NAME type=rpz reasons=phishing,c2 zone=rpz.example notify=192.0.2.53:53 ...
  *   consumer FEED NAME SECRET-IN-BASE64 [addresses]
+ *   raised NUMBER
  *
  * gate/feed.c has the words, gate/feed_set.c the set and its consumers, gate/feed_file.c the file, gate/feed_items.c what is in a feed. */
 #ifndef GATE_FEED_H
@@ -45,6 +46,7 @@ struct feed {
 	uint32_t max;                    /**< list: at most so many values, the most important first; 0: no cap */
 	bool open;                       /**< list: for everybody, without a key */
 	uint64_t from;                   /**< serial at which it became what it is: before, and at that serial, it may have been something else */
+	uint64_t raised;                 /**< rpz: by how much its zone's serial is above that of the decisions; see feeds_raise() */
 };
 
 /** What goes into a snapshot: see gate/export.h. */
@@ -68,6 +70,7 @@ struct consumer {
 struct feeds {
 	unsigned held;  /**< private: feeds_hold() */
 	unsigned n, n_consumers;
+	uint64_t raised; /**< how often a zone has become another one without a decision */
 	struct feed v[FEEDS_MAX];
 	struct consumer consumer[CONSUMERS_MAX];
 };
@@ -102,6 +105,11 @@ void feeds_drop(const struct feeds *feeds);
 enum err feeds_add(struct feeds *feeds, struct span text, struct fault *f) MUST_USE;
 /** With its consumers.  @return ERR_NOTFOUND. */
 enum err feeds_remove(struct feeds *feeds, const char *name, struct fault *f) MUST_USE;
+/** The zone of a feed is another one than resolvers have, though nothing was decided: its serial is above all that any zone of that name had at
+ *  the same decisions, now and before, so that they fetch it.  The number is kept with the feed in feeds.conf, content and serial change by one
+ *  rename of that file, and a serial of a zone means one content.  A feed that is added has the number of all of them, since its
+ *  zone may have been that of one that was removed. */
+void feeds_raise(struct feeds *feeds, struct feed *feed);
 /** NULL: none of that name. */
 const struct feed *feeds_find(const struct feeds *feeds, const char *name);
 /** The feed of type rpz whose zone this is ("rpz.example", lower case).  NULL: none. */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/base64.h"
+#include "base/num.h"
 #include "gate/feed.h"
 
 enum { FILE_MAX = 1 << 20 };
@@ -43,6 +44,16 @@ static enum err take_consumer(struct feeds *feeds, struct span text, struct faul
 	return e;
 }
 
+static enum err take_raised(struct feeds *feeds, struct span text, struct fault *f)
+{
+	uint64_t n;
+	if (num_parse_u64(span_trim(text), UINT32_MAX, &n))
+		return fault_set(f, ERR_USAGE, "\"" SPAN_FMT "\" is no number of changes", SPAN_ARG(span_head(text, 100)));
+	if (feeds->raised < n)
+		feeds->raised = n;
+	return OK;
+}
+
 enum err feeds_parse(struct span text, const char *name, struct feeds *feeds, struct fault *f)
 {
 	for (unsigned n = 1; text.n; n++) {
@@ -56,8 +67,10 @@ enum err feeds_parse(struct span text, const char *name, struct feeds *feeds, st
 			e = feeds_add(feeds, rest, &why);
 		else if (span_is(word, "consumer"))
 			e = take_consumer(feeds, rest, &why);
+		else if (span_is(word, "raised"))
+			e = take_raised(feeds, rest, &why);
 		else if (word.n)
-			e = fault_set(&why, ERR_USAGE, "the line begins with neither \"feed\" nor \"consumer\"");
+			e = fault_set(&why, ERR_USAGE, "the line begins with none of \"feed\", \"consumer\" and \"raised\"");
 		if (e)
 			return fault_set(f, ERR_USAGE, "%s:%u: %s", name, n, why.text);
 	}
@@ -116,6 +129,8 @@ static void put_all(const struct feeds *feeds, struct buf *out)
 		feed_put(&feeds->v[i], out);
 		buf_putc(out, '\n');
 	}
+	if (feeds->raised)
+		buf_printf(out, "raised %llu\n", (unsigned long long)feeds->raised);
 	for (unsigned i = 0; i < feeds->n_consumers; i++) {
 		const struct consumer *c = &feeds->consumer[i];
 		buf_printf(out, "consumer %s %s ", c->feed, c->name);

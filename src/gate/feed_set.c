@@ -58,9 +58,17 @@ enum err feeds_add(struct feeds *feeds, struct span text, struct fault *f)
 		return fault_set(f, ERR_EXISTS, "feed \"%s\" is there twice", feed.name);
 	if (feeds->n == FEEDS_MAX)
 		return fault_set(f, ERR_FULL, "there are more than %d feeds", FEEDS_MAX);
-	if ((e = feed_check(&feed, feeds, f)) == OK)
-		feeds->v[feeds->n++] = feed;
-	return e;
+	if ((e = feed_check(&feed, feeds, f)) != OK)
+		return e;
+	feeds->v[feeds->n++] = feed;
+	if (feeds->raised < feed.raised)
+		feeds->raised = feed.raised;
+	return OK;
+}
+
+void feeds_raise(struct feeds *feeds, struct feed *feed)
+{
+	feed->raised = ++feeds->raised;
 }
 
 enum err feeds_remove(struct feeds *feeds, const char *name, struct fault *f)
@@ -71,6 +79,8 @@ enum err feeds_remove(struct feeds *feeds, const char *name, struct fault *f)
 	for (unsigned i = feeds->n_consumers; i-- > 0;)
 		if (strcmp(feeds->consumer[i].feed, name) == 0)
 			feeds->consumer[i] = feeds->consumer[--feeds->n_consumers];
+	if (feed->type == FEED_RPZ)
+		feeds->raised++; /* another one may get its zone */
 	size_t at = (size_t)(feed - feeds->v);
 	memmove(&feeds->v[at], &feeds->v[at + 1], (--feeds->n - at) * sizeof(feeds->v[0]));
 	return OK;

@@ -187,6 +187,43 @@ static void test_the_file(void **state)
 	feeds_drop(back);
 }
 
+static const struct feed *feed_of(struct feeds *feeds, const char *name)
+{
+	const struct feed *feed = feeds_find(feeds, name);
+	assert_non_null(feed);
+	return feed;
+}
+
+/* Whatever happens to feeds and to the names of their zones, no zone comes back to a number that one of that name had. */
+static void test_raises(void **state)
+{
+	char dir[] = "/tmp/sipar-feed-XXXXXX", path[64];
+	struct feeds *feeds = parsed("raised 4\nfeed a type=rpz zone=x.example raised=2\nfeed b type=rpz zone=y.example raised=7\nfeed c type=list\n"), *back = feeds_new();
+	struct fault f;
+	assert_int_equal(feeds->raised, 7);
+	feeds_raise(feeds, &feeds->v[0]);
+	assert_int_equal(feed_of(feeds, "a")->raised, 8);
+	assert_int_equal(feed_of(feeds, "b")->raised, 7);
+	assert_int_equal(feeds_remove(feeds, "a", NULL), OK);
+	assert_int_equal(feeds->raised, 9);
+	assert_int_equal(feeds_remove(feeds, "c", NULL), OK); /* has no zone */
+	assert_int_equal(feeds->raised, 9);
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(feeds_write(dir, feeds, &f), OK);
+	assert_int_equal(feeds_read(dir, back, &f), OK);
+	assert_int_equal(back->raised, 9);
+	assert_int_equal(feed_of(back, "b")->raised, 7);
+	snprintf(path, sizeof(path), "%s/feeds.conf", dir);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+	refused("raised x\n", "is no number of changes");
+	refused("raised\n", "is no number of changes");
+	refused("raised 4294967296\n", "is no number of changes");
+	refused("feed a type=list raised=1\n", "does not go with");
+	feeds_drop(feeds);
+	feeds_drop(back);
+}
+
 static void test_several_hold_one_set(void **state)
 {
 	struct feeds *feeds = parsed("feed a\n");
@@ -201,7 +238,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_written_is_read), cmocka_unit_test(test_words_come_in_any_order), cmocka_unit_test(test_what_is_wrong_is_said),
-		cmocka_unit_test(test_keys), cmocka_unit_test(test_names_of_sets), cmocka_unit_test(test_the_file), cmocka_unit_test(test_several_hold_one_set),
+		cmocka_unit_test(test_keys), cmocka_unit_test(test_names_of_sets), cmocka_unit_test(test_the_file), cmocka_unit_test(test_raises), cmocka_unit_test(test_several_hold_one_set),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

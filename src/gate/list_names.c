@@ -73,7 +73,7 @@ void list_begin_rpz(struct list *l, struct buf *out)
 	buf_puts(out, "; ");
 	list_put_about(l, out);
 	buf_printf(out, "\n$ORIGIN %s.\n$TTL %u\n@ SOA localhost. hostmaster.localhost. %u %u 10 604800 %u\n@ NS localhost.\n", zone_of(l), l->feed->ttl_s,
-		   (uint32_t)l->serial, l->feed->refresh_s, l->feed->ttl_s);
+		   (uint32_t)(l->serial + l->feed->raised), l->feed->refresh_s, l->feed->ttl_s);
 }
 
 void list_end_rpz(struct list *l, struct buf *out)
