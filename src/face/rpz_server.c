@@ -59,35 +59,15 @@ void rpz_server_set_feeds(struct rpz_server *s, const struct feeds *feeds)
 
 /* ---- content ---- */
 
-static enum err visit_all(struct feed_reading *r, feed_visit *visit, void *ctx)
-{
-	struct feed_item item;
-	enum err e = OK;
-	while (e == OK && feed_next(r, &item))
-		e = visit(ctx, &item) ? OK : ERR_CANCELLED;
-	feed_reading_free(r);
-	return e;
-}
-
 static enum err each(void *ctx, const struct feed *feed, feed_visit *visit, void *visit_ctx, uint64_t *ret_serial, struct fault *f)
 {
-	struct feed_reading *r;
-	enum err e = feed_read(ctx, feed, &r, f);
-	if (e)
-		return e;
-	*ret_serial = feed_reading_serial(r);
-	return visit_all(r, visit, visit_ctx);
+	return feed_each(ctx, feed, visit, visit_ctx, ret_serial, f);
 }
 
 static enum err since(void *ctx, const struct feed *feed, uint64_t serial, feed_visit *visit, void *visit_ctx, uint64_t *ret_serial,
 		      struct fault *f)
 {
-	struct feed_reading *r;
-	enum err e = feed_read_since(ctx, feed, serial, &r, f);
-	if (e)
-		return e;
-	*ret_serial = feed_reading_serial(r);
-	return visit_all(r, visit, visit_ctx);
+	return feed_since(ctx, feed, serial, visit, visit_ctx, ret_serial, f);
 }
 
 /* ---- who has what ---- */
