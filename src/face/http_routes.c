@@ -37,12 +37,13 @@ const struct http_route http_routes[] = {
 	  "changes are not known. The answer is packed where Accept-Encoding has gzip.",
 	  NULL, { { "application/json", "FeedList" }, { "text/plain", NULL } } },
 	{ "GET", "/v1/decisions", http_decisions, "decisions", "CrowdSec LAPI: what is decided about a value, or everything",
-	  "Parameters ip, range, or scope and value; type is ban or captcha. null when there is nothing. The key of a consumer of a feed of type list comes "
-	  "as X-Api-Key.",
+	  "Parameters ip, range, or scope and value; contains=false for what lies in a range; type is ban or captcha; scopes, origins, scenarios_containing, "
+	  "scenarios_not_containing, limit. null when there is nothing, 400 for a parameter that there is not. The key of a consumer of a feed of type list "
+	  "comes as X-Api-Key.",
 	  NULL, { { "application/json", "Decisions" } } },
 	{ "GET", "/v1/decisions/stream", http_decisions_stream, "decisionsStream", "CrowdSec LAPI: what has changed since this bouncer asked last",
-	  "With startup=true everything. scopes (ip and range, unless it says others: domain, url, hash, email), origins, scenarios_containing and "
-	  "scenarios_not_containing narrow it down.",
+	  "With startup=true everything. scopes (ip and range, unless it says others: domain, url, hash, email), type, origins, scenarios_containing and "
+	  "scenarios_not_containing narrow it down; 400 for any other parameter.",
 	  NULL, { { "application/json", "DecisionsStream" } } },
 	{ "POST", "/v1/usage-metrics", http_usage, "usageMetrics", "CrowdSec LAPI: what a bouncer has stopped", "", "application/json",
 	  { { "application/json", NULL } }, 201 },
