@@ -50,7 +50,7 @@ const struct http_route http_routes[] = {
 	{ "POST", "/v1/hits", http_hits, "hits", "How often what is blocked was met",
 	  "By a consumer of a feed, with its key: counts by value for a period, and nothing of who asked; \"sipar hits --post\" makes them of a resolver's log or "
 	  "dnstap. Values with fewer than 5 hits, and those that the feed does not have, count as merged. 409 when the consumer has told of this "
-	  "period, or of a later one, before.",
+	  "period, or of a later one, before; 429, with Retry-After, when it has told of many short ones.",
 	  "application/json", { { "application/json", "HitsTaken" } }, 201 },
 	{ "GET", "/lanes", http_lanes, "lanes", "The lanes that are open to you, as logs",
 	  "Each lane is an append-only log by C2SP tlog-tiles, with signed checkpoints: its origin, size, the key that signs, its "
