@@ -148,3 +148,31 @@ def test_a_feed_that_becomes_another(decider, serve):
     status, _, text = daemon.request("POST", "/v1/usage-metrics", b'{"remediation_components":[]}', {"X-Api-Key": key, "Content-Type": "application/json"})
     assert (status, text) == (201, "null\n")
     assert daemon.request("POST", "/v1/usage-metrics", b"[]", {"X-Api-Key": key, "Content-Type": "application/json"})[0] == 400
+
+
+def test_a_filter_that_is_not_understood_gets_nothing(decider, serve):
+    daemon = serve(decider)
+    decider.run("feed", "add", "edge", "--type", "list")
+    key = key_of(decider, "edge", "fw1")
+    block(decider, "198.51.100.7", "198.51.100.0/25", "203.0.113.9", "evil.example")
+
+    def ask(path):
+        status, _, text = daemon.get("/v1/decisions" + path, **{"X-Api-Key": key})
+        got = json.loads(text)
+        return {d["value"] for d in got or []} if status == 200 and isinstance(got, (list, type(None))) else (status, got.get("detail", "") if status != 200 else got)
+
+    assert ask("") == {"198.51.100.7", "198.51.100.0/25", "203.0.113.9", "evil.example"}
+    assert ask("?ip=198.51.100.7") == {"198.51.100.7", "198.51.100.0/25"}
+    assert ask("?range=198.51.100.0/24&contains=false") == {"198.51.100.7", "198.51.100.0/25"}
+    assert ask("?range=198.51.100.0/26&contains=false") == {"198.51.100.7"}
+    assert ask("?ip=198.51.100.8&contains=false") == set()
+    assert ask("?scope=domain&value=evil.example") == {"evil.example"}
+    assert len(ask("?limit=2")) == 2 and ask("?limit=1&ip=203.0.113.9") == {"203.0.113.9"}
+    for path, name in (("?ipp=198.51.100.7", "ipp"), ("?ip=198.51.100.7&scop=ip", "scop"), ("/stream?ip=198.51.100.7", "ip"), ("/stream?startup=maybe", "startup"),
+                       ("?limit=x", "limit"), ("?value=evil.example&contains=perhaps", "contains")):
+        status, detail = ask(path)
+        assert status == 400 and f'"{name}"' in detail, (path, detail)
+    assert ask("?ip=nonsense")[0] == 400
+    # what those send that are newer than the one here
+    status, got = ask("/stream?startup=true&scopes=ip%2Crange&additional_pull=false&community_pull=false&dedup=true")
+    assert status == 200 and {d["value"] for d in got["new"]} == {"198.51.100.7", "198.51.100.0/25", "203.0.113.9"}

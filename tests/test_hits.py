@@ -127,6 +127,33 @@ def test_who_and_what_is_refused(fed):
     assert decisions(daemon.node)[evil]["hits"] == 0
 
 
+def test_reports_are_a_minute_apart(fed):
+    """A few short periods are taken, as of one that is started again and again; then one a minute."""
+    daemon, key, (evil, _) = fed
+    at, took = int(time.time()) - 30, 0
+    for i in range(20):
+        body = json.dumps({"from": at + i, "seconds": 1, "hits": [["evil.example", 5]]}).encode()
+        status, headers, text = daemon.request("POST", "/v1/hits", body, {"Content-Type": "application/json", "X-Api-Key": key})
+        if status != 201:
+            break
+        took += 1
+    assert status == 429 and 5 <= took <= 6, (took, text)
+    wait = int(headers["Retry-After"])
+    assert 1 <= wait <= 60 and f"may come in {wait} s" in json.loads(text)["detail"] and "nayatel.isp" in text
+    assert decisions(daemon.node)[evil]["hits"] == 5 * took
+    # whole periods that come late come as fast as they like
+    at = int(time.time()) // 300 * 300 - 86400
+    log = "".join(unbound(at + 300 * i, "evil.example", "evil.example", 5) for i in range(100))
+    assert hits(daemon.node, log)["reports"] == 100
+    # nobody's pace is another's, and it is known after a restart
+    report = [json.dumps({"from": int(time.time()) - 30 + i, "seconds": 1, "hits": [["evil.example", 5]]}) for i in range(20)]
+    for one in report[:8]:
+        daemon.node.run("hits", "--reports", "-", "--as", "cert/aisha", stdin=one.encode(), code=None)
+    assert daemon.stop() == 0
+    done = daemon.node.run("hits", "--reports", "-", "--as", "cert/aisha", stdin=report[8].encode(), code=2)
+    assert "too often" in done.err and "may come in" in done.err
+
+
 def test_a_log_is_told_to_another_node(fed, tmp_path):
     daemon, key, (evil, _) = fed
     at = int(time.time()) // 300 * 300 - 600

@@ -68,16 +68,16 @@ static enum err take_report(struct hits_job *j, int fd, struct fault *f)
 {
 	struct buf text = { 0 };
 	struct hits_report report;
-	unsigned alarms = 0;
+	struct hits_taken taken = { 0 };
 	ssize_t n = 1;
 	while (n > 0 && text.n <= REPORT_MAX && (n = io_read(fd, j->env->caller, buf_reserve(&text, HITS_ANSWER_MAX), HITS_ANSWER_MAX)) > 0)
 		text.n += (size_t)n;
 	enum err e = n < 0 ? fault_set(f, ERR_IO, "cannot be read") : hits_report_read(buf_span(&text), &report, f);
 	if (e == OK)
-		e = docket_hits(node_docket(j->env->node), &j->who, &report, &alarms, f);
+		e = docket_hits(node_docket(j->env->node), &j->who, &report, &taken, f);
 	j->reports += e == OK;
 	j->known += e == ERR_EXISTS;
-	j->alarms += e == OK ? alarms : 0;
+	j->alarms += e == OK ? taken.alarms : 0;
 	buf_release(&text);
 	return e == ERR_EXISTS ? OK : e;
 }

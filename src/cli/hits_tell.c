@@ -80,11 +80,11 @@ static enum err run_verb(struct hits_job *j, struct span body, struct fault *f)
 static enum err tell_it(struct hits_job *j, struct fault *f)
 {
 	struct buf body = { 0 };
-	unsigned alarms = 0;
+	struct hits_taken taken;
 	enum err e;
 	if (!j->o->post && !j->live) {
-		e = docket_hits(node_docket(j->env->node), &j->who, &j->report, &alarms, f);
-		j->alarms += e == OK ? alarms : 0;
+		e = docket_hits(node_docket(j->env->node), &j->who, &j->report, &taken, f);
+		j->alarms += e == OK ? taken.alarms : 0;
 		return e;
 	}
 	hits_report_write(&j->report, &body);

@@ -39,6 +39,8 @@ static unsigned status_of(enum err e)
 		return 422;
 	case ERR_FORBIDDEN:
 		return 403;
+	case ERR_FULL:
+		return 429;
 	default:
 		return 503;
 	}
@@ -53,24 +55,23 @@ static void name_reporter(const struct http_caller *caller, char ret_party[64])
 	ret_party[63] = 0;
 }
 
-static enum err take(struct http_server *s, const struct feed *feed, const struct http_caller *caller, struct span body, struct buf *out,
-		     struct fault *f)
+static enum err take(struct http_server *s, const struct feed *feed, const struct http_caller *caller, struct span body, struct hits_taken *ret_taken,
+		     struct buf *out, struct fault *f)
 {
 	struct docket *d = node_docket(s->options.node);
 	struct hits_report report;
 	struct buf list = { 0 };
 	char party[64];
-	unsigned alarms = 0;
 	enum err e = hits_report_read(body, &report, f);
 	if (e)
 		return e;
 	http_reader(s);
 	unsigned kept = keep_own(d, feed, &report, &list);
 	name_reporter(caller, party);
-	e = docket_hits(d, &(struct speaker){ party, "" }, &report, &alarms, f);
+	e = docket_hits(d, &(struct speaker){ party, "" }, &report, ret_taken, f);
 	buf_release(&list);
 	if (e == OK)
-		buf_printf(out, "{\"values\":%u,\"alarms\":%u}\n", kept, alarms);
+		buf_printf(out, "{\"values\":%u,\"alarms\":%u}\n", kept, ret_taken->alarms);
 	return e;
 }
 
@@ -91,11 +92,16 @@ void http_hits(struct http_server *s, struct http_request *q, const struct http_
 {
 	struct http_caller caller;
 	struct feed feed;
+	struct hits_taken taken = { 0 };
 	struct fault f;
 	if (!find_feed(s, q, &feed, &caller, a))
 		return;
-	enum err e = take(s, &feed, &caller, buf_span(&q->body), &a->body, &f);
+	enum err e = take(s, &feed, &caller, buf_span(&q->body), &taken, &a->body, &f);
 	if (e) {
+		char wait[16];
+		snprintf(wait, sizeof(wait), "%u", taken.wait_s);
+		if (e == ERR_FULL && taken.wait_s)
+			http_answer_header(a, "Retry-After", wait);
 		http_problem(a, status_of(e), q->target, f.text);
 		return;
 	}

@@ -13,101 +13,16 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/num.h"
+#include "codec/ip.h"
 #include "codec/json.h"
+#include "face/http_lapi_filter.h"
 #include "face/http_parts.h"
 #include "gate/consumers.h"
 #include "gate/list.h"
 
-enum { PIECE = 64 << 10, SAVE_EACH_MS = 60000, VALUE_MAX = 2100 };
+enum { PIECE = 64 << 10, SAVE_EACH_MS = 60000 };
 
 static const struct siphash_seed id_seed = { 0x7369706172, 1 };
-
-/* ---- parameters ---- */
-
-struct filter {
-	char value[VALUE_MAX];        /**< what is asked about; "": everything */
-	bool exactly;                 /**< by scope and value: that itself, not what covers it */
-	uint8_t kinds;                /**< KINDS_* of the scopes; ip and range are told apart by these: */
-	bool ip, range;
-	bool ban, captcha;
-	bool startup;
-	bool others;                  /**< only decisions of other origins are wanted */
-	char containing[64], without[64]; /**< of the scenario */
-};
-
-/* One of "a,b,c", without regard to case. */
-static bool lists(struct span list, const char *word)
-{
-	while (list.n) {
-		struct span one = span_head(list, span_find(list, ','));
-		list = span_from(list, one.n + 1);
-		if (span_ieq(span_trim(one), span_str(word)))
-			return true;
-	}
-	return false;
-}
-
-static void set_scopes(struct filter *f, struct span value)
-{
-	static const struct { const char *name; uint8_t kinds; } others[] = {
-		{ "domain", KINDS_DOMAIN }, { "url", KINDS_URL }, { "hash", KINDS_HASH }, { "email", KINDS_EMAIL },
-	};
-	f->ip = lists(value, "ip");
-	f->range = lists(value, "range");
-	f->kinds = f->ip || f->range ? KINDS_IP : 0;
-	for (size_t i = 0; i < COUNT_OF(others); i++)
-		if (lists(value, others[i].name))
-			f->kinds |= others[i].kinds;
-}
-
-static void copy(char *to, size_t size, struct span value)
-{
-	value = span_head(value, size - 1);
-	if (value.n)
-		memcpy(to, value.p, value.n);
-	to[value.n] = 0;
-}
-
-static void set_parameter(struct filter *f, struct span name, struct span value)
-{
-	if (span_is(name, "ip") || span_is(name, "range") || span_is(name, "value")) {
-		copy(f->value, sizeof(f->value), value);
-		f->exactly = span_is(name, "value");
-	} else if (span_is(name, "scope") || span_is(name, "scopes"))
-		set_scopes(f, value);
-	else if (span_is(name, "type")) {
-		f->ban = span_ieq(value, SPAN_LIT("ban"));
-		f->captcha = span_ieq(value, SPAN_LIT("captcha"));
-	} else if (span_is(name, "startup"))
-		f->startup = span_is(value, "true");
-	else if (span_is(name, "origins"))
-		f->others = !lists(value, "sipar");
-	else if (span_is(name, "scenarios_containing"))
-		copy(f->containing, sizeof(f->containing), value);
-	else if (span_is(name, "scenarios_not_containing"))
-		copy(f->without, sizeof(f->without), value);
-}
-
-/* "a=b&c=d", percent-encoded.  As with CrowdSec, the stream is of addresses and ranges unless it is asked for others. */
-static bool parse_filter(struct http_request *q, bool stream, struct filter *f, struct http_answer *a)
-{
-	struct span query = span_from(q->target, span_find(q->target, '?') + 1);
-	uint8_t store[HTTP_TARGET_MAX];
-	*f = (struct filter){ .kinds = stream ? KINDS_IP : KINDS_ALL, .ip = true, .range = true, .ban = true, .captcha = true };
-	while (query.n) {
-		struct span one = span_head(query, span_find(query, '&'));
-		size_t eq = span_find(one, '='), n;
-		struct fault why;
-		query = span_from(query, one.n + 1);
-		if (http_percent_decode(span_from(one, eq + 1), store, &n, &why)) {
-			http_problem(a, 400, q->target, why.text);
-			return false;
-		}
-		set_parameter(f, span_head(one, eq), span_of(store, n));
-	}
-	return true;
-}
 
 /* ---- one decision ---- */
 
@@ -135,31 +50,6 @@ static const char *scope_of(uint8_t kind)
 	return "Hash";
 }
 
-static const char *scenario_of(const struct list_value *v)
-{
-	static const char *const names[REASONS] = {
-		[REASON_PHISHING] = "sipar/phishing", [REASON_MALWARE] = "sipar/malware", [REASON_C2] = "sipar/c2", [REASON_DGA] = "sipar/dga",
-		[REASON_BOTNET] = "sipar/botnet", [REASON_EXPLOITATION] = "sipar/exploitation",
-	};
-	for (unsigned r = 0; r < REASONS; r++)
-		if (v->reasons >> r & 1)
-			return names[r];
-	return "sipar";
-}
-
-static bool is_wanted(const struct filter *f, const struct list_value *v)
-{
-	bool prefix = v->o.kind == OBS_CIDR4 || v->o.kind == OBS_CIDR6;
-	const char *scenario = scenario_of(v);
-	if (!(protect_kinds(v->o.kind) & f->kinds) || v->action == LIST_PASS || f->others)
-		return false;
-	if (protect_kinds(v->o.kind) == KINDS_IP && !(prefix ? f->range : f->ip))
-		return false;
-	if ((f->containing[0] && !strstr(scenario, f->containing)) || (f->without[0] && strstr(scenario, f->without)))
-		return false;
-	return v->action == LIST_CHALLENGE ? f->captcha : f->ban;
-}
-
 /* The same for the same value and type, for ever: below 2^53, so that every reader of JSON has it whole. */
 static uint64_t id_of(const struct list_value *v, const char *type)
 {
@@ -176,7 +66,7 @@ static void put_decision(const struct list_value *v, const char *type, uint32_t 
 	buf_printf(out, "{\"id\":%llu,\"origin\":\"sipar\",\"type\":\"%s\",\"scope\":\"%s\",\"value\":", (unsigned long long)id_of(v, type), type,
 		   scope_of(o.kind));
 	json_put_string(out, buf_span(&text));
-	buf_printf(out, ",\"duration\":\"%uh%um%us\",\"scenario\":\"%s\"}", left_s / 3600, left_s / 60 % 60, left_s % 60, scenario_of(v));
+	buf_printf(out, ",\"duration\":\"%uh%um%us\",\"scenario\":\"%s\"}", left_s / 3600, left_s / 60 % 60, left_s % 60, lapi_scenario(v));
 	buf_release(&text);
 }
 
@@ -244,13 +134,16 @@ struct streaming {
 	struct http_server *server;
 	struct feed feed;
 	struct http_caller caller;
-	struct filter filter;
+	struct lapi_filter filter;
 	struct feed_reading *reading; /* everything, or what has changed */
 	struct feed_reading *all;     /* NULL, or all that is in force, whether the feed has it or not */
 	char agent[64];
 	bool changes;                 /* not everything */
 	bool array;                   /* of GET /v1/decisions */
 	bool any;                     /* a decision was written to the present list */
+	uint64_t n_told;
+	struct observable around;     /* filter.inside: only what lies in this address or prefix; else of no kind */
+	uint8_t around_key[OBS_KEY_MAX];
 	enum { BEGIN, DELETED, NEW } stage;
 };
 
@@ -259,6 +152,12 @@ static void put_comma(struct streaming *v, struct buf *out)
 {
 	buf_puts(out, v->any ? ",\n" : "[\n");
 	v->any = true;
+	v->n_told++;
+}
+
+static bool is_full(const struct streaming *v)
+{
+	return v->filter.limit && v->n_told >= v->filter.limit;
 }
 
 static void end_list(struct streaming *v, struct buf *out)
@@ -277,20 +176,38 @@ static void put_deleted(struct streaming *v, const struct feed_item *item, struc
 		bool stands = false;
 		for (unsigned k = 0; k < n; k++)
 			stands |= is[k].action == was[i].action;
-		if (stands || !is_wanted(&v->filter, &was[i]))
+		if (stands || !lapi_filter_wants(&v->filter, &was[i]))
 			continue;
 		put_comma(v, out);
 		put_decision(&was[i], type_of(&was[i]), 0, out);
 	}
 }
 
+static unsigned bits_of(uint8_t kind, uint8_t prefix, unsigned n)
+{
+	return kind == OBS_CIDR4 || kind == OBS_CIDR6 ? prefix : 8 * n;
+}
+
+static bool lies_in(const struct table_key *k, const struct observable *around)
+{
+	uint8_t first[16];
+	unsigned bits = bits_of(around->kind, around->prefix, around->n);
+	if (!(protect_kinds(k->kind) & KINDS_IP) || k->n != around->n || bits_of(k->kind, k->prefix, k->n) < bits)
+		return false;
+	memcpy(first, k->p, k->n);
+	ip_mask(first, k->n, bits);
+	return memcmp(first, around->key, k->n) == 0;
+}
+
 static void put_new(struct streaming *v, const struct feed_item *item, struct buf *out)
 {
 	struct list_value is[2];
 	unsigned n = list_values(&item->key, (struct force_pair){ item->self, item->below }, is);
+	if (v->around.kind != OBS_NONE && !lies_in(&item->key, &v->around))
+		return;
 	uint32_t left_s = v->array ? left_on(node_docket(v->server->options.node), &item->key) : LEASE_MAX_S;
 	for (unsigned i = 0; i < n; i++) {
-		if (!is_wanted(&v->filter, &is[i]))
+		if (!lapi_filter_wants(&v->filter, &is[i]) || is_full(v))
 			continue;
 		put_comma(v, out);
 		put_decision(&is[i], type_of(&is[i]), left_s, out);
@@ -335,7 +252,7 @@ static bool make(void *ctx, struct buf *out)
 		}
 	}
 	while (v->stage == NEW && out->n < PIECE) {
-		if (!feed_next(v->reading, &item)) {
+		if (is_full(v) || !feed_next(v->reading, &item)) {
 			end_list(v, out);
 			buf_puts(out, v->array ? "\n" : "}\n");
 			return false;
@@ -377,8 +294,12 @@ static struct streaming *streaming_new(struct http_server *s, struct http_reques
 	v->server = s;
 	v->array = array;
 	snprintf(v->agent, sizeof(v->agent), "%s", agent ? agent : "");
-	if (parse_filter(q, !array, &v->filter, a) && enter(s, q, &v->feed, &v->caller, a))
-		return v;
+	if (enter(s, q, &v->feed, &v->caller, a)) {
+		struct fault f;
+		if (lapi_filter_read(span_from(q->target, span_find(q->target, '?') + 1), !array, &v->filter, &f) == OK)
+			return v;
+		http_problem(a, 400, q->target, f.text);
+	}
 	over(v, false);
 	return NULL;
 }
@@ -443,7 +364,7 @@ static void put_hit(struct streaming *v, const struct table_view *view, const st
 	unsigned n = list_values(&hit->key, p, is);
 	for (unsigned k = 0; k < n; k++) {
 		bool meant = hit->exact ? is[k].self : hit->key.kind == OBS_DOMAIN ? is[k].below : true;
-		if (!meant || !is_wanted(&v->filter, &is[k]))
+		if (!meant || !lapi_filter_wants(&v->filter, &is[k]) || is_full(v))
 			continue;
 		put_comma(v, out);
 		put_decision(&is[k], type_of(&is[k]), left_of(hits, i), out);
@@ -469,22 +390,25 @@ static void answer_one(struct streaming *v, const struct observable *o, struct b
 void http_decisions(struct http_server *s, struct http_request *q, const struct http_words *w, struct http_answer *a)
 {
 	struct streaming *v = streaming_new(s, q, true, a);
-	uint8_t store[OBS_KEY_MAX];
-	struct observable o;
+	struct observable o = { .kind = OBS_NONE };
 	struct fault f;
 	if (!v)
 		return;
-	if (!v->filter.value[0]) {
-		enum err e = feed_read(node_docket(s->options.node), &v->feed, &v->reading, &f);
-		send_it(q, v, e, &f, a);
-		return;
-	}
-	if (obs_parse(span_str(v->filter.value), store, &o, &f))
+	const char *asked = v->filter.value;
+	bool inside = v->filter.inside && asked[0] && !v->filter.exactly;
+	if (asked[0] && obs_parse(span_str(asked), v->around_key, &o, &f)) {
 		http_problem(a, 400, q->target, f.text);
-	else {
+	} else if (inside && !(protect_kinds(o.kind) & KINDS_IP)) {
+		http_problem(a, 400, q->target, "\"contains\" goes with an address or a range");
+	} else if (asked[0] && !inside) {
 		answer_one(v, &o, &a->body);
 		a->status = 200;
 		a->type = "application/json";
+	} else {
+		v->around = o;
+		enum err e = feed_read(node_docket(s->options.node), &v->feed, &v->reading, &f);
+		send_it(q, v, e, &f, a);
+		return;
 	}
 	over(v, false);
 }

@@ -37,19 +37,20 @@ const struct http_route http_routes[] = {
 	  "changes are not known. The answer is packed where Accept-Encoding has gzip.",
 	  NULL, { { "application/json", "FeedList" }, { "text/plain", NULL } } },
 	{ "GET", "/v1/decisions", http_decisions, "decisions", "CrowdSec LAPI: what is decided about a value, or everything",
-	  "Parameters ip, range, or scope and value; type is ban or captcha. null when there is nothing. The key of a consumer of a feed of type list comes "
-	  "as X-Api-Key.",
+	  "Parameters ip, range, or scope and value; contains=false for what lies in a range; type is ban or captcha; scopes, origins, scenarios_containing, "
+	  "scenarios_not_containing, limit. null when there is nothing, 400 for a parameter that there is not. The key of a consumer of a feed of type list "
+	  "comes as X-Api-Key.",
 	  NULL, { { "application/json", "Decisions" } } },
 	{ "GET", "/v1/decisions/stream", http_decisions_stream, "decisionsStream", "CrowdSec LAPI: what has changed since this bouncer asked last",
-	  "With startup=true everything. scopes (ip and range, unless it says others: domain, url, hash, email), origins, scenarios_containing and "
-	  "scenarios_not_containing narrow it down.",
+	  "With startup=true everything. scopes (ip and range, unless it says others: domain, url, hash, email), type, origins, scenarios_containing and "
+	  "scenarios_not_containing narrow it down; 400 for any other parameter.",
 	  NULL, { { "application/json", "DecisionsStream" } } },
 	{ "POST", "/v1/usage-metrics", http_usage, "usageMetrics", "CrowdSec LAPI: what a bouncer has stopped", "", "application/json",
 	  { { "application/json", NULL } }, 201 },
 	{ "POST", "/v1/hits", http_hits, "hits", "How often what is blocked was met",
 	  "By a consumer of a feed, with its key: counts by value for a period, and nothing of who asked; \"sipar hits --post\" makes them of a resolver's log or "
 	  "dnstap. Values with fewer than 5 hits, and those that the feed does not have, count as merged. 409 when the consumer has told of this "
-	  "period, or of a later one, before.",
+	  "period, or of a later one, before; 429, with Retry-After, when it has told of many short ones.",
 	  "application/json", { { "application/json", "HitsTaken" } }, 201 },
 	{ "GET", "/lanes", http_lanes, "lanes", "The lanes that are open to you, as logs",
 	  "Each lane is an append-only log by C2SP tlog-tiles, with signed checkpoints: its origin, size, the key that signs, its "

@@ -281,18 +281,6 @@ void consumer_json(const struct consumer_seen *s, uint64_t serial, struct buf *o
 	buf_putc(out, '}');
 }
 
-void consumers_json(struct consumers *c, uint64_t serial, struct buf *out)
-{
-	struct consumer_seen s;
-	buf_putc(out, '[');
-	for (size_t i = 0; consumers_get(c, i, &s); i++) {
-		if (i)
-			buf_putc(out, ',');
-		consumer_json(&s, serial, out);
-	}
-	buf_putc(out, ']');
-}
-
 /* Names are of [a-z0-9._-], addresses besides of ':', but a row may have come from a file. */
 static void put_label(struct buf *out, const char *text)
 {

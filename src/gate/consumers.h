@@ -51,7 +51,6 @@ bool consumers_get(struct consumers *c, size_t i, struct consumer_seen *ret_seen
 void consumers_agent(struct consumers *c, const char *feed, const char *who, const char *how, const char *agent);
 /** One row as an object. */
 void consumer_json(const struct consumer_seen *s, uint64_t serial, struct buf *out);
-void consumers_json(struct consumers *c, uint64_t serial, struct buf *out);
 void consumers_metrics(struct consumers *c, uint64_t serial, struct buf *out);
 
 #endif

@@ -73,13 +73,20 @@ uint32_t docket_next_end(struct docket *d);
  *  decision on several, those that are go out of force.  @param ret_n  how many did. */
 enum err docket_recheck(struct docket *d, unsigned *ret_n, struct fault *f) MUST_USE;
 
+/** What became of a report. */
+struct hits_taken {
+	unsigned alarms; /**< decisions that have so many hits, of those that are not suspended, too */
+	uint32_t wait_s; /**< with ERR_FULL: when the next may come */
+};
+
 /** Take a report of who->party: one entry, with the decision of each value; what is not in force, or has
  *  fewer than HITS_LEAST, is left out (and counted as merged).  A blocking of names
  *  for phishing, malware or exploitation that has policy.spike hits or more is suspended until a person has looked: nobody visits a
  *  fresh fake so often, but many visit a shop.
- *  @param ret_alarms  how many decisions have so many hits, of those that are not suspended, too.
- *  @return ERR_EXISTS: this reporter has told of this time, or a later one; ERR_RANGE: a time far from now; ERR_SYNTAX. */
-enum err docket_hits(struct docket *d, const struct speaker *who, const struct hits_report *r, unsigned *ret_alarms, struct fault *f) MUST_USE;
+ *  @return ERR_EXISTS: this reporter has told of this time, or a later one; ERR_FULL: it has told of many short ones, see HITS_APART_S;
+ *          ERR_RANGE: a time far from now; ERR_SYNTAX. */
+enum err docket_hits(struct docket *d, const struct speaker *who, const struct hits_report *r, struct hits_taken *ret_taken, struct fault *f)
+	MUST_USE;
 
 /* ---- reading ---- */
 

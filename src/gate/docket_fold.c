@@ -205,17 +205,17 @@ static enum err fold_entry(struct docket *d, const struct entry *e, struct span 
 	return err;
 }
 
-uint32_t *docket_last_report(struct docket *d, const char *party)
+struct reporter *docket_reporter(struct docket *d, const char *party)
 {
 	for (size_t i = 0; i < d->n_reporters; i++)
 		if (strcmp(d->reporter[i].party, party) == 0)
-			return &d->reporter[i].end_s;
+			return &d->reporter[i];
 	if (d->n_reporters == d->reporters_room)
 		d->reporter = mem_realloc(d->reporter, (d->reporters_room += 16) * sizeof(*d->reporter));
 	struct reporter *r = &d->reporter[d->n_reporters++];
 	snprintf(r->party, sizeof(r->party), "%s", party);
-	r->end_s = 0;
-	return &r->end_s;
+	r->end_s = r->due_s = 0;
+	return r;
 }
 
 static void fold_hits(struct docket *d, const struct entry *e, struct span body)
@@ -226,8 +226,9 @@ static void fold_hits(struct docket *d, const struct entry *e, struct span body)
 	uint64_t n, of;
 	if (hits_report_read(body, &r, NULL))
 		return;
-	uint32_t *end = docket_last_report(d, e->party);
-	*end = r.from_s + r.seconds > *end ? r.from_s + r.seconds : *end;
+	struct reporter *by = docket_reporter(d, e->party);
+	by->end_s = r.from_s + r.seconds > by->end_s ? r.from_s + r.seconds : by->end_s;
+	by->due_s = (by->end_s > by->due_s ? by->end_s : by->due_s) + HITS_APART_S;
 	while (hits_next(&r.hits, store, &o, &n, &of))
 		decision_hit(d->set, of, r.from_s, r.seconds, n);
 }

@@ -7,14 +7,27 @@
 
 enum { REPORT_OLD_S = 7 * 86400, REPORT_AHEAD_S = 3600 };
 
-static enum err check_report(struct docket *d, const char *party, const struct hits_report *r, struct fault *f)
+/* Periods of five minutes are the rule.  A lane that gets an entry each second from whoever has a key would be read by all for years, so short ones
+ * are taken only a few at once, and in the long run one a minute. */
+static enum err check_pace(const struct reporter *by, const struct hits_report *r, int64_t now_s, uint32_t *ret_wait_s, struct fault *f)
 {
+	int64_t end_s = (int64_t)r->from_s + r->seconds, ahead = by->due_s - (end_s > now_s ? end_s : now_s);
+	if (ahead <= (HITS_AT_ONCE - 1) * HITS_APART_S)
+		return OK;
+	*ret_wait_s = (uint32_t)(by->due_s - now_s) - (HITS_AT_ONCE - 1) * HITS_APART_S;
+	return fault_set(f, ERR_FULL, "\"%s\" has told of hits too often: one report a minute is the most, and a period is five minutes; the next one may come in %u s",
+			 by->party, *ret_wait_s);
+}
+
+static enum err check_report(struct docket *d, const char *party, const struct hits_report *r, uint32_t *ret_wait_s, struct fault *f)
+{
+	const struct reporter *by = docket_reporter(d, party);
 	int64_t now_s = clock_ms() / 1000;
 	if (r->from_s < now_s - REPORT_OLD_S || r->from_s > now_s + REPORT_AHEAD_S)
 		return fault_set(f, ERR_RANGE, "a report of hits is of the last seven days: this one is not");
-	if (r->from_s < *docket_last_report(d, party))
+	if (r->from_s < by->end_s)
 		return fault_set(f, ERR_EXISTS, "\"%s\" has told of this period, or of a later one, already", party);
-	return OK;
+	return check_pace(by, r, now_s, ret_wait_s, f);
 }
 
 /* The report with the decisions of its values. */
@@ -67,27 +80,25 @@ static enum err alarm(struct docket *d, const char *party, const struct hits_rep
 	return e;
 }
 
-enum err docket_hits(struct docket *d, const struct speaker *who, const struct hits_report *r, unsigned *ret_alarms, struct fault *f)
+enum err docket_hits(struct docket *d, const struct speaker *who, const struct hits_report *r, struct hits_taken *ret_taken, struct fault *f)
 {
 	struct hits_report report = *r;
 	struct buf list = { 0 }, body = { 0 };
 	uint64_t index;
-	unsigned alarms = 0;
+	*ret_taken = (struct hits_taken){ 0 };
 	pthread_mutex_lock(&d->lock);
 	uint64_t before = docket_serial(d);
-	enum err e = check_report(d, who->party, r, f);
+	enum err e = check_report(d, who->party, r, &ret_taken->wait_s, f);
 	if (e == OK) {
 		resolve(d, &report, &list);
 		hits_report_write(&report, &body);
 		e = docket_tell(d, who->party, ENTRY_HITS, 1, buf_span(&body), &index, f);
 	}
 	if (e == OK)
-		e = alarm(d, who->party, &report, &alarms, f);
+		e = alarm(d, who->party, &report, &ret_taken->alarms, f);
 	pthread_mutex_unlock(&d->lock);
 	docket_call_listeners(d, before);
 	buf_release(&list);
 	buf_release(&body);
-	if (e == OK)
-		*ret_alarms = alarms;
 	return e;
 }

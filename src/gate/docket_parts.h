@@ -8,6 +8,12 @@
 
 #include "gate/docket.h"
 
+struct reporter {
+	char party[64];
+	uint32_t end_s; /* of the last period that it has told of */
+	uint32_t due_s; /* moved on by HITS_APART_S with each report, and never before end_s: how far ahead it is of one a minute */
+};
+
 struct docket {
 	char *dir;
 	bool writable;
@@ -29,7 +35,7 @@ struct docket {
 	void *guard_ctx;
 	struct { void (*call)(void *ctx, uint64_t serial); void *ctx; } listener[DOCKET_LISTENERS_MAX];
 	unsigned n_listeners;
-	struct reporter { char party[64]; uint32_t end_s; } *reporter; /* the end of the last period that each has told of */
+	struct reporter *reporter; /* all that have told of hits */
 	size_t n_reporters, reporters_room;
 };
 
@@ -37,8 +43,8 @@ struct docket {
 
 /** Fold what is in the lane behind what is folded. */
 enum err docket_fold(struct docket *d, struct fault *f) MUST_USE;
-/** The end of the last period that a reporter has told of. */
-uint32_t *docket_last_report(struct docket *d, const char *party);
+/** One that tells of hits, new when it has not yet; until the next call. */
+struct reporter *docket_reporter(struct docket *d, const char *party);
 /** To the lane, and folded. */
 enum err docket_tell(struct docket *d, const char *party, uint8_t kind, uint32_t count, struct span body, uint64_t *ret_index, struct fault *f)
 	MUST_USE;

@@ -455,7 +455,7 @@ void feed_put(const struct feed *feed, struct buf *out)
 }
 
 /* The zone that a feed serves: its own name when it was not given one. */
-struct span feed_zone(const struct feed *feed)
+static struct span feed_zone(const struct feed *feed)
 {
 	return span_str(feed->zone[0] ? feed->zone : feed->name);
 }

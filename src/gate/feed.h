@@ -112,8 +112,6 @@ enum err feeds_remove(struct feeds *feeds, const char *name, struct fault *f) MU
 void feeds_raise(struct feeds *feeds, struct feed *feed);
 /** NULL: none of that name. */
 const struct feed *feeds_find(const struct feeds *feeds, const char *name);
-/** The feed of type rpz whose zone this is ("rpz.example", lower case).  NULL: none. */
-const struct feed *feeds_zone(const struct feeds *feeds, struct span zone);
 
 /** One more, or another secret or other addresses for one that is there.
  *  @param secret  FEED_SECRET octets; NULL: those that it has, or random ones.  @param notify  NULL: those that it has.

@@ -6,7 +6,5 @@
 
 /** Where NOTIFY goes: "ADDR:PORT" with commas, checked.  @return ERR_USAGE. */
 enum err feed_targets_set(char to[FEED_TEXT_MAX + 1], struct span value, struct fault *f) MUST_USE;
-/** Of type rpz: the name of its zone. */
-struct span feed_zone(const struct feed *feed);
 
 #endif

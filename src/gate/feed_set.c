@@ -94,14 +94,6 @@ const struct feed *feeds_find(const struct feeds *feeds, const char *name)
 	return NULL;
 }
 
-const struct feed *feeds_zone(const struct feeds *feeds, struct span zone)
-{
-	for (unsigned i = 0; i < feeds->n; i++)
-		if (feeds->v[i].type == FEED_RPZ && span_eq(feed_zone(&feeds->v[i]), zone))
-			return &feeds->v[i];
-	return NULL;
-}
-
 /* ---- consumers ---- */
 
 enum err feeds_consumer_set(struct feeds *feeds, const char *feed, const char *name, const uint8_t *secret, const char *notify,

@@ -42,7 +42,6 @@ struct nft {
 	size_t list;                 /* its list of elements */
 	const struct nft_set *set;   /* of it */
 	uint8_t type;
-	size_t n;                    /* values */
 	uint8_t in[RECEIVE];
 };
 
@@ -212,7 +211,7 @@ static void end_message(struct nft *n, const struct nlmsghdr *h)
 
 static void forget(struct nft *n)
 {
-	n->batch.n = n->message = n->n = 0;
+	n->batch.n = n->message = 0;
 }
 
 /* ---- elements ---- */
@@ -254,7 +253,6 @@ static void change(struct nft *n, unsigned type, const struct nft_set *s, const 
 	put_element(h, first, s->octets, false);
 	if (s->interval && next_address(last, s->octets, behind))
 		put_element(h, behind, s->octets, true);
-	n->n++;
 }
 
 void nft_remove(struct nft *n, const struct nft_set *s, const uint8_t *first, const uint8_t *last)
@@ -273,11 +271,6 @@ void nft_flush(struct nft *n, const struct nft_set *s)
 	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_TABLE, n->table);
 	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, s->name);
 	end_message(n, h);
-}
-
-size_t nft_gathered(const struct nft *n)
-{
-	return n->n;
 }
 
 /* ---- what the kernel answers ---- */

@@ -62,8 +62,6 @@ void nft_remove(struct nft *n, const struct nft_set *s, const uint8_t *first, co
 void nft_add(struct nft *n, const struct nft_set *s, const uint8_t *first, const uint8_t *last);
 /** Everything that is in it. */
 void nft_flush(struct nft *n, const struct nft_set *s);
-/** Values that are gathered. */
-size_t nft_gathered(const struct nft *n);
 /** @return ERR_NOTFOUND: a value that is to be removed, or its set, is not there; ERR_EXISTS: a range overlaps another;
  *          ERR_FORBIDDEN, ERR_FULL, ERR_IO: the kernel's reason, with the value where it tells it.
  *  Nothing is gathered any more, whatever the answer. */

@@ -103,7 +103,6 @@ static void commit(void)
 	if (e)
 		print_error("%s\n", f.text);
 	assert_int_equal(e, OK);
-	assert_int_equal(nft_gathered(n), 0);
 }
 
 static void test_plain_sets(void **state)
@@ -111,7 +110,6 @@ static void test_plain_sets(void **state)
 	begin();
 	add(&sets[0], "192.0.2.1", "192.0.2.1");
 	add(&sets[1], "2001:db8::1", "2001:db8::1");
-	assert_int_equal(nft_gathered(n), 2);
 	commit();
 	holds(&sets[0], "192.0.2.1 ");
 	holds(&sets[1], "2001:db8::1 ");

@@ -11,7 +11,11 @@
 #include "base/err.h"
 #include "codec/observable.h"
 
-enum { HITS_PERIOD_S = 300, HITS_LEAST = 5, HITS_VALUES_MAX = 200000 };
+enum {
+	HITS_PERIOD_S = 300, HITS_LEAST = 5, HITS_VALUES_MAX = 200000,
+	HITS_APART_S = 60,  /**< from one report of a reporter to the next, in the long run ... */
+	HITS_AT_ONCE = 5,   /**< ... and so many may come closer together: who is started again tells of a short period */
+};
 #define HITS_NO_DECISION UINT64_MAX
 
 struct hits_report {
