@@ -119,11 +119,12 @@ class Unbound(Server):
 
     def __init__(self, folder, zone, primary, upstream):
         super().__init__(folder, upstream)
-        self.zone, self.primary = zone, primary
+        self.zone, self.primary, self.more = zone, primary, ""
 
     def config(self):
         return f"""
 server:
+    {self.more}
     directory: "{self.folder}"
     chroot: ""
     username: ""
@@ -156,10 +157,14 @@ class Bind(Server):
         super().__init__(folder, upstream)
         self.zone, self.primary, (self.key, self.secret) = zone, primary, key
         self.address, self.port = "127.0.0.1", free_port()
+        self.tls = ""  # what stands in tls { }: then the zone comes over TLS
 
     def config(self):
         host, port = self.primary.split(":")
+        tls = f'tls "sipar" {{ {self.tls} }};' if self.tls else ""
+        by_tls = 'tls "sipar"' if self.tls else ""
         return f"""
+{tls}
 key "{self.key}" {{ algorithm hmac-sha256; secret "{self.secret}"; }};
 options {{
   directory "{self.folder}"; pid-file none; session-keyfile "{self.folder}/session.key";
@@ -169,7 +174,7 @@ options {{
   response-policy {{ zone "{self.zone}" min-update-interval 0; }} qname-wait-recurse no nsip-wait-recurse no;
 }};
 controls {{ }};
-zone "{self.zone}" {{ type secondary; file "zone.db"; masterfile-format raw; primaries {{ {host} port {port} key "{self.key}"; }};
+zone "{self.zone}" {{ type secondary; file "zone.db"; masterfile-format raw; primaries {{ {host} port {port} key "{self.key}" {by_tls}; }};
   allow-notify {{ key "{self.key}"; }}; allow-query {{ localhost; }}; min-refresh-time 1; min-retry-time 1; max-retry-time 1; }};
 """
 

@@ -33,6 +33,12 @@ static const struct row rows[] = {
 	{ "http", "127.0.0.1:8300", "Address and port of the HTTP face, or off.", TEXT(http) },
 	{ "dns", "127.0.0.1:5300", "Address and port of the DNS face (UDP and TCP), or off.", TEXT(dns) },
 	{ "rpz", "127.0.0.1:5310", "Address and port where resolvers get policy zones (UDP and TCP), or off.", TEXT(rpz) },
+	{ "rpz_tls", "off", "The same over TLS (XoT), for example 0.0.0.0:853, or off; needs tls_cert and tls_key.", TEXT(rpz_tls) },
+	{ "tls_cert", "none", "Certificate of this node, PEM: a file with its own first, then those that sign it.  A file that is replaced is taken\n"
+			      "# within moments, and at SIGHUP; no restart.", TEXT(tls_cert) },
+	{ "tls_key", "none", "Its private key, PEM without a passphrase, a file that not everybody may read.", TEXT(tls_key) },
+	{ "tls_client_ca", "none", "Certificates, PEM, of those who sign the clients' (mutual TLS): who shows no such certificate gets nothing.  none: not asked for.",
+	  TEXT(tls_client_ca) },
 	{ "zone", "bl.sipar.test", "Domain under which the DNS face answers.", TEXT(zone) },
 	{ "name_server", "none", "Name of this server for NS at the zone's apex, as its parent zone delegates it; none: no NS.",
 	  TEXT(name_server) },

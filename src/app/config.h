@@ -18,7 +18,8 @@ struct config_keys {
 };
 
 struct config {
-	char http[128], dns[128], rpz[128]; /**< "ADDR:PORT", or "off" */
+	char http[128], dns[128], rpz[128], rpz_tls[128]; /**< "ADDR:PORT", or "off" */
+	char tls_cert[512], tls_key[512], tls_client_ca[512]; /**< files; "none" */
 	char zone[256];
 	char name_server[256];     /**< name for NS at the zone's apex, or "none" */
 	char audience[32];         /**< widest TLP that anonymous askers see claims of: "clear", "green" ... */

@@ -17,11 +17,11 @@
 #include "gate/consumers.h"
 #include "sys/key.h"
 
-enum { WORDS = 16 };
+enum { WORDS = 20 };
 
 struct feed_words {
 	const char *dir, *config, *server, *consumer;
-	const char *type, *reasons, *kinds, *zone, *answer, *garden, *notify, *allow, *max, *ttl, *refresh, *lanes, *audience, *categories, *min_score;
+	const char *type, *reasons, *kinds, *zone, *answer, *garden, *notify, *allow, *transport, *max, *ttl, *refresh, *lanes, *audience, *categories, *min_score;
 	bool json, challenge, passthru, open, rotate, remove;
 };
 
@@ -40,6 +40,7 @@ struct feed_words {
 		OPTION_SWITCH(&(o)->passthru, "passthru", "rpz: what is protected by decision is served as rpz-passthru"), \
 		OPTION_WORD(&(o)->notify, "notify", "ADDR:PORT", "rpz: who gets NOTIFY, with commas; key: that consumer"), \
 		OPTION_WORD(&(o)->allow, "allow", "ADDRS", "rpz: addresses and prefixes that may transfer without a key"), \
+		OPTION_WORD(&(o)->transport, "transport", "HOW", "rpz: any (default), or tls: transfers over TLS alone"), \
 		OPTION_WORD(&(o)->ttl, "ttl", "SECONDS", "rpz: of the records (default 30)"), \
 		OPTION_WORD(&(o)->refresh, "refresh", "SECONDS", "rpz: how often to ask for changes (default 60)"), \
 		OPTION_WORD(&(o)->lanes, "lanes", "NAMES", "snapshot: what these lanes say"), \
@@ -81,6 +82,7 @@ static void gather(const struct feed_words *o, bool key, struct words *w)
 	add_word(w, "passthru", o->passthru ? "yes" : NULL);
 	add_word(w, "notify", key ? NULL : o->notify);
 	add_word(w, "allow", o->allow);
+	add_word(w, "transport", o->transport);
 	add_word(w, "ttl", o->ttl);
 	add_word(w, "refresh", o->refresh);
 	add_word(w, "lanes", o->lanes);
@@ -348,14 +350,16 @@ static void split(const char *address, char ret_host[64], unsigned *ret_port)
 static enum err put_lines(const struct verb_env *env, const struct feed_words *o, const struct feed *feed, struct buf *out, struct fault *f)
 {
 	struct config *c = mem_zalloc(sizeof(*c));
-	char http[64] = "", rpz[64] = "";
+	char http[64] = "", rpz[64] = "", tls[64] = "";
 	struct feed_place p = { .consumer = o->consumer };
 	config_defaults(c);
 	enum err e = config_read(node_dir(env->node), c, f);
 	split(c->http, http, &p.http_port);
 	split(c->rpz, rpz, &p.rpz_port);
+	split(c->rpz_tls, tls, &p.rpz_tls_port);
 	free(c);
-	p.host = o->server ? o->server : feed->type == FEED_RPZ && *rpz ? rpz : http;
+	const char *zones = feed_config_by_tls(feed, &p) ? tls : rpz;
+	p.host = o->server ? o->server : feed->type == FEED_RPZ && *zones ? zones : http;
 	if (e == OK && !o->server && (strcmp(p.host, "0.0.0.0") == 0 || strcmp(p.host, "::") == 0))
 		e = fault_set(f, ERR_USAGE, "sipar.conf says \"%s\", every address of this machine: say with --server which one others reach", p.host);
 	return e ? e : feed_config_put(o->config, feed, &p, out, f);

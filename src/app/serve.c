@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "app/certificate.h"
 #include "app/config.h"
 #include "app/control.h"
 #include "app/dnsbl.h"
@@ -21,7 +22,7 @@
 #include "gate/consumers.h"
 
 struct serve_options {
-	const char *dir, *http, *dns, *rpz;
+	const char *dir, *http, *dns, *rpz, *rpz_tls;
 	bool json;
 };
 
@@ -33,7 +34,9 @@ struct serve_options {
 		{ 0, "dns", "ADDR:PORT", "DNS face, or off (default: sipar.conf, else 127.0.0.1:5300)", OPTION_TEXT,           \
 		  &(o)->dns, 0 },                                                                                             \
 		{ 0, "rpz", "ADDR:PORT", "policy zones, or off (default: sipar.conf, else 127.0.0.1:5310)", OPTION_TEXT,       \
-		  &(o)->rpz, 0 }, OPTION_END                                                                                   \
+		  &(o)->rpz, 0 },                                                                                             \
+		{ 0, "rpz-tls", "ADDR:PORT", "policy zones over TLS, or off (default: sipar.conf, else off)", OPTION_TEXT,   \
+		  &(o)->rpz_tls, 0 }, OPTION_END                                                                               \
 	}
 
 enum { DESCRIPTORS = 8192 };
@@ -47,6 +50,7 @@ struct daemon {
 	struct keeper *keeper;
 	struct leases *leases;
 	struct zones *zones;
+	struct tls_source *tls; /* NULL: no face speaks it */
 	uint8_t audience; /* enum tlp: of those who ask without a name */
 	clearance clear;
 	pthread_t control_thread;
@@ -58,6 +62,7 @@ static void more_metrics(void *ctx, struct buf *out)
 	dnsbl_metrics(d->dns, out);
 	if (d->zones)
 		zones_metrics(d->zones, out);
+	certificate_metrics(d->tls, out);
 	consumers_metrics(node_consumers(d->node), docket_serial(node_docket(d->node)), out);
 }
 
@@ -83,6 +88,21 @@ static void show_new_lane(void *ctx)
 	dnsbl_set_clear(d->dns, clear);
 }
 
+/* NULL: it is off. */
+static const char *or_null(const char *address)
+{
+	return strcmp(address, "off") != 0 ? address : NULL;
+}
+
+static enum err open_zones(struct daemon *d, struct fault *f)
+{
+	const char *plain = or_null(d->config.rpz), *secure = or_null(d->config.rpz_tls);
+	enum err e = OK;
+	if (secure && (e = certificate_open(&d->config, node_dir(d->node), "rpz_tls", &d->tls, f)) != OK)
+		return e;
+	return plain || secure ? zones_start(d->node, plain, secure, d->tls, &d->zones, f) : OK;
+}
+
 static enum err open_faces(struct daemon *d, struct fault *f)
 {
 	enum err e = config_audience(&d->config, &d->audience, f);
@@ -91,7 +111,7 @@ static enum err open_faces(struct daemon *d, struct fault *f)
 	d->clear = ledger_clearance(node_ledger(d->node), d->audience);
 	if (strcmp(d->config.dns, "off") != 0 && (e = dnsbl_start(&d->config, d->clear, d->node, &d->dns, f)) != OK)
 		return e;
-	if (strcmp(d->config.rpz, "off") != 0 && (e = zones_start(d->node, d->config.rpz, &d->zones, f)) != OK)
+	if ((e = open_zones(d, f)) != OK)
 		return e;
 	struct http_options o = {
 		.address = d->config.http, .threads = or_cores(d->config.http_threads), .clear = d->clear,
@@ -125,6 +145,7 @@ static void close_all(struct daemon *d)
 	keeper_stop(d->keeper);
 	http_server_close(d->http);
 	zones_stop(d->zones);
+	tls_source_close(d->tls);
 	dnsbl_stop(d->dns);
 	node_close(d->node);
 }
@@ -134,17 +155,19 @@ static void announce(struct verb_env *env, const struct daemon *d, bool json)
 {
 	struct buf out = { 0 };
 	unsigned http = d->http ? http_server_port(d->http) : 0, dns = dnsbl_port(d->dns);
-	unsigned rpz = d->zones ? zones_port(d->zones) : 0;
+	unsigned rpz = d->zones ? zones_port(d->zones) : 0, rpz_tls = d->zones ? zones_tls_port(d->zones) : 0;
 	if (json)
-		buf_printf(&out, "{\"ready\":true,\"http_port\":%u,\"dns_port\":%u,\"rpz_port\":%u}\n", http, dns, rpz);
+		buf_printf(&out, "{\"ready\":true,\"http_port\":%u,\"dns_port\":%u,\"rpz_port\":%u,\"rpz_tls_port\":%u}\n", http, dns, rpz, rpz_tls);
 	verb_out(env, &out);
 	buf_release(&out);
 	if (d->http)
 		log_line(LOG_NOTICE, "HTTP on port %u (%s)", http, d->config.http);
 	if (d->dns)
 		log_line(LOG_NOTICE, "DNS on port %u (%s), zone %s", dns, d->config.dns, d->config.zone);
-	if (d->zones)
+	if (rpz)
 		log_line(LOG_NOTICE, "policy zones on port %u (%s)", rpz, d->config.rpz);
+	if (rpz_tls)
+		log_line(LOG_NOTICE, "policy zones over TLS on port %u (%s)", rpz_tls, d->config.rpz_tls);
 	log_line(LOG_NOTICE, "ready; data directory \"%s\"", env->dir);
 }
 
@@ -158,12 +181,16 @@ static void raise_descriptors(void)
 	}
 }
 
-static void wait_for_signal(const sigset_t *signals)
+/* Meanwhile it takes a certificate that is replaced. */
+static void wait_for_signal(const sigset_t *signals, struct tls_source *tls)
 {
+	const struct timespec second = { .tv_sec = 1 };
 	int s;
-	do
-		sigwait(signals, &s);
-	while (s == SIGHUP);
+	do {
+		s = tls ? sigtimedwait(signals, NULL, &second) : sigwaitinfo(signals, NULL);
+		if (s <= 0 || s == SIGHUP)
+			certificate_look(tls, s == SIGHUP);
+	} while (s != SIGINT && s != SIGTERM);
 	log_line(LOG_NOTICE, "stopping on %s", s == SIGINT ? "SIGINT" : "SIGTERM");
 }
 
@@ -194,11 +221,12 @@ static int run(struct verb_env *env, int argc, char **argv)
 	if (e == OK && (e = opening(env->dir, 2000, &d->config, &d->node, &f)) == OK &&
 	    (e = override(d->config.http, sizeof(d->config.http), o.http, &f)) == OK &&
 	    (e = override(d->config.dns, sizeof(d->config.dns), o.dns, &f)) == OK &&
-	    (e = override(d->config.rpz, sizeof(d->config.rpz), o.rpz, &f)) == OK)
+	    (e = override(d->config.rpz, sizeof(d->config.rpz), o.rpz, &f)) == OK &&
+	    (e = override(d->config.rpz_tls, sizeof(d->config.rpz_tls), o.rpz_tls, &f)) == OK)
 		e = open_faces(d, &f);
 	if (e == OK) {
 		announce(env, d, o.json);
-		wait_for_signal(&signals);
+		wait_for_signal(&signals, d->tls);
 	} else
 		verb_complain(env, "serve: %s", f.text);
 	close_all(d);
@@ -218,7 +246,8 @@ const struct verb verb_serve = {
 	.summary = "Answer over HTTP and DNS, give zones to resolvers, and take the other verbs' work, until SIGTERM or SIGINT",
 	.usage = "[OPTION...]",
 	.details = "While it runs, the other verbs on the same data directory go through DIR/sipar.sock to it, and what they import\n"
-		   "takes effect at once.  A port of 0 lets the system choose; --json prints the chosen ones when ready.\n\n"
+		   "takes effect at once.  A port of 0 lets the system choose; --json prints the chosen ones when ready.  On SIGHUP the\n"
+		   "certificate for TLS is read anew, as it is when its file is replaced.\n\n"
 		   "Exit status: 0 after a signal, 2 when it could not start.\n",
 	.run = run,
 	.options = options,

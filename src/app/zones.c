@@ -33,10 +33,11 @@ static void take_feeds(void *ctx)
 	feeds_drop(feeds);
 }
 
-enum err zones_start(struct node *n, const char *address, struct zones **ret_zones, struct fault *f)
+enum err zones_start(struct node *n, const char *address, const char *tls_address, struct tls_source *tls, struct zones **ret_zones, struct fault *f)
 {
 	struct zones *z = mem_zalloc(sizeof(*z));
-	struct rpz_options o = { .address = address, .docket = node_docket(n), .consumers = node_consumers(n), .feeds = node_feeds(n) };
+	struct rpz_options o = { .address = address, .tls_address = tls_address, .tls = tls, .docket = node_docket(n), .consumers = node_consumers(n),
+				 .feeds = node_feeds(n) };
 	z->node = n;
 	enum err e = rpz_server_open(&o, &z->server, f);
 	feeds_drop(o.feeds);
@@ -59,6 +60,11 @@ enum err zones_start(struct node *n, const char *address, struct zones **ret_zon
 unsigned zones_port(const struct zones *z)
 {
 	return rpz_server_port(z->server);
+}
+
+unsigned zones_tls_port(const struct zones *z)
+{
+	return rpz_server_tls_port(z->server);
 }
 
 void zones_metrics(const struct zones *z, struct buf *out)

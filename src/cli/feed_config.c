@@ -11,6 +11,7 @@ struct writer {
 	char zone[FEED_TEXT_MAX + 1]; /* of rpz */
 	char key[2 * FEED_NAME_MAX + 2]; /* name of the TSIG key */
 	char url[FEED_TEXT_MAX + 64]; /* "http://HOST:PORT" */
+	bool tls;                     /* over TLS */
 	struct buf *out;
 };
 
@@ -20,6 +21,13 @@ static void put_key_hint(const struct writer *w, const char *comment)
 {
 	buf_printf(w->out, "%s \"sipar feed key %s %s\" prints the key once: it stands in the place of " SECRET ".\n", comment, w->feed->name,
 		   w->place->consumer ? w->place->consumer : "NAME");
+}
+
+/* Of a BIND, whose CA stands in a file that its operator names. */
+static void put_bind_tls(const struct writer *w)
+{
+	buf_printf(w->out, "// It believes the server by its certificate: ca-file has that of whoever signed it, remote-hostname is the name in it.\n"
+			   "tls \"sipar\" { ca-file \"/etc/bind/sipar-ca.pem\"; remote-hostname \"%s\"; protocols { TLSv1.3; }; };\n", w->place->host);
 }
 
 static void put_unbound(const struct writer *w)
@@ -34,11 +42,13 @@ static void put_unbound(const struct writer *w)
 
 static void put_bind(const struct writer *w)
 {
-	put_key_hint(w, "// named.conf, BIND 9.16 or later. ");
+	put_key_hint(w, w->tls ? "// named.conf, BIND 9.18 or later. " : "// named.conf, BIND 9.16 or later. ");
+	if (w->tls)
+		put_bind_tls(w);
 	buf_printf(w->out, "key \"%s\" { algorithm hmac-sha256; secret \"" SECRET "\"; };\n", w->key);
 	buf_printf(w->out, "zone \"%s\" {\n    type secondary; file \"%s.db\"; masterfile-format raw; request-ixfr yes;\n"
-			   "    primaries { %s port %u key \"%s\"; };\n    allow-notify { key \"%s\"; }; allow-query { localhost; };\n};\n",
-		   w->zone, w->zone, w->place->host, w->place->rpz_port, w->key, w->key);
+			   "    primaries { %s port %u key \"%s\"%s; };\n    allow-notify { key \"%s\"; }; allow-query { localhost; };\n};\n",
+		   w->zone, w->zone, w->place->host, w->tls ? w->place->rpz_tls_port : w->place->rpz_port, w->key, w->tls ? " tls \"sipar\"" : "", w->key);
 	buf_printf(w->out, "// In options { }.  Without min-update-interval 0 a change waits for up to a minute.\n"
 			   "    response-policy { zone \"%s\" min-update-interval 0 max-policy-ttl 60; }\n"
 			   "        qname-wait-recurse no min-update-interval 0;\n", w->zone);
@@ -123,19 +133,24 @@ static void put_enforce(const struct writer *w)
 static const struct config {
 	const char *name;
 	unsigned types;
-	bool rpz; /* by which face */
+	enum { HTTP, RPZ_PLAIN, RPZ_OR_TLS } face;
 	void (*put)(const struct writer *w);
 } configs[] = {
-	{ "unbound", RPZ, true, put_unbound }, { "bind", RPZ, true, put_bind }, { "knot", RPZ, true, put_knot },
-	{ "kresd", RPZ, false, put_kresd }, { "powerdns", RPZ, true, put_powerdns }, { "nftables", LIST, false, put_nftables },
-	{ "enforce", LIST, false, put_enforce },
-	{ "crowdsec", LIST, false, put_crowdsec }, { "curl", RPZ | LIST, false, put_curl },
+	{ "unbound", RPZ, RPZ_PLAIN, put_unbound }, { "bind", RPZ, RPZ_OR_TLS, put_bind }, { "knot", RPZ, RPZ_PLAIN, put_knot },
+	{ "kresd", RPZ, HTTP, put_kresd }, { "powerdns", RPZ, RPZ_PLAIN, put_powerdns }, { "nftables", LIST, HTTP, put_nftables },
+	{ "enforce", LIST, HTTP, put_enforce },
+	{ "crowdsec", LIST, HTTP, put_crowdsec }, { "curl", RPZ | LIST, HTTP, put_curl },
 };
 
 void feed_config_names(struct buf *out)
 {
 	for (size_t i = 0; i < COUNT_OF(configs); i++)
 		buf_printf(out, "%s%s", i == 0 ? "" : i + 1 < COUNT_OF(configs) ? ", " : " and ", configs[i].name);
+}
+
+bool feed_config_by_tls(const struct feed *feed, const struct feed_place *p)
+{
+	return feed->type == FEED_RPZ && (feed->tls_only || (!p->rpz_port && p->rpz_tls_port));
 }
 
 enum err feed_config_put(const char *which, const struct feed *feed, const struct feed_place *p, struct buf *out, struct fault *f)
@@ -155,8 +170,12 @@ enum err feed_config_put(const char *which, const struct feed *feed, const struc
 	if (!(c->types >> feed->type & 1))
 		return fault_set(f, ERR_USAGE, "feed \"%s\" is of type %s: %s takes one of type %s", feed->name, feed_type_name(feed->type), which,
 				 c->types & RPZ ? "rpz" : "list");
-	if (!(c->rpz ? p->rpz_port : p->http_port))
-		return fault_set(f, ERR_NOTFOUND, "the %s face, by which %s would take it, is off in sipar.conf", c->rpz ? "RPZ" : "HTTP", which);
+	w.tls = c->face != HTTP && feed_config_by_tls(feed, p);
+	if (w.tls && c->face == RPZ_PLAIN && (feed->tls_only || p->rpz_tls_port))
+		return fault_set(f, ERR_USAGE, "the zone of feed \"%s\" is transferred over TLS alone, which the %s of Debian 12 cannot", feed->name, which);
+	if (!(c->face == HTTP ? p->http_port : w.tls ? p->rpz_tls_port : p->rpz_port))
+		return fault_set(f, ERR_NOTFOUND, "the %s face, by which %s would take it, is off in sipar.conf",
+				 c->face == HTTP ? "HTTP" : feed->tls_only ? "RPZ over TLS (rpz_tls)" : "RPZ", which);
 	snprintf(w.zone, sizeof(w.zone), "%s", feed->zone[0] ? feed->zone : feed->name);
 	snprintf(w.key, sizeof(w.key), "%s.%s", p->consumer ? p->consumer : "NAME", feed->name);
 	snprintf(w.url, sizeof(w.url), strchr(p->host, ':') ? "http://[%s]:%u" : "http://%s:%u", p->host, p->http_port);

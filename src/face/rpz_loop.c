@@ -1,7 +1,8 @@
 /* The thread of all sockets: datagrams, the listener, connections between their transfers, NOTIFY.
  *
  * A connection is read until a request is whole.  Short answers are sent at once; a transfer takes the connection out of this loop until it is
- * written, then the next request is looked at: several may come on one connection, and without waiting (RFC 7766). */
+ * written, then the next request is looked at: several may come on one connection, and without waiting (RFC 7766).  Over TLS it is the same, behind a
+ * handshake that has as long as an idle connection. */
 #include "face/rpz_parts.h"
 
 #include <errno.h>
@@ -16,14 +17,19 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/num.h"
 #include "base/octets.h"
 
 enum { IN_SIZE = RPZ_PREFIX + MESSAGE_MAX, EVENTS = 64, DATAGRAMS = 64, CONTROL_SIZE = CMSG_SPACE(sizeof(struct in6_pktinfo)) };
-enum { LISTENER = RPZ_CONNECTIONS, DATAGRAM, WAKE, STOP, NOTIFY4, NOTIFY6 };
+enum { LISTENER = RPZ_CONNECTIONS, SECURE, DATAGRAM, WAKE, STOP, NOTIFY4, NOTIFY6 };
+static const struct tls_rules rules = { .alpn = "dot", .only_1_3 = true }; /* RFC 9103 section 7.1 */
 
 struct connection {
 	int fd;              /* -1: a free place */
 	bool busy;           /* given away with a transfer */
+	struct tls_session *tls; /* NULL: in the clear */
+	bool shaking;        /* hands */
+	uint32_t events;     /* waited for */
 	struct sockaddr_storage from;
 	uint64_t active_ms;  /* last request or end of a transfer */
 	size_t n;
@@ -49,6 +55,10 @@ static bool watch(struct loop *l, int op, int fd, uint32_t events, uint32_t plac
 
 static void drop(struct connection *c)
 {
+	if (c->tls && !c->shaking)
+		tls_session_bye(c->tls);
+	tls_session_free(c->tls);
+	c->tls = NULL;
 	close(c->fd);
 	c->fd = -1;
 	c->busy = false;
@@ -78,7 +88,7 @@ static size_t answer_datagram(struct loop *l, const struct sockaddr_storage *fro
 	struct rpz_content content;
 	size_t n;
 	rpz_content_of(&reading, &content);
-	rpz_reply(site, from, false, docket_serial(l->s->docket), request, l->out, RPZ_SHORT_MAX, &n, &plan);
+	rpz_reply(site, from, RPZ_UDP, docket_serial(l->s->docket), request, l->out, RPZ_SHORT_MAX, &n, &plan);
 	if (plan.act == RPZ_TRANSFER) {
 		if (rpz_transfer_datagram(&content, site, &plan, l->out, &n, &r, NULL))
 			n = 0;
@@ -88,7 +98,7 @@ static size_t answer_datagram(struct loop *l, const struct sockaddr_storage *fro
 		}
 	} else if (plan.asked == RPZ_ASKED_IXFR && plan.allowed)
 		rpz_count_up(l->s, RPZ_CURRENT, 1);
-	rpz_account(l->s, &plan, false, n);
+	rpz_account(l->s, &plan);
 	rpz_saw_request(l->s, site, &plan);
 	rpz_plan_release(&plan);
 	return n;
@@ -130,11 +140,27 @@ static void give_away(struct loop *l, struct connection *c, struct rpz_plan *pla
 	c->busy = true;
 	j->connection = (unsigned)(c - l->at);
 	j->fd = c->fd;
+	j->tls = c->tls;
 	j->from = c->from;
 	j->held = l->held;
 	atomic_fetch_add(&l->held->holders, 1);
 	j->plan = *plan;
 	rpz_jobs_put(l->s, j);
+}
+
+/* Who does not read short answers does not want them.  @return false: it is not on its way. */
+static bool send_short(struct loop *l, struct connection *c, size_t n)
+{
+	size_t sent = 0;
+	if (c->tls) {
+		if (tls_write(c->tls, l->out, n, &sent) != TLS_FINE)
+			return false;
+	} else {
+		ssize_t k = send(c->fd, l->out, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+		sent = k > 0 ? (size_t)k : 0;
+	}
+	rpz_count_up(l->s, RPZ_OCTETS, sent);
+	return sent == n;
 }
 
 /* A whole request.  @return false: close. */
@@ -144,8 +170,8 @@ static bool answer_request(struct loop *l, struct connection *c, struct span req
 	struct rpz_plan plan;
 	size_t n;
 	rpz_saw_receipt(l->s, &c->receipt);
-	rpz_reply(site, &c->from, true, docket_serial(l->s->docket), request, l->out + RPZ_PREFIX, RPZ_SHORT_MAX, &n, &plan);
-	rpz_account(l->s, &plan, true, n);
+	rpz_reply(site, &c->from, c->tls ? RPZ_TLS : RPZ_TCP, docket_serial(l->s->docket), request, l->out + RPZ_PREFIX, RPZ_SHORT_MAX, &n, &plan);
+	rpz_account(l->s, &plan);
 	rpz_saw_request(l->s, site, &plan);
 	c->active_ms = l->now_ms;
 	if (plan.act == RPZ_TRANSFER) {
@@ -157,10 +183,7 @@ static bool answer_request(struct loop *l, struct connection *c, struct span req
 	bool answered = plan.act == RPZ_SEND;
 	rpz_plan_release(&plan);
 	put_be16(l->out, (uint16_t)n);
-	/* Who does not read short answers does not want them. */
-	ssize_t sent = answered ? send(c->fd, l->out, n + RPZ_PREFIX, MSG_NOSIGNAL | MSG_DONTWAIT) : -1;
-	rpz_count_up(l->s, RPZ_OCTETS, sent > 0 ? (uint64_t)sent : 0);
-	return sent == (ssize_t)(n + RPZ_PREFIX);
+	return answered && send_short(l, c, n + RPZ_PREFIX);
 }
 
 /* What is in.  @return false: close. */
@@ -182,8 +205,96 @@ static bool answer_all(struct loop *l, struct connection *c)
 	return fine;
 }
 
+/* ---- over TLS ---- */
+
+static void watch_for(struct loop *l, struct connection *c, uint32_t events)
+{
+	if (c->events == events)
+		return;
+	c->events = events;
+	if (!watch(l, EPOLL_CTL_MOD, c->fd, events, (uint32_t)(c - l->at)))
+		drop(c);
+}
+
+static void tell_failure(struct loop *l, const struct connection *c)
+{
+	char who[RPZ_WHO_MAX + 1];
+	rpz_address_text(&c->from, who);
+	rpz_count_up(l->s, RPZ_TLS_FAILED, 1);
+	if (rpz_is_news(l->s, who, tls_why(c->tls)))
+		log_line(LOG_WARNING, "rpz: no TLS with %s: %s", who, tls_why(c->tls));
+}
+
+static void tell_peer(const struct connection *c)
+{
+	struct tls_peer peer;
+	char who[RPZ_WHO_MAX + 1], hex[2 * sizeof(peer.fingerprint)];
+	if (!tls_session_peer(c->tls, &peer))
+		return;
+	rpz_address_text(&c->from, who);
+	hex_encode(peer.fingerprint, sizeof(peer.fingerprint), hex);
+	log_line(LOG_INFO, "rpz: %s over TLS with the certificate of \"%s\", sha256:%.*s", who, peer.subject, (int)sizeof(hex), hex);
+}
+
+/* @return is it done? */
+static bool shake(struct loop *l, struct connection *c)
+{
+	switch (tls_handshake(c->tls)) {
+	case TLS_FINE:
+		c->shaking = false;
+		c->active_ms = l->now_ms;
+		tell_peer(c);
+		watch_for(l, c, EPOLLIN);
+		return c->fd >= 0;
+	case TLS_WANT_READ:
+		watch_for(l, c, EPOLLIN);
+		return false;
+	case TLS_WANT_WRITE:
+		watch_for(l, c, EPOLLOUT);
+		return false;
+	default:
+		tell_failure(l, c);
+		drop(c);
+		return false;
+	}
+}
+
+/* With everything acknowledged: BIND goes without a word of TLS, and who goes with something unread resets the connection. */
+static bool has_closed(int fd)
+{
+	struct tcp_info info;
+	socklen_t n = sizeof(info);
+	int unacknowledged;
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 && info.tcpi_state == TCP_CLOSE_WAIT &&
+	       ioctl(fd, SIOCOUTQ, &unacknowledged) == 0 && unacknowledged == 0;
+}
+
+/* One record at most, since of what is in the socket epoll tells again. */
+static void read_secure(struct loop *l, struct connection *c)
+{
+	if (c->shaking && !shake(l, c))
+		return;
+	do {
+		size_t n = 0;
+		enum tls_state state = tls_read(c->tls, c->in + c->n, IN_SIZE - c->n, &n);
+		if (state == TLS_WANT_READ || state == TLS_WANT_WRITE)
+			return;
+		if (state == TLS_CLOSED || (state == TLS_CUT && has_closed(c->fd)))
+			rpz_saw_receipt(l->s, &c->receipt); /* read to the end, and closed: it has it */
+		c->n += n;
+		if (state != TLS_FINE || !answer_all(l, c)) {
+			drop(c);
+			return;
+		}
+	} while (!c->busy && tls_pending(c->tls));
+}
+
 static void read_connection(struct loop *l, struct connection *c)
 {
+	if (c->tls) {
+		read_secure(l, c);
+		return;
+	}
 	ssize_t n = recv(c->fd, c->in + c->n, IN_SIZE - c->n, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -194,7 +305,8 @@ static void read_connection(struct loop *l, struct connection *c)
 		drop(c);
 }
 
-/* A free place; when there is none, or when the address has as many as it may, that of the one of them that is idle for longest. */
+/* A free place; when there is none, or when the address has as many as it may, that of the one of them that is idle for longest.  When all that it
+ * has are in transfers, the one that stands still for longest makes room, a moment later. */
 static struct connection *make_place(struct loop *l, const struct sockaddr_storage *from)
 {
 	struct connection *free_one = NULL, *oldest = NULL, *oldest_of_his = NULL;
@@ -215,16 +327,18 @@ static struct connection *make_place(struct loop *l, const struct sockaddr_stora
 	if (his < RPZ_PER_ADDRESS && free_one)
 		return free_one;
 	struct connection *c = his < RPZ_PER_ADDRESS ? oldest : oldest_of_his;
-	if (c)
+	if (c) {
 		drop(c);
-	return c;
+		return c;
+	}
+	return rpz_jobs_give_way(l->s, his < RPZ_PER_ADDRESS ? NULL : from, l->now_ms) ? free_one : NULL;
 }
 
-static void accept_one(struct loop *l)
+static void accept_one(struct loop *l, bool secure)
 {
 	struct sockaddr_storage from;
 	socklen_t length = sizeof(from);
-	int fd = accept4(l->s->tcp, (void *)&from, &length, SOCK_NONBLOCK | SOCK_CLOEXEC), on = 1;
+	int fd = accept4(secure ? l->s->secure : l->s->tcp, (void *)&from, &length, SOCK_NONBLOCK | SOCK_CLOEXEC), on = 1;
 	if (fd < 0) {
 		if (errno == EMFILE || errno == ENFILE) /* the listener stays readable: do not spin */
 			poll(NULL, 0, 10);
@@ -240,6 +354,13 @@ static void accept_one(struct loop *l)
 	c->from = from;
 	c->active_ms = l->now_ms;
 	c->n = 0;
+	c->events = EPOLLIN;
+	if (secure) {
+		struct tls_credential *credential = tls_source_now(l->s->tls);
+		c->tls = tls_session_new(credential, fd, &rules);
+		tls_credential_drop(credential);
+	}
+	c->shaking = secure;
 	if (!watch(l, EPOLL_CTL_ADD, fd, EPOLLIN, (uint32_t)(c - l->at)))
 		drop(c);
 }
@@ -272,8 +393,11 @@ static void take_back(struct loop *l)
 		c->busy = false;
 		c->active_ms = l->now_ms;
 		c->receipt = j->receipt;
+		c->events = EPOLLIN;
 		if (!j->whole || !answer_all(l, c) || (!c->busy && !watch(l, EPOLL_CTL_ADD, c->fd, EPOLLIN, j->connection)))
 			drop(c);
+		else if (c->tls && !c->busy && tls_pending(c->tls))
+			read_secure(l, c);
 		rpz_job_free(j);
 	}
 }
@@ -349,7 +473,9 @@ static void look_around(struct loop *l)
 static void handle(struct loop *l, uint32_t place)
 {
 	if (place == LISTENER)
-		accept_one(l);
+		accept_one(l, false);
+	else if (place == SECURE)
+		accept_one(l, true);
 	else if (place == DATAGRAM)
 		read_datagrams(l);
 	else if (place == WAKE)
@@ -369,11 +495,14 @@ static int wait_ms(const struct loop *l)
 static bool watch_all(struct loop *l)
 {
 	struct rpz_server *s = l->s;
-	bool fine = l->epoll >= 0 && watch(l, EPOLL_CTL_ADD, s->tcp, EPOLLIN, LISTENER) && watch(l, EPOLL_CTL_ADD, s->udp, EPOLLIN, DATAGRAM) &&
-		    watch(l, EPOLL_CTL_ADD, s->wake_fd, EPOLLIN, WAKE) && watch(l, EPOLL_CTL_ADD, s->stop_fd, EPOLLIN, STOP);
-	for (unsigned i = 0; i < 2; i++)
-		if (fine && s->notify_fd[i] >= 0)
-			fine = watch(l, EPOLL_CTL_ADD, s->notify_fd[i], EPOLLIN, NOTIFY4 + i);
+	const struct { int fd; uint32_t place; } all[] = {
+		{ s->tcp, LISTENER }, { s->secure, SECURE }, { s->udp, DATAGRAM }, { s->wake_fd, WAKE }, { s->stop_fd, STOP },
+		{ s->notify_fd[0], NOTIFY4 }, { s->notify_fd[1], NOTIFY6 },
+	};
+	bool fine = l->epoll >= 0;
+	for (size_t i = 0; i < COUNT_OF(all); i++)
+		if (fine && all[i].fd >= 0)
+			fine = watch(l, EPOLL_CTL_ADD, all[i].fd, EPOLLIN, all[i].place);
 	return fine;
 }
 
@@ -399,6 +528,7 @@ void rpz_loop_run(struct rpz_server *s)
 			for (int i = 0; i < n; i++)
 				handle(l, event[i].data.u32);
 			drop_idle(l);
+			rpz_jobs_press(s, l->now_ms);
 		}
 	}
 	for (unsigned i = 0; i < RPZ_CONNECTIONS; i++)

@@ -232,7 +232,10 @@ static bool may(const struct rpz_site *site, const struct message *m, const stru
 		p->allowed = rpz_allows(feed->allow, from);
 	if (p->allowed && consumer)
 		snprintf(p->who, sizeof(p->who), "%s", consumer->name);
-	if (!p->allowed)
+	if (p->allowed && feed->tls_only && p->way != RPZ_TLS && (m->type == DNS_AXFR || m->type == DNS_IXFR)) {
+		p->allowed = false;
+		p->why = "its zone is transferred over TLS alone";
+	} else if (!p->allowed)
 		p->why = consumer ? "the key is not for this zone" : "no signature, and the address is not among those that need none";
 	return p->allowed;
 }
@@ -244,7 +247,7 @@ static void sign_or_drop(struct rpz_plan *p, uint8_t *out, size_t room, size_t *
 }
 
 /* One of ours, and he may. */
-static void answer(const struct rpz_site *site, const struct message *m, bool tcp, uint64_t serial, struct rpz_plan *p, uint8_t *out,
+static void answer(const struct rpz_site *site, const struct message *m, uint64_t serial, struct rpz_plan *p, uint8_t *out,
 		   size_t room, size_t *ret_n)
 {
 	uint64_t has;
@@ -257,7 +260,7 @@ static void answer(const struct rpz_site *site, const struct message *m, bool tc
 		break;
 	case DNS_AXFR:
 		p->asked = RPZ_ASKED_AXFR;
-		whole = tcp;
+		whole = p->way != RPZ_UDP;
 		break;
 	case DNS_IXFR:
 		p->asked = RPZ_ASKED_IXFR;
@@ -281,7 +284,7 @@ static void answer(const struct rpz_site *site, const struct message *m, bool tc
 	}
 }
 
-static void reply(const struct rpz_site *site, const struct sockaddr_storage *from, bool tcp, uint64_t serial, const struct message *m,
+static void reply(const struct rpz_site *site, const struct sockaddr_storage *from, uint64_t serial, const struct message *m,
 		  struct rpz_plan *p, uint8_t *out, size_t room, size_t *ret_n)
 {
 	const struct consumer *consumer = NULL;
@@ -298,18 +301,18 @@ static void reply(const struct rpz_site *site, const struct sockaddr_storage *fr
 	else if (!may(site, m, from, consumer, p))
 		say(p, DNS_REFUSED, p->why, out, ret_n);
 	else {
-		answer(site, m, tcp, serial, p, out, room, ret_n);
+		answer(site, m, serial, p, out, room, ret_n);
 		return;
 	}
 	sign_or_drop(p, out, room, ret_n);
 }
 
-void rpz_reply(const struct rpz_site *site, const struct sockaddr_storage *from, bool tcp, uint64_t serial, struct span request,
+void rpz_reply(const struct rpz_site *site, const struct sockaddr_storage *from, enum rpz_way way, uint64_t serial, struct span request,
 	       uint8_t *out, size_t room, size_t *ret_n, struct rpz_plan *ret_plan)
 {
 	struct message m;
 	struct rpz_plan *p = ret_plan;
-	*p = (struct rpz_plan){ .act = RPZ_DROP, .newest = serial };
+	*p = (struct rpz_plan){ .act = RPZ_DROP, .way = way, .newest = serial };
 	*ret_n = 0;
 	if (message_read(request, &m) && !m.response) {
 		p->id = m.id;
@@ -319,7 +322,7 @@ void rpz_reply(const struct rpz_site *site, const struct sockaddr_storage *from,
 		memcpy(p->question, m.wire + DNS_HEADER_SIZE, m.question_n);
 		p->limit = !m.edns || m.edns_size < DNS_PLAIN_MAX ? DNS_PLAIN_MAX : m.edns_size > DNS_UDP_MAX ? DNS_UDP_MAX : m.edns_size;
 		rpz_address_text(from, p->who);
-		reply(site, from, tcp, serial, &m, p, out, tcp || room < p->limit ? room : p->limit, ret_n);
+		reply(site, from, serial, &m, p, out, way != RPZ_UDP || room < p->limit ? room : p->limit, ret_n);
 	}
 	message_release(&m);
 }

@@ -2,7 +2,7 @@
  *
  * Served to whom: a consumer of the feed, whose key has signed the request (RFC 8945); without a signature, an address that is in
  * feed.allow.  All others get REFUSED, whether there is such a zone or not, so that a zone's name can be kept secret; who signs badly gets
- * NOTAUTH with the reason. */
+ * NOTAUTH with the reason.  A feed may be given over TLS alone: then a transfer by another way is REFUSED, too. */
 #ifndef FACE_RPZ_REPLY_H
 #define FACE_RPZ_REPLY_H
 
@@ -29,6 +29,8 @@ enum rpz_act {
 	RPZ_TRANSFER, /**< a zone, or what changed in it: face/rpz_transfer.h */
 };
 
+enum rpz_way { RPZ_UDP, RPZ_TCP, RPZ_TLS };
+
 enum rpz_asked { RPZ_ASKED_OTHER, RPZ_ASKED_SOA, RPZ_ASKED_AXFR, RPZ_ASKED_IXFR };
 
 enum { RPZ_NOTAUTH = 9 /**< rcode of what is not signed well */ };
@@ -38,6 +40,7 @@ enum { RPZ_WHO_MAX = FEED_NAME_MAX, RPZ_QUESTION_MAX = DNS_NAME_MAX + 4, RPZ_SHO
 struct rpz_plan {
 	enum rpz_act act;
 	enum rpz_asked asked;
+	enum rpz_way way;
 	unsigned rcode;                /**< of what is sent */
 	const char *why;               /**< when refused, a clause; else NULL */
 	unsigned zone;                 /**< index in the site; when it is allowed */
@@ -55,11 +58,11 @@ struct rpz_plan {
 };
 
 /** What to do about a request.
- *  @param from  who sent it; @param tcp  how
+ *  @param from  who sent it; @param way  how
  *  @param serial  newest of the docket
  *  @param out, room  for an answer: RPZ_SHORT_MAX octets at least; @param ret_n  its octets, with RPZ_SEND
  *  rpz_plan_release() in any case. */
-void rpz_reply(const struct rpz_site *site, const struct sockaddr_storage *from, bool tcp, uint64_t serial, struct span request,
+void rpz_reply(const struct rpz_site *site, const struct sockaddr_storage *from, enum rpz_way way, uint64_t serial, struct span request,
 	       uint8_t *out, size_t room, size_t *ret_n, struct rpz_plan *ret_plan);
 void rpz_plan_release(struct rpz_plan *p);
 

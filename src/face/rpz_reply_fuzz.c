@@ -1,4 +1,4 @@
-/* Any octets as a request, over both transports, with and without a signature that is good. */
+/* Any octets as a request, over all transports, with and without a signature that is good. */
 #include <netinet/in.h>
 #include <stdlib.h>
 
@@ -9,11 +9,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void ask(const struct rpz_site *site, const struct sockaddr_storage *from, struct span request)
 {
-	for (int tcp = 0; tcp < 2; tcp++) {
+	for (enum rpz_way way = RPZ_UDP; way <= RPZ_TLS; way++) {
 		struct rpz_plan plan;
 		uint8_t *out = malloc(RPZ_SHORT_MAX);
 		size_t n;
-		rpz_reply(site, from, tcp, 40, request, out, RPZ_SHORT_MAX, &n, &plan);
+		rpz_reply(site, from, way, 40, request, out, RPZ_SHORT_MAX, &n, &plan);
 		if (n > RPZ_SHORT_MAX || (plan.act == RPZ_SEND) != (n > 0) || (plan.act == RPZ_TRANSFER && !plan.allowed) ||
 		    (plan.allowed && plan.zone >= site->n))
 			abort();

@@ -94,13 +94,13 @@ static struct tsig_key *sign(struct fixture *x, const char *name, const void *se
 }
 
 /* Ask from an address; what is to be done.  The answer is read back into x->seen. */
-static enum rpz_act ask(struct fixture *x, const char *from, bool tcp)
+static enum rpz_act ask(struct fixture *x, const char *from, enum rpz_way way)
 {
 	struct sockaddr_storage a;
 	socklen_t n;
 	assert_int_equal(address_parse(from, &a, &n, NULL), OK);
 	rpz_plan_release(&x->plan);
-	rpz_reply(&x->site, &a, tcp, SERIAL, span_of(x->request, x->request_n), x->out, sizeof(x->out), &x->n, &x->plan);
+	rpz_reply(&x->site, &a, way, SERIAL, span_of(x->request, x->request_n), x->out, sizeof(x->out), &x->n, &x->plan);
 	buf_release(&x->seen.text);
 	x->seen = (struct seen){ 0 };
 	assert_true((x->plan.act == RPZ_SEND) == (x->n > 0));

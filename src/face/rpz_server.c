@@ -114,6 +114,11 @@ void rpz_content_of(struct rpz_reading *r, struct rpz_content *ret_content)
 
 /* ---- who has what ---- */
 
+static const char *how_of(const struct rpz_plan *p)
+{
+	return p->way == RPZ_TLS ? "xot" : p->asked == RPZ_ASKED_AXFR ? "axfr" : "ixfr";
+}
+
 void rpz_saw_request(struct rpz_server *s, const struct rpz_site *site, const struct rpz_plan *p)
 {
 	uint64_t serial;
@@ -123,7 +128,7 @@ void rpz_saw_request(struct rpz_server *s, const struct rpz_site *site, const st
 	const char *feed = site->at[p->zone].feed->name;
 	enum rpz_age age = p->asked == RPZ_ASKED_IXFR ? rpz_serial(&site->at[p->zone].zone, p->serial, p->newest, &serial) : RPZ_NEVER;
 	if (age == RPZ_SAME || age == RPZ_BEHIND)
-		consumers_saw(s->consumers, feed, p->who, serial, "ixfr", clock_ms());
+		consumers_saw(s->consumers, feed, p->who, serial, how_of(p), clock_ms());
 	else if (p->asked == RPZ_ASKED_SOA && consumers_serial(s->consumers, feed, p->who, "soa", &serial, &epoch))
 		consumers_saw(s->consumers, feed, p->who, serial, "soa", clock_ms()); /* heard of, with what it had */
 }
@@ -133,7 +138,7 @@ void rpz_make_receipt(const struct rpz_site *site, const struct rpz_plan *p, con
 	*ret = (struct rpz_receipt){ .given = true, .serial = result->serial };
 	memcpy(ret->feed, site->at[p->zone].feed->name, sizeof(ret->feed));
 	memcpy(ret->who, p->who, sizeof(ret->who));
-	memcpy(ret->how, p->asked == RPZ_ASKED_AXFR ? "axfr" : "ixfr", sizeof("axfr"));
+	snprintf(ret->how, sizeof(ret->how), "%s", how_of(p));
 }
 
 void rpz_saw_receipt(struct rpz_server *s, struct rpz_receipt *r)
@@ -144,11 +149,11 @@ void rpz_saw_receipt(struct rpz_server *s, struct rpz_receipt *r)
 }
 
 /* One line for each address and reason, as long as they are among the last so many. */
-static bool is_news(struct rpz_server *s, const struct rpz_plan *p)
+bool rpz_is_news(struct rpz_server *s, const char *who, const char *why)
 {
-	char text[sizeof(p->who) + 200];
-	int n = snprintf(text, sizeof(text), "%s %s", p->who, p->why);
-	uint64_t hash = siphash13(s->seed, text, (size_t)n);
+	char text[RPZ_WHO_MAX + 201];
+	snprintf(text, sizeof(text), "%s %s", who, why);
+	uint64_t hash = siphash13(s->seed, text, strlen(text));
 	for (unsigned i = 0; i < RPZ_ONCE_MAX; i++)
 		if (s->once[i] == hash)
 			return false;
@@ -156,17 +161,17 @@ static bool is_news(struct rpz_server *s, const struct rpz_plan *p)
 	return true;
 }
 
-void rpz_account(struct rpz_server *s, const struct rpz_plan *p, bool tcp, size_t octets)
+void rpz_account(struct rpz_server *s, const struct rpz_plan *p)
 {
 	rpz_count_up(s, RPZ_REQUESTS, 1);
-	if (tcp)
-		rpz_count_up(s, RPZ_REQUESTS_TCP, 1);
+	if (p->way != RPZ_UDP)
+		rpz_count_up(s, p->way == RPZ_TLS ? RPZ_REQUESTS_TLS : RPZ_REQUESTS_TCP, 1);
 	if (p->asked == RPZ_ASKED_SOA && !p->why)
 		rpz_count_up(s, RPZ_SOA, 1);
 	if (!p->why)
 		return;
 	rpz_count_up(s, p->rcode == DNS_REFUSED ? RPZ_REFUSED : p->rcode == RPZ_NOTAUTH ? RPZ_BAD_SIGNATURES : RPZ_MALFORMED, 1);
-	if ((p->rcode == DNS_REFUSED || p->rcode == RPZ_NOTAUTH) && is_news(s, p))
+	if ((p->rcode == DNS_REFUSED || p->rcode == RPZ_NOTAUTH) && rpz_is_news(s, p->who, p->why))
 		log_line(LOG_WARNING, "rpz: %s is refused: %s", p->who, p->why);
 }
 
@@ -175,6 +180,8 @@ void rpz_server_metrics(const struct rpz_server *s, struct buf *out)
 	static const struct { const char *name, *labels, *help; } rows[RPZ_COUNTERS] = {
 		[RPZ_REQUESTS] = { "requests", "", "Requests for policy zones" },
 		[RPZ_REQUESTS_TCP] = { "requests_tcp", "", "of them over TCP" },
+		[RPZ_REQUESTS_TLS] = { "requests_tls", "", "of them over TLS" },
+		[RPZ_TLS_FAILED] = { "tls_failed", "", "TLS sessions that did not come about: another version or protocol, or no good certificate" },
 		[RPZ_REFUSED] = { "refused", "", "Requests refused: no such zone, or not for this asker" },
 		[RPZ_BAD_SIGNATURES] = { "bad_signatures", "", "Requests with a signature that is not good" },
 		[RPZ_MALFORMED] = { "malformed", "", "Requests that are none, or of another kind" },
@@ -183,6 +190,7 @@ void rpz_server_metrics(const struct rpz_server *s, struct buf *out)
 		[RPZ_DIFFERENCES] = { "transfers", "{kind=\"difference\"}", NULL },
 		[RPZ_CURRENT] = { "transfers", "{kind=\"current\"}", NULL },
 		[RPZ_BROKEN] = { "transfers_broken", "", "Transfers that were broken off" },
+		[RPZ_GAVE_WAY] = { "transfers_gave_way", "", "of them since they stood still and others waited for their place" },
 		[RPZ_OCTETS] = { "octets", "", "Octets sent" },
 		[RPZ_RECORDS] = { "records", "", "Records sent in transfers" },
 		[RPZ_NOTIFIES] = { "notifies", "", "NOTIFY messages sent, repetitions too" },
@@ -245,6 +253,13 @@ static bool open_pair(struct rpz_server *s, struct sockaddr_storage *a, socklen_
 	       bind(s->udp, (const void *)a, n) == 0;
 }
 
+static bool open_secure(struct rpz_server *s, struct sockaddr_storage *a, socklen_t n)
+{
+	s->secure = open_socket(a->ss_family, SOCK_STREAM);
+	return s->secure >= 0 && turn(s->secure, SOL_SOCKET, SO_REUSEADDR, 1) && bind(s->secure, (const void *)a, n) == 0 &&
+	       listen(s->secure, BACKLOG) == 0 && getsockname(s->secure, (void *)a, &n) == 0;
+}
+
 /* A port that the kernel chose for TCP may be taken for UDP: then another one. */
 static enum err open_sockets(struct rpz_server *s, const char *text, const struct sockaddr_storage *asked, socklen_t n, struct fault *f)
 {
@@ -294,28 +309,43 @@ void rpz_wake(struct rpz_server *s)
 	(void)!write(s->wake_fd, &one, sizeof(one)); /* refused only when it is readable already */
 }
 
+static enum err open_all(struct rpz_server *s, const struct rpz_options *o, struct fault *f)
+{
+	struct sockaddr_storage plain, secure;
+	socklen_t plain_n, secure_n;
+	enum err e = OK;
+	if ((s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0 || (s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
+		return fault_set(f, ERR_IO, "no eventfd for RPZ: %s", strerror(errno));
+	if (o->address && ((e = address_parse(o->address, &plain, &plain_n, f)) || (e = open_sockets(s, o->address, &plain, plain_n, f))))
+		return e;
+	if (o->tls_address && (e = address_parse(o->tls_address, &secure, &secure_n, f)))
+		return e;
+	if (o->tls_address && !open_secure(s, &secure, secure_n))
+		return fault_set(f, ERR_IO, "RPZ cannot listen on \"%s\" for TLS: %s", o->tls_address, strerror(errno));
+	s->secure_port = o->tls_address ? (uint16_t)address_port(&secure) : 0;
+	if (o->address)
+		open_notify(s, &plain, plain_n);
+	else if (o->tls_address)
+		open_notify(s, &secure, secure_n);
+	return OK;
+}
+
 enum err rpz_server_open(const struct rpz_options *o, struct rpz_server **ret_server, struct fault *f)
 {
 	struct rpz_server *s = mem_zalloc(sizeof(*s));
-	struct sockaddr_storage a;
-	socklen_t n;
 	s->docket = o->docket;
 	s->consumers = o->consumers;
-	s->udp = s->tcp = s->stop_fd = s->wake_fd = s->notify_fd[0] = s->notify_fd[1] = -1;
+	s->tls = o->tls;
+	s->udp = s->tcp = s->secure = s->stop_fd = s->wake_fd = s->notify_fd[0] = s->notify_fd[1] = -1;
 	random_octets(&s->seed, sizeof(s->seed));
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->work, NULL);
 	s->held = held_new(o->feeds);
-	enum err e = address_parse(o->address, &a, &n, f);
-	if (!e && ((s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0 || (s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0))
-		e = fault_set(f, ERR_IO, "no eventfd for RPZ: %s", strerror(errno));
-	if (!e)
-		e = open_sockets(s, o->address, &a, n, f);
+	enum err e = open_all(s, o, f);
 	if (e) {
 		rpz_server_close(s);
 		return e;
 	}
-	open_notify(s, &a, n);
 	docket_listen(s->docket, changed, s);
 	*ret_server = s;
 	return OK;
@@ -324,6 +354,11 @@ enum err rpz_server_open(const struct rpz_options *o, struct rpz_server **ret_se
 uint16_t rpz_server_port(const struct rpz_server *s)
 {
 	return s->port;
+}
+
+uint16_t rpz_server_tls_port(const struct rpz_server *s)
+{
+	return s->secure_port;
 }
 
 void rpz_server_run(struct rpz_server *s, unsigned number)
@@ -350,6 +385,7 @@ static void free_jobs(struct rpz_job *j)
 {
 	while (j) {
 		struct rpz_job *next = j->next;
+		tls_session_free(j->tls);
 		shut(&j->fd);
 		rpz_job_free(j);
 		j = next;
@@ -364,6 +400,7 @@ void rpz_server_close(struct rpz_server *s)
 	free_jobs(s->done);
 	shut(&s->tcp);
 	shut(&s->udp);
+	shut(&s->secure);
 	shut(&s->stop_fd);
 	shut(&s->wake_fd);
 	shut(&s->notify_fd[0]);

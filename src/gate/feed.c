@@ -139,6 +139,14 @@ static enum err set_open(struct feed *feed, struct span value, struct fault *f)
 	return set_flag(value, &feed->open, f);
 }
 
+static enum err set_transport(struct feed *feed, struct span value, struct fault *f)
+{
+	if (!span_is(value, "any") && !span_is(value, "tls"))
+		return fault_set(f, ERR_USAGE, "transport \"" SPAN_FMT "\" is neither any nor tls", SPAN_ARG(span_head(value, 100)));
+	feed->tls_only = span_is(value, "tls");
+	return OK;
+}
+
 static enum err set_answer(struct feed *feed, struct span value, struct fault *f)
 {
 	for (unsigned i = 0; i < COUNT_OF(answers); i++)
@@ -322,6 +330,11 @@ static void put_allow(const struct feed *feed, struct buf *out)
 	buf_puts(out, feed->allow);
 }
 
+static void put_transport(const struct feed *feed, struct buf *out)
+{
+	buf_puts(out, feed->tls_only ? "tls" : "any");
+}
+
 static void put_passthru(const struct feed *feed, struct buf *out)
 {
 	buf_puts(out, feed->passthru ? "yes" : "no");
@@ -377,6 +390,7 @@ static const struct row {
 	{ "refresh", RPZ, set_refresh, put_refresh },
 	{ "notify", RPZ, set_notify, put_notify },
 	{ "allow", RPZ, set_allow, put_allow },
+	{ "transport", RPZ, set_transport, put_transport },
 	{ "max", LIST, set_max, put_max },
 	{ "open", RPZ | LIST, set_open, put_open },
 	{ "from", RPZ | LIST, set_from, put_from },

@@ -42,6 +42,7 @@ struct feed {
 	char garden[FEED_TEXT_MAX + 1];
 	char notify[FEED_TEXT_MAX + 1];  /**< rpz: "ADDR:PORT" with commas: who gets NOTIFY besides consumers with addresses */
 	char allow[FEED_TEXT_MAX + 1];   /**< rpz: addresses and prefixes that may transfer without TSIG, with commas; "": none */
+	bool tls_only;                   /**< rpz: transfers over TLS alone */
 	uint32_t ttl_s, refresh_s;       /**< rpz; 30 and 60 */
 	uint32_t max;                    /**< list: at most so many values, the most important first; 0: no cap */
 	bool open;                       /**< list: for everybody, without a key */

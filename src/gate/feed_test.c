@@ -41,7 +41,7 @@ static void test_what_is_written_is_read(void **state)
 	static const char *const lines[] = {
 		"plain", "a type=list", "b type=list reasons=phishing,c2 challenge=yes kinds=ip,domain max=100000 open=yes from=17 audience=amber",
 		"c type=rpz zone=rpz.example answer=garden garden=walled.example passthru=yes ttl=5 refresh=10 "
-		"notify=192.0.2.53:53,[2001:db8::53]:5353 allow=192.0.2.0/24,2001:db8::1",
+		"notify=192.0.2.53:53,[2001:db8::53]:5353 allow=192.0.2.0/24,2001:db8::1 transport=tls",
 		"d lanes=public,community audience=green categories=phishing min_score=50",
 	};
 	struct feeds *feeds = feeds_new();

@@ -350,8 +350,9 @@ void tls_session_free(struct tls_session *s)
 
 static enum tls_state broken(struct tls_session *s, ssize_t r)
 {
-	s->why = r == GNUTLS_E_PREMATURE_TERMINATION ? "the connection was closed in the middle" : gnutls_strerror((int)r);
-	return TLS_BROKEN;
+	bool cut = r == GNUTLS_E_PREMATURE_TERMINATION;
+	s->why = cut ? "the connection was closed in the middle" : gnutls_strerror((int)r);
+	return cut ? TLS_CUT : TLS_BROKEN;
 }
 
 static enum tls_state wanting(const struct tls_session *s)
@@ -387,6 +388,11 @@ enum tls_state tls_read(struct tls_session *s, void *to, size_t room, size_t *re
 		return broken(s, r);
 	*ret_n = (size_t)r;
 	return TLS_FINE;
+}
+
+size_t tls_pending(const struct tls_session *s)
+{
+	return gnutls_record_check_pending(s->is);
 }
 
 enum tls_state tls_write(struct tls_session *s, const void *p, size_t n, size_t *ret_n)

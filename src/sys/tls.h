@@ -68,6 +68,7 @@ enum tls_state {
 	TLS_WANT_READ,  /**< again when the socket can be read */
 	TLS_WANT_WRITE, /**< again when it can be written, with the same arguments */
 	TLS_CLOSED,     /**< the other side has said that it is done */
+	TLS_CUT,        /**< it has gone without saying so: see tls_why() */
 	TLS_BROKEN,     /**< over: see tls_why() */
 };
 
@@ -79,13 +80,15 @@ struct tls_session *tls_session_new(struct tls_credential *c, int fd, const stru
 void tls_session_free(struct tls_session *s);
 /** To be called until it is TLS_FINE: by then the rules are kept, and the client's certificate is good if one is asked for. */
 enum tls_state tls_handshake(struct tls_session *s);
-/** TLS_FINE with at least one octet.  What was read from the socket may be more than fits: call until it wants to read. */
+/** TLS_FINE with at least one octet; see tls_pending(). */
 enum tls_state tls_read(struct tls_session *s, void *to, size_t room, size_t *ret_n);
+/** Octets that were read from the socket and not taken yet: to be taken before the socket tells of more. */
+size_t tls_pending(const struct tls_session *s);
 /** TLS_FINE: `ret_n` of them, at least one, are on their way. */
 enum tls_state tls_write(struct tls_session *s, const void *p, size_t n, size_t *ret_n);
 /** Tell the other side that nothing follows, as far as that goes without waiting. */
 void tls_session_bye(struct tls_session *s);
-/** With TLS_BROKEN: why, a clause. */
+/** With TLS_BROKEN and TLS_CUT: why, a clause. */
 const char *tls_why(const struct tls_session *s);
 
 struct tls_peer {
