@@ -215,7 +215,7 @@ def test_the_file_of_feeds(decider, serve):
     key = key_of(decider, "edge", "fw1")
     assert path.stat().st_mode & 0o777 == 0o600
     text = path.read_text()
-    for line, says in (("fed edge", 'neither "feed" nor "consumer"'), ("feed x type=book", "none of snapshot, rpz and list"), ("feed edge type=list", "twice"),
+    for line, says in (("fed edge", 'none of "feed", "consumer" and "raised"'), ("feed x type=book", "none of snapshot, rpz and list"), ("feed edge type=list", "twice"),
                        ("consumer edge fw2 AAAA", "32 octets in base64"), ("consumer nothing fw2 " + "A" * 43 + "=", 'no feed "nothing"'),
                        ("feed y type=rpz max=3", '"max" does not go with a feed of type rpz'), ("feed y type=rpz zone=edge answer=garden", "garden")):
         path.write_text(text + line + "\n")
