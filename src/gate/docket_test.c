@@ -409,11 +409,11 @@ static void report(struct bed *b, const char *party, uint32_t from_s, unsigned k
 	uint8_t store[OBS_KEY_MAX];
 	struct observable o;
 	struct buf list = { 0 };
-	struct hits_taken taken;
+	unsigned alarms;
 	must(obs_parse(span_str(texts[key]), store, &o, &fault));
 	hits_put(&list, &o, n, HITS_NO_DECISION);
 	struct hits_report r = { .from_s = from_s, .seconds = 300, .hits = buf_span(&list) };
-	must(docket_hits(b->docket, &(struct speaker){ party, "" }, &r, &taken, &fault));
+	must(docket_hits(b->docket, &(struct speaker){ party, "" }, &r, &alarms, &fault));
 	buf_release(&list);
 }
 
