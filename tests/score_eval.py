@@ -41,7 +41,7 @@ def evaluate(answer):
     counted = []
     for number, line in enumerate(answer["lines"], 1):
         place = f"line {number} ({line['source']}): "
-        age = max(0, answer["now"] - max(line["seen"], line.get("met", 0)))
+        age = max(0, answer["now"] - line["seen"])
         fresh = decay(age, line["lifetime_d"], line["speed_x10"])
         sign = -1 if line["stance"] == "false-positive" else 1
         mdb = 0

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from conftest import LIMIT, ROOT, SIPAR, wait_for
+from conftest import LIMIT, SIPAR, wait_for
 
 from test_decisions import block, decisions
 
@@ -68,50 +68,6 @@ def test_old_and_strange_reports(node):
     done = node.run("hits", "--json", stdin=b"[1] unbound[1:0] info: rpz: applied nothing at all\n")
     assert json.loads(done.out)["not_understood"] == 1 and "not understood" in done.err
     assert "No such file" in node.run("hits", "/nonexistent/log", code=2).err
-
-
-# ---- and the score ----
-
-def test_what_is_met_is_as_fresh_as_when_it_was_listed(decider, serve):
-    now = int(time.time())
-    old = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now - 300 * 86400))
-    decider.counts("list", "--format", "jsonl", "-", stdin="".join(json.dumps({"indicator": v, "category": "phishing", "last_seen": t}) + "\n" for v, t in (
-        ("evil.example", old), ("other.example", old), ("fresh.example", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))))).encode())
-    stale, fresh = decider.score("evil.example"), decider.score("fresh.example")
-    assert 0 < stale < fresh
-    name = block(decider, "evil.example", "--for", "2d")
-    until = decisions(decider)[name]["until"]
-    digest = decider.run("rebuild").out
-    at = now // 300 * 300 - 600
-    assert hits(decider, unbound(at, "evil.example", "mail.evil.example", 4))["hits"] == 4  # too few to be told
-    assert decider.score("evil.example") == stale
-    assert hits(decider, unbound(at + 300, "evil.example", "mail.evil.example", 9))["reports"] == 1
-
-    def is_fresh():
-        assert decider.score("evil.example") == decider.score("mail.evil.example") == decider.score("http://evil.example/a") == fresh
-        assert decider.score("other.example") == stale
-        text = decider.run("why", "--json", "evil.example").out
-        (line,) = json.loads(text)["lines"]
-        assert line["met"] == at + 300 and line["seen"] == now - 300 * 86400 and line["age_s"] < 3600 and json.loads(text)["tlp"] == "tlp:green"
-        evaluated = subprocess.run(["/usr/bin/python3", str(ROOT / "tests" / "score_eval.py")], input=text, capture_output=True, text=True)
-        assert evaluated.returncode == 0, evaluated.stdout + evaluated.stderr
-        shown = decider.run("why", "evil.example").out
-        assert f"met {time.strftime('%Y-%m-%d', time.gmtime(at + 300))}" in shown and " 0 d " in shown
-        assert decisions(decider)[name]["until"] == until  # no lease is longer for it
-
-    is_fresh()
-    assert decider.run("rebuild").out == digest  # it is no claim
-    is_fresh()
-    for child in (decider.path / "decisions" / "table").iterdir():
-        child.unlink()
-    is_fresh()
-    # over HTTP: who may not see the lane of decisions sees no effect
-    daemon = serve(decider)
-    assert daemon.lookup("evil.example")["score"] == stale
-    assert daemon.stop() == 0
-    with open(decider.path / "sipar.conf", "a") as conf:
-        conf.write("audience = green\n")
-    assert serve(decider).lookup("evil.example")["score"] == fresh
 
 
 # ---- over HTTP ----

@@ -19,7 +19,6 @@ struct finding {
 	const struct policy *a;
 	const struct source_set *sources;
 	uint32_t now_s;
-	clearance clear;  /* all but what is met while it is blocked: no block keeps itself alive */
 	struct candidate *v;
 	size_t n, room;
 	struct buf keys;
@@ -85,12 +84,12 @@ static bool is_decided(const struct finding *g, const struct observable *o)
 	return by_another || u.s > g->now_s + g->a->lease_s / 3;
 }
 
-/* As every face would answer who does not see the hits. */
+/* As every face would answer. */
 static bool holds(const struct finding *g, const struct observable *o)
 {
 	struct reputation r;
 	struct table *t = node_table(g->node);
-	reputation_of(table_enter(t), o, g->clear, g->now_s, &r, NULL, NULL);
+	reputation_of(table_enter(t), o, CLEARANCE_ALL, g->now_s, &r, NULL, NULL);
 	bool yes = is_enough(g, &r.verdict);
 	table_leave(t);
 	return yes && !is_decided(g, o) && !docket_guarded(node_docket(g->node), o, NULL);
@@ -98,11 +97,8 @@ static bool holds(const struct finding *g, const struct observable *o)
 
 enum err automatic_find(struct node *n, const struct policy *a, struct buf *values, unsigned *ret_n, struct fault *f)
 {
-	struct finding g = { .node = n, .a = a, .now_s = (uint32_t)(clock_ms() / 1000), .clear = CLEARANCE_ALL };
-	struct lane decisions;
+	struct finding g = { .node = n, .a = a, .now_s = (uint32_t)(clock_ms() / 1000) };
 	unsigned found = 0;
-	if (ledger_lane_find(node_ledger(n), CLEARANCE_ALL, DOCKET_LANE, &decisions) == OK)
-		g.clear &= ~(1ULL << (decisions.number & 63));
 	struct fold *fold = node_write_begin(n);
 	g.sources = fold_sources(fold);
 	enum err e = table_each(node_table(n), source_claim_counts, (void *)g.sources, look_at, &g, f);

@@ -18,7 +18,6 @@
 #include "sys/key.h"
 
 enum { SAVED_JOURNAL = 16 << 20, STATE_HEAD = 24, TURNS_MAX = 1 << 16 };
-#define STATE_MAGIC "SIPARDK2" /* 1: the table had no hits */
 
 /* ---- opening and saving ---- */
 
@@ -27,9 +26,9 @@ enum err docket_save(struct docket *d, struct fault *f)
 {
 	struct buf state = { 0 };
 	uint8_t head[STATE_HEAD];
-	if (!d->writable || d->behind || d->saved == d->folded)
+	if (!d->writable || d->saved == d->folded)
 		return OK;
-	memcpy(head, STATE_MAGIC, 8);
+	memcpy(head, "SIPARDK1", 8);
 	put_le(head + 8, d->folded, 8);
 	put_le(head + 16, atomic_load(&d->tick_s), 8);
 	buf_put(&state, head, sizeof(head));
@@ -45,7 +44,7 @@ enum err docket_save(struct docket *d, struct fault *f)
 static bool restore(struct docket *d, uint64_t folded)
 {
 	struct span state = table_saved_views(d->table);
-	if (state.n < STATE_HEAD || memcmp(state.p, STATE_MAGIC, 8) != 0 || get_le(state.p + 8, 8) != folded ||
+	if (state.n < STATE_HEAD || memcmp(state.p, "SIPARDK1", 8) != 0 || get_le(state.p + 8, 8) != folded ||
 	    folded > d->lane.size || journal_read(span_from(state, STATE_HEAD), &d->journal))
 		return false;
 	d->folded = d->saved = folded;
@@ -197,17 +196,6 @@ uint64_t docket_protections(struct docket *d)
 uint64_t docket_serial(struct docket *d)
 {
 	return atomic_load_explicit(&d->serial, memory_order_relaxed);
-}
-
-uint32_t docket_met(struct docket *d, const struct table_key *k, clearance clear, uint64_t *lanes)
-{
-	clearance lane = atomic_load_explicit(&d->met, memory_order_relaxed);
-	if (LIKELY(!(lane & clear)))
-		return 0;
-	uint32_t met = force_met(table_enter(d->table), k);
-	table_leave(d->table);
-	*lanes |= met ? lane : 0;
-	return met;
 }
 
 int64_t docket_time_of(struct docket *d, uint64_t serial)

@@ -103,9 +103,6 @@ struct table *docket_table(struct docket *d);
 /** Leases that end at this second or before are over: for force_of(). */
 uint32_t docket_tick(struct docket *d);
 uint64_t docket_serial(struct docket *d);
-/** When hits last told of exactly this key, in seconds since 1970; 0: never, or the clearance does not show the lane, whose bit is
- *  else added to `lanes`.  A registered reader, never waits. */
-uint32_t docket_met(struct docket *d, const struct table_key *k, clearance clear, uint64_t *lanes);
 
 /** The net changes since `serial`, which was the newest once.  @return ERR_NOTFOUND: it never was, or the journal does not go back so far. */
 enum err docket_since(struct docket *d, uint64_t serial, struct turns *ret_turns, struct fault *f) MUST_USE;

@@ -218,70 +218,41 @@ struct reporter *docket_reporter(struct docket *d, const char *party)
 	return r;
 }
 
-/* @param met  of all reports of this fold: they change nothing that is in force, so they may come into the table together. */
-static enum err fold_hits(struct docket *d, const struct entry *e, struct span body, struct batch *met, struct fault *f)
+static void fold_hits(struct docket *d, const struct entry *e, struct span body)
 {
-	enum err err = OK;
 	uint8_t store[OBS_KEY_MAX];
 	struct hits_report r;
 	struct observable o;
 	uint64_t n, of;
 	if (hits_report_read(body, &r, NULL))
-		return OK;
+		return;
 	struct reporter *by = docket_reporter(d, e->party);
 	by->end_s = r.from_s + r.seconds > by->end_s ? r.from_s + r.seconds : by->end_s;
 	by->due_s = (by->end_s > by->due_s ? by->end_s : by->due_s) + HITS_APART_S;
-	while (hits_next(&r.hits, store, &o, &n, &of)) {
-		struct table_key key = { .kind = o.kind, .prefix = o.prefix, .n = o.n, .p = o.key };
-		struct claim c = { .seen = r.from_s, .until = FORCE_ENDED, .stance = FORCE_MET };
+	while (hits_next(&r.hits, store, &o, &n, &of))
 		decision_hit(d->set, of, r.from_s, r.seconds, n);
-		if (o.kind == OBS_NONE)
-			continue;
-		atomic_store_explicit(&d->met, 1ULL << (d->lane.number & 63), memory_order_relaxed);
-		if (err == OK && e->index >= d->folded)
-			err = batch_add(met, &key, &c, f);
-	}
-	return err ? err : batch_stamp(met, 0, 0, f);
-}
-
-/* What was met, into the table. */
-static enum err push_met(struct docket *d, struct batch *met, struct fault *f)
-{
-	struct image *image = NULL;
-	uint32_t tick_s = atomic_load(&d->tick_s);
-	uint64_t dup;
-	if (!batch_count(met))
-		return OK;
-	enum err e = batch_finish(met, NULL, &image, &dup, f);
-	return e ? e : table_push(d->table, image, NULL, NULL, force_keep, &tick_s, f);
 }
 
 enum err docket_fold(struct docket *d, struct fault *f)
 {
 	struct buf body = { 0 };
-	enum err e = OK, met_e = OK;
+	enum err e = OK;
 	if (ledger_lane_find(d->ledger, CLEARANCE_ALL, DOCKET_LANE, &d->lane))
 		return OK; /* it has none yet */
-	struct batch *met = batch_new(table_seed(d->table), table_dir(d->table), BATCH_OCTETS);
 	for (; d->next < d->lane.size && e == OK; d->next++) {
 		struct entry entry;
 		if ((e = read_entry(d, d->next, &entry, f)) != OK)
 			break;
 		body.n = 0;
 		bool whole = (entry.kind == ENTRY_DECISION || entry.kind == ENTRY_HITS) && !(entry.flags & ENTRY_CONTINUES);
-		if (whole && (e = read_body(d, &entry, &body, f)) == OK && entry.kind == ENTRY_HITS) {
-			enum err m = fold_hits(d, &entry, buf_span(&body), met, f);
-			met_e = met_e ? met_e : m;
-		} else if (whole && e == OK) {
+		if (whole && (e = read_body(d, &entry, &body, f)) == OK && entry.kind == ENTRY_HITS)
+			fold_hits(d, &entry, buf_span(&body));
+		else if (whole && e == OK)
 			e = fold_entry(d, &entry, buf_span(&body), f);
-		}
 		entry_release(&entry);
 	}
-	met_e = met_e ? met_e : push_met(d, met, e ? NULL : f);
-	d->behind |= met_e != OK; /* the next opening folds them again */
 	if (d->folded < d->next)
 		d->folded = d->next;
-	batch_free(met);
 	buf_release(&body);
-	return e ? e : met_e;
+	return e;
 }

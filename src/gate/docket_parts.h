@@ -27,8 +27,6 @@ struct docket {
 	_Atomic uint32_t tick_s;
 	_Atomic uint64_t serial;
 	_Atomic uint64_t protections;
-	_Atomic clearance met;     /* the lane, once there is a hit in it */
-	bool behind;               /* the table lacks hits: it must not be saved as such */
 	uint64_t next;             /* index of the first entry that is not folded into the set */
 	uint64_t folded;           /* index of the first one that is not in table and journal */
 	uint64_t saved;            /* likewise of what is saved */

@@ -404,81 +404,9 @@ static void guard_and_policy(void **state)
 	table_reader_exit();
 }
 
-static void report(struct bed *b, const char *party, uint32_t from_s, unsigned key, uint64_t n)
-{
-	uint8_t store[OBS_KEY_MAX];
-	struct observable o;
-	struct buf list = { 0 };
-	unsigned alarms;
-	must(obs_parse(span_str(texts[key]), store, &o, &fault));
-	hits_put(&list, &o, n, HITS_NO_DECISION);
-	struct hits_report r = { .from_s = from_s, .seconds = 300, .hits = buf_span(&list) };
-	must(docket_hits(b->docket, &(struct speaker){ party, "" }, &r, &alarms, &fault));
-	buf_release(&list);
-}
-
-static uint32_t met(struct bed *b, unsigned key, clearance clear)
-{
-	uint8_t store[OBS_KEY_MAX];
-	struct table_key k = key_of(key, store);
-	uint64_t lanes = 0;
-	uint32_t at = docket_met(b->docket, &k, clear, &lanes);
-	assert_int_equal(lanes != 0, at != 0);
-	return at;
-}
-
-/* When a value was last met is the latest that anybody told of, whoever told last, and however often the lane is folded. */
-static void last_met(void **state)
-{
-	(void)state;
-	struct bed b;
-	struct buf values = { 0 };
-	uint64_t index, serial;
-	uint32_t now_s = (uint32_t)(clock_ms() / 1000), at = now_s - 6000;
-	struct lane lane;
-	table_reader_init();
-	make(&b);
-	must(ledger_lane_find(b.ledger, CLEARANCE_ALL, DOCKET_LANE, &lane));
-	docket_set_policy(b.docket, &(struct docket_policy){ .approvals = 0, .parties = 1 });
-	for (unsigned k = 0; k < 2; k++)
-		put_value(&values, k, PLAIN);
-	struct decision_op op = { .op = OP_PROPOSE, .reason = REASON_C2, .until_s = now_s + 1000, .values = buf_span(&values) };
-	must(docket_say(b.docket, &aisha, &op, &index, &fault));
-	assert_int_equal(met(&b, 0, CLEARANCE_ALL), 0);
-	serial = docket_serial(b.docket);
-	report(&b, "isp", at + 600, 0, 5);
-	report(&b, "other", at, 0, 500); /* later, of before */
-	report(&b, "other", at + 300, 1, HITS_LEAST - 1);
-	report(&b, "other", at + 600, 3, 500); /* is not in force */
-	for (int i = 0; i < 3; i++) {
-		assert_int_equal(met(&b, 0, CLEARANCE_ALL), at + 600);
-		assert_int_equal(met(&b, 0, 1ULL << lane.number), at + 600);
-		assert_int_equal(met(&b, 0, CLEARANCE_ALL & ~(1ULL << lane.number)), 0);
-		assert_int_equal(met(&b, 1, CLEARANCE_ALL), 0);
-		assert_int_equal(met(&b, 2, CLEARANCE_ALL), 0); /* what it covers is another value */
-		assert_int_equal(met(&b, 3, CLEARANCE_ALL), 0);
-		assert_int_equal(docket_serial(b.docket), serial); /* nothing that is in force has changed */
-		reopen(&b, i == 1);
-	}
-	/* and it stays, when the block is over */
-	docket_set_policy(b.docket, &(struct docket_policy){ .approvals = 0, .parties = 1 });
-	must(docket_say(b.docket, &aisha, &(struct decision_op){ .op = OP_UNBLOCK, .of = &index, .n_of = 1 }, &index, &fault));
-	for (int i = 0; i < 2; i++) {
-		uint8_t store[OBS_KEY_MAX];
-		struct table_key k = key_of(0, store);
-		assert_int_equal(met(&b, 0, CLEARANCE_ALL), at + 600);
-		assert_false(force_any(force_on(table_enter(docket_table(b.docket)), &k, docket_tick(b.docket))));
-		table_leave(docket_table(b.docket));
-		reopen(&b, true);
-	}
-	buf_release(&values);
-	drop(&b);
-	table_reader_exit();
-}
-
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(any_order), cmocka_unit_test(guard_and_policy), cmocka_unit_test(last_met) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(any_order), cmocka_unit_test(guard_and_policy) };
 	sys_key_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

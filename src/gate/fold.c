@@ -38,7 +38,6 @@ struct fold {
 	bool busy[SOURCES_MAX];     /* snapshot sources that have an import under way */
 	uint64_t edition, protections; /* of the next publication: see struct meaning */
 	const char *(*own)(void *ctx, const struct observable *o);
-	uint32_t (*met)(void *ctx, const struct table_key *k, clearance clear, uint64_t *lanes);
 	void *own_ctx;
 };
 
@@ -63,7 +62,6 @@ static struct published *prepare(struct fold *f, const struct source_set *source
 	next->meaning.edition = ++f->edition;
 	next->meaning.protections = f->protections;
 	next->meaning.own = f->own;
-	next->meaning.met = f->met;
 	next->meaning.own_ctx = f->own_ctx;
 	next->meaning.rules = rules ? rules : f->now ? f->now->meaning.rules : rules_new();
 	next->owns_rules = true;
@@ -103,11 +101,9 @@ void fold_free(struct fold *f)
 	free(f);
 }
 
-void fold_set_own(struct fold *f, const char *(*own)(void *ctx, const struct observable *o),
-		  uint32_t (*met)(void *ctx, const struct table_key *k, clearance clear, uint64_t *lanes), void *ctx)
+void fold_set_own(struct fold *f, const char *(*own)(void *ctx, const struct observable *o), void *ctx)
 {
 	f->own = own;
-	f->met = met;
 	f->own_ctx = ctx;
 }
 

@@ -20,9 +20,8 @@ struct fold;
 /** What was saved behind entry `folded` with the table, which is borrowed.  Readers see nothing before fold_ledger(). */
 struct fold *fold_new(struct table *t, uint64_t folded);
 void fold_free(struct fold *f);
-/** Before anything is published: what meaning.own and meaning.met are to be. */
-void fold_set_own(struct fold *f, const char *(*own)(void *ctx, const struct observable *o),
-		  uint32_t (*met)(void *ctx, const struct table_key *k, clearance clear, uint64_t *lanes), void *ctx);
+/** Before anything is published: what meaning.own is to be. */
+void fold_set_own(struct fold *f, const char *(*own)(void *ctx, const struct observable *o), void *ctx);
 
 /** Once, first: the saved views, and every entry behind those that they are of.  Everything anew when there are no views,
  *  when they are damaged, or when bodies were erased since. */

@@ -140,12 +140,6 @@ static const char *own_of(void *ctx, const struct observable *o)
 	return n->guard ? guard_own(n->guard, o) : NULL;
 }
 
-static uint32_t met_of(void *ctx, const struct table_key *k, clearance clear, uint64_t *lanes)
-{
-	struct node *n = ctx;
-	return n->docket ? docket_met(n->docket, k, clear, lanes) : 0;
-}
-
 static enum err open_docket(struct node *n, bool writable, struct fault *f)
 {
 	enum err e = docket_open(n->dir, writable, n->ledger, &n->docket, f);
@@ -163,7 +157,7 @@ static enum err open_views(struct node *n, struct fault *f)
 	if (e)
 		return e;
 	n->fold = fold_new(n->table, folded);
-	fold_set_own(n->fold, own_of, met_of, n);
+	fold_set_own(n->fold, own_of, n);
 	e = fold_ledger(n->fold, n->ledger, f);
 	n->opened = e == OK;
 	return e;
@@ -261,7 +255,7 @@ enum err node_open_reader(const char *dir, struct node **ret_node, struct fault 
 		e = open_saved_table(n, &folded, f);
 	if (e == OK) {
 		n->fold = fold_new(n->table, folded);
-		fold_set_own(n->fold, own_of, met_of, n);
+		fold_set_own(n->fold, own_of, n);
 		e = fold_ledger(n->fold, n->ledger, f);
 	}
 	if (e == OK)

@@ -101,7 +101,6 @@ struct table_hit {
 	bool exact;                  /**< the key itself, not a covering prefix or parent */
 	unsigned n;
 	const struct claim *claims;
-	uint32_t met;                /**< 0 from the table: for who knows when the key was last met (view/reputation.h) */
 };
 
 struct table_hits {

@@ -50,20 +50,6 @@ void force_each(const struct table_view *v, const struct table_key *k, uint32_t 
 				visit(ctx, &h.hit[i].claims[j]);
 }
 
-uint32_t force_met(const struct table_view *v, const struct table_key *k)
-{
-	struct table_hits h;
-	uint32_t met = 0;
-	table_lookup(v, k, &h);
-	for (unsigned i = 0; i < h.n; i++)
-		for (unsigned j = 0; h.hit[i].exact && j < h.hit[i].n; j++) {
-			const struct claim *c = &h.hit[i].claims[j];
-			if (c->stance == FORCE_MET && c->seen > met)
-				met = c->seen;
-		}
-	return met;
-}
-
 struct adding {
 	struct force_pair p;
 	bool has_below;
@@ -161,5 +147,5 @@ void force_of_many(const struct table_view *v, const struct observable *o, size_
 bool force_keep(void *ctx, const struct claim *c)
 {
 	uint32_t tick_s = *(const uint32_t *)ctx;
-	return lasts(c, tick_s) || c->stance == ACTION_PROTECT || c->stance == FORCE_MET || c->seen + (uint64_t)LEASE_MAX_S > tick_s;
+	return lasts(c, tick_s) || c->stance == ACTION_PROTECT || c->seen + (uint64_t)LEASE_MAX_S > tick_s;
 }

@@ -4,10 +4,7 @@
  * one key: `entry` the ledger entry that put it in force, `seen` when that was, `until` the end of its lease (0: none), `category` its
  * enum reason, `stance` its enum action.  Flags as in the other table: without any, a name and all below it; CLAIM_EXACT the name
  * alone; CLAIM_WILDCARD the names below.  Of claims that say the same (claim_same) the newest one decides: a renewal takes the place
- * of what it renews, and what is taken out of force is said again with a lease that is over (FORCE_ENDED).
- *
- * There too is when hits last told of a key: a claim of the stance FORCE_MET, `seen` then, of no entry (so that the latest stays, whoever told
- * of it first) and over from the start, so that it is never in force. */
+ * of what it renews, and what is taken out of force is said again with a lease that is over (FORCE_ENDED). */
 #ifndef VIEW_FORCE_H
 #define VIEW_FORCE_H
 
@@ -19,7 +16,6 @@
 typedef uint32_t force;
 enum { FORCE_CHALLENGES = 8, FORCE_PROTECT = 1 << 16 };
 enum { FORCE_ENDED = 1 /**< `until` of what was taken out of force */ };
-enum { FORCE_MET = ACTIONS /**< `stance` of what tells of a hit only */ };
 
 /** Blocks and challenges for a set of reasons (bit r for reason r). */
 static inline force force_blocks(uint32_t reasons)
@@ -59,9 +55,6 @@ void force_of_many(const struct table_view *v, const struct observable *o, size_
 /** Each claim of exactly this key that is in force.  Reader. */
 typedef void force_visit(void *ctx, const struct claim *c);
 void force_each(const struct table_view *v, const struct table_key *k, uint32_t tick_s, force_visit *visit, void *ctx);
-
-/** When hits last told of exactly this key; 0: never.  Reader. */
-uint32_t force_met(const struct table_view *v, const struct table_key *k);
 
 /** A claim_keep for merges of some levels: one that is over stays for as long as an older one that says the same could be in force.
  *  ctx: the tick, uint32_t. */

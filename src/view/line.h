@@ -28,8 +28,7 @@ struct score_line {
 	struct claim claim;
 	struct table_key key;  /**< the key that the claim is on */
 	bool exact;
-	uint32_t met;          /**< when the key was last met; 0: not known */
-	uint32_t age_s;        /**< from then, or from claim.seen if that is later */
+	uint32_t age_s;
 	uint16_t lifetime_d, speed_x10; /**< used */
 	uint16_t decay_1024;   /**< 1024 = fresh */
 	uint8_t confidence;    /**< used: the claim's or the source's, 0..100 */

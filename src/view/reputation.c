@@ -21,7 +21,6 @@ struct question {
 	const struct observable *obs;
 	clearance clear;
 	uint32_t now_s;
-	uint64_t met_lanes; /* bit per lane that made a hit fresher */
 };
 
 static struct table_key key_of(const struct observable *o)
@@ -52,40 +51,6 @@ static void ask_below(struct table_hits *h)
 {
 	for (unsigned i = 0; i < h->n; i++)
 		h->hit[i].exact = false;
-}
-
-static const struct table_hits *copy(const struct table_hits *h, struct table_hits *to)
-{
-	to->n = h->n;
-	to->truncated = h->truncated;
-	memcpy(to->hit, h->hit, h->n * sizeof(h->hit[0]));
-	return to;
-}
-
-static bool is_older(const struct table_hit *h, uint32_t met)
-{
-	unsigned i = 0;
-	while (i < h->n && h->claims[i].seen >= met)
-		i++;
-	return i < h->n;
-}
-
-/* What was met ages from then.  A copy is made when there is something to say only.  @return the hits to go on with: `h` or `room`. */
-static const struct table_hits *refresh(struct question *q, const struct table_hits *h, struct table_hits *room)
-{
-	if (!q->meaning || !q->meaning->met)
-		return h;
-	for (unsigned i = 0; i < h->n; i++) {
-		uint64_t lanes = 0;
-		uint32_t met = q->meaning->met(q->meaning->own_ctx, &h->hit[i].key, q->clear, &lanes);
-		if (LIKELY(!met) || !is_older(&h->hit[i], met))
-			continue;
-		q->met_lanes |= lanes;
-		if (h != room)
-			h = copy(h, room);
-		room->hit[i].met = met;
-	}
-	return h;
 }
 
 static void cap(struct reputation *r, const char *by)
@@ -121,8 +86,6 @@ static void answer(const struct question *q, const struct table_hits *h, unsigne
 {
 	if (LIKELY(q->meaning)) {
 		score_hits(h, n, q->meaning->sources, q->clear, q->obs->kind, q->now_s, &r->verdict, lines, n_lines);
-		if (UNLIKELY(q->met_lanes) && r->verdict.n_sources)
-			r->verdict.lanes |= q->met_lanes;
 	} else { /* nothing was published yet */
 		r->verdict = verdict_none;
 		if (lines)
@@ -150,7 +113,7 @@ static uint16_t other_scheme(const struct observable *o, uint8_t store[OBS_KEY_M
 }
 
 /* A URL or an e-mail address. */
-static void of_parts(struct question *q, struct reputation *r, struct score_line *lines, unsigned *n_lines)
+static void of_parts(const struct question *q, struct reputation *r, struct score_line *lines, unsigned *n_lines)
 {
 	struct table_hits hits[PARTS_MAX];
 	uint8_t other[OBS_KEY_MAX], host_store[OBS_KEY_MAX];
@@ -172,8 +135,6 @@ static void of_parts(struct question *q, struct reputation *r, struct score_line
 		if (!ruled)
 			table_lookup(q->view, &key, &hits[n++]);
 	}
-	for (unsigned i = 0; i < n; i++)
-		refresh(q, &hits[i], &hits[i]);
 	answer(q, hits, n, special, r, lines, n_lines);
 	if (ruled && !r->rule)
 		r->rule = by.text;
@@ -201,7 +162,6 @@ void reputation_of(const struct table_view *v, const struct observable *o, clear
 		table_lookup(v, &key, &hits);
 	if (o->wildcard)
 		ask_below(&hits);
-	refresh(&q, &hits, &hits);
 	answer(&q, &hits, 1, protect_special(&key), ret_reputation, lines, ret_n_lines);
 }
 
@@ -221,16 +181,15 @@ static void visit_run(void *ctx, size_t i, const struct table_hits *hits)
 	struct question q = run->q;
 	struct reputation r;
 	q.obs += i;
-	struct table_hits room;
 	if (UNLIKELY(q.obs->wildcard && hits->n)) {
-		copy(hits, &room);
-		ask_below(&room);
-		answer(&q, refresh(&q, &room, &room), 1, NULL, &r, NULL, NULL);
+		struct table_hits below = *hits;
+		ask_below(&below);
+		answer(&q, &below, 1, NULL, &r, NULL, NULL);
 	} else if (hits->n == 0) {
 		r.verdict = verdict_none;
 		conclude(&q, protect_special(&run->keys[i]), false, &r);
 	} else {
-		answer(&q, refresh(&q, hits, &room), 1, protect_special(&run->keys[i]), &r, NULL, NULL);
+		answer(&q, hits, 1, protect_special(&run->keys[i]), &r, NULL, NULL);
 	}
 	run->visit(run->ctx, run->first + i, &r);
 }

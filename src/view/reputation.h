@@ -16,9 +16,6 @@ struct meaning {
 	uint64_t protections;              /**< rises when claims or rules may have come that protect, or that know something */
 	const char *(*own)(void *ctx, const struct observable *o); /**< NULL, or: who else protects it ("sipar protect"); NULL: nobody */
 	void *own_ctx;
-	/** NULL, or: when hits last told of this key (view/force.h); 0: never, or it is in a lane that `clear` does not show.  ctx: own_ctx.
-	 *  @param lanes  the bit of the lane is added to it, when that is what says so. */
-	uint32_t (*met)(void *ctx, const struct table_key *k, clearance clear, uint64_t *lanes);
 };
 
 /** The lanes by number: name and enum tlp. */

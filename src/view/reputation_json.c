@@ -105,11 +105,10 @@ static void put_line(const struct score_line *l, const struct meaning *m, struct
 	put_lane(m, c->lane, out);
 	buf_printf(out, ",\"stance\":\"%s\",", score_line_stance(c->stance));
 	put_text(out, "category", category_row(l->category)->name);
-	buf_printf(out, ",\"confidence\":%u,\"seen\":%u", l->confidence, c->seen);
-	if (l->met)
-		buf_printf(out, ",\"met\":%u", l->met);
-	buf_printf(out, ",\"age_s\":%u,\"lifetime_d\":%u,\"speed_x10\":%u,\"decay_1024\":%u,\"mdb\":%d", l->age_s, l->lifetime_d,
-		   l->speed_x10, l->decay_1024, l->mdb);
+	buf_printf(out,
+		   ",\"confidence\":%u,\"seen\":%u,\"age_s\":%u,\"lifetime_d\":%u,\"speed_x10\":%u,\"decay_1024\":%u,"
+		   "\"mdb\":%d",
+		   l->confidence, c->seen, l->age_s, l->lifetime_d, l->speed_x10, l->decay_1024, l->mdb);
 	buf_printf(out, ",\"counts\":%s,\"fate\":\"%s\",", l->fate == LINE_COUNTS ? "true" : "false",
 		   score_line_fate(l->fate));
 	put_observable(out, "key", &key);

@@ -396,95 +396,6 @@ static void test_evaluator_agrees(void **state)
 	world_release(&w);
 }
 
-/* Two keys were met, each at its time; only who sees lane 2 knows of it. */
-static uint32_t met(void *ctx, const struct table_key *k, clearance clear, uint64_t *lanes)
-{
-	const uint32_t *when = ctx;
-	if (!(clear & 4))
-		return 0;
-	*lanes |= 4;
-	return k->kind == OBS_DOMAIN && k->n == 12 ? when[0] : k->kind == OBS_CIDR4 ? when[1] : 0;
-}
-
-static void say_at(struct world *w, const char *text, uint16_t source, enum stance stance, uint32_t days)
-{
-	say_claim(w, text, (struct claim){ .seen = NOW - days * DAY, .source = source, .category = CAT_C2, .stance = stance, .confidence = 100 });
-}
-
-static void test_what_is_met_is_fresh(void **state)
-{
-	struct world w;
-	uint32_t when[2] = { 0, 0 };
-	struct buf b = { 0 };
-	world_init(&w);
-	w.meaning.met = met;
-	w.meaning.own_ctx = when;
-	say_at(&w, "evil.example", 0, STANCE_INDICATOR, 300);
-	say_at(&w, "fresh.example", 0, STANCE_INDICATOR, 0);
-	say_at(&w, "198.51.100.0/24", 0, STANCE_INDICATOR, 300);
-	say_at(&w, "198.51.100.7", 1, STANCE_INDICATOR, 300);
-	level(&w, 1);
-	int stale = score(&w, "evil.example"), fresh = score(&w, "fresh.example");
-	assert_true(stale > 0 && stale < fresh);
-	when[0] = NOW - 400 * DAY; /* before it was listed: that says nothing */
-	assert_int_equal(score(&w, "evil.example"), stale);
-	assert_int_equal(ask(&w, "evil.example").verdict.lanes, 1);
-	when[0] = NOW - 60 * DAY;
-	assert_int_equal(ask(&w, "evil.example").verdict.lanes, 5); /* who tells the score tells of the hit */
-	int later = score(&w, "evil.example");
-	assert_true(later > stale && later < fresh);
-	for (int ahead = 0; ahead < 2; ahead++) {
-		when[0] = NOW + (uint32_t)ahead * 3600;
-		assert_int_equal(score(&w, "evil.example"), fresh); /* and never more */
-		assert_int_equal(score(&w, "mail.evil.example"), fresh);
-		assert_int_equal(score(&w, "*.evil.example"), fresh);
-		assert_int_equal(score(&w, "http://evil.example/x"), fresh);
-		assert_int_equal(ask_with(&w, "evil.example", CLEARANCE_ALL & ~4ULL, NULL).verdict.score, stale);
-	}
-	assert_int_equal(score(&w, "fresh.example"), fresh); /* another key, and one that is fresh anyway */
-	/* only the key that was met, not what is on another one */
-	int32_t before = ask(&w, "198.51.100.7").verdict.mdb;
-	when[1] = NOW;
-	int32_t after = ask(&w, "198.51.100.7").verdict.mdb;
-	when[1] = NOW - 300 * DAY;
-	assert_int_equal(ask(&w, "198.51.100.7").verdict.mdb, before);
-	assert_int_equal(after - before, 20000 - 20000 * 64 / 1024);
-	/* many at once say the same */
-	when[1] = NOW - DAY;
-	uint8_t store[3][OBS_KEY_MAX];
-	struct observable obs[3];
-	parse("198.51.100.7", store[0], &obs[0]);
-	parse("*.evil.example", store[1], &obs[1]);
-	parse("mail.evil.example", store[2], &obs[2]);
-	struct told t = { .obs = obs, .w = &w };
-	reputation_batch(&w.view, obs, 3, CLEARANCE_ALL, NOW, compare, &t);
-	assert_int_equal(t.n, 3);
-	/* why says when */
-	ask_with(&w, "evil.example", CLEARANCE_ALL, &b);
-	assert_non_null(strstr(buf_cstr(&b), "\"met\":1790003600,\"age_s\":0,"));
-	b.n = 0;
-	ask_with(&w, "evil.example", 3, &b);
-	assert_null(strstr(buf_cstr(&b), "met"));
-	buf_release(&b);
-	world_release(&w);
-}
-
-/* A false positive on what is still met is no older than what it speaks against. */
-static void test_what_is_met_is_fresh_on_both_sides(void **state)
-{
-	struct world w;
-	uint32_t when[2] = { NOW, 0 };
-	world_init(&w);
-	say_at(&w, "evil.example", 0, STANCE_INDICATOR, 300);
-	say_at(&w, "evil.example", 3, STANCE_FALSE_POSITIVE, 300);
-	say_at(&w, "evil.example", 1, STANCE_INDICATOR, 300);
-	level(&w, 1);
-	w.meaning.own_ctx = when;
-	w.meaning.met = met;
-	assert_int_equal(ask(&w, "evil.example").verdict.mdb, 20000);
-	world_release(&w);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -497,8 +408,6 @@ int main(void)
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_evaluator_agrees),
-		cmocka_unit_test(test_what_is_met_is_fresh),
-		cmocka_unit_test(test_what_is_met_is_fresh_on_both_sides),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

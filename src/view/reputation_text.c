@@ -146,8 +146,6 @@ static void put_line(const struct score_line *l, const struct meaning *m, struct
 	if (m->audiences)
 		buf_printf(out, "  lane %s (%s)", m->audiences->lane[l->claim.lane & 63].name,
 			   tlp_name(m->audiences->lane[l->claim.lane & 63].tlp));
-	if (l->met > l->claim.seen)
-		put_date(out, "  met ", l->met);
 	put_fate(l, out);
 	buf_putc(out, '\n');
 }

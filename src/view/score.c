@@ -130,7 +130,7 @@ static inline enum line_fate fate_alone(const struct ask *a, const struct table_
 	return UNLIKELY(a->host_guarded) && about_host(a, h) ? LINE_HOST : LINE_COUNTS;
 }
 
-/* The numbers of a claim on the key of `h` that has the fate: it ages from when it was seen, or its key was met, whatever is later. */
+/* The numbers of a claim on a key of `kind` that has the fate. */
 struct weight {
 	uint32_t age_s;
 	int32_t mdb;
@@ -138,21 +138,20 @@ struct weight {
 	uint8_t confidence, category;
 };
 
-static inline struct weight weigh(const struct claim *c, const struct source_worth *s, const struct table_hit *h, enum line_fate fate,
+static inline struct weight weigh(const struct claim *c, const struct source_worth *s, uint8_t kind, enum line_fate fate,
 				  uint32_t now_s)
 {
-	uint32_t seen = c->seen > h->met ? c->seen : h->met;
 	struct weight w;
 	bool guards = c->stance == STANCE_PROTECTED || c->stance == STANCE_KNOWN;
 	unsigned confidence = c->confidence == CONFIDENCE_ABSENT ? s->confidence : c->confidence;
 	w.confidence = guards ? 0 : confidence > 100 ? 100 : (uint8_t)confidence;
 	w.category = c->category == CAT_UNKNOWN ? s->category : c->category;
-	w.age_s = now_s > seen ? now_s - seen : 0;
+	w.age_s = now_s > c->seen ? now_s - c->seen : 0;
 	w.lifetime_d = s->lifetime_d;
 	w.speed_x10 = s->speed_x10;
 	if (s->lifetime_d == 0 || s->speed_x10 == 0) {
 		uint16_t lifetime_d, speed_x10;
-		score_lifetime(h->key.kind, w.category, &lifetime_d, &speed_x10);
+		score_lifetime(kind, w.category, &lifetime_d, &speed_x10);
 		w.lifetime_d = s->lifetime_d ? s->lifetime_d : lifetime_d;
 		w.speed_x10 = s->speed_x10 ? s->speed_x10 : speed_x10;
 	}
@@ -314,7 +313,7 @@ static bool add_quickly(const struct ask *a, struct few *few, struct evidence *e
 						return false;
 					e->n_claims++;
 					if (LIKELY(fate == LINE_COUNTS))
-						w = weigh(c, s, h, fate, a->now_s);
+						w = weigh(c, s, h->key.kind, fate, a->now_s);
 					if (LIKELY(w.mdb > 0))
 						add_evidence(e, h, c, &w, a->now_s);
 				}
@@ -342,7 +341,6 @@ static void add_line(struct score_lines *lines, const struct table_hit *h, const
 		.claim = *c,
 		.key = h->key,
 		.exact = h->exact,
-		.met = h->met,
 		.age_s = w->age_s,
 		.lifetime_d = w->lifetime_d,
 		.speed_x10 = w->speed_x10,
@@ -371,7 +369,7 @@ static void add_claim(const struct ask *a, const struct table_hit *h, const stru
 		add_guard(sum, about_host(a, h), c->source);
 	if (fate != LINE_COUNTS && !lines)
 		return;
-	struct weight w = weigh(c, s, h, fate, a->now_s);
+	struct weight w = weigh(c, s, h->key.kind, fate, a->now_s);
 	if (fate == LINE_COUNTS) {
 		struct slot *slot = tally_at(&sum->by_source, c->source);
 		if (w.mdb > slot->plus)
