@@ -37,11 +37,17 @@ def evaluate(answer):
         if told != computed:
             yield f"{answer['value']}: {place}{name} is {told!r}, computed {computed!r}"
 
+    met = {}  # key -> when it was met last
+    for line in answer["lines"]:
+        if line["fate"] == "met":
+            met[line["key"].removeprefix("*.")] = max(met.get(line["key"].removeprefix("*."), 0), line["seen"])
     best = {}  # (group, sign) -> the strongest
     counted = []
     for number, line in enumerate(answer["lines"], 1):
         place = f"line {number} ({line['source']}): "
-        age = max(0, answer["now"] - line["seen"])
+        fresh = met.get(line["key"].removeprefix("*."), 0) if line["stance"] in ("indicator", "sighting", "false-positive") else 0
+        yield from same(place, "met", line.get("met", 0), fresh if fresh > line["seen"] else 0)
+        age = max(0, answer["now"] - max(line["seen"], fresh))
         fresh = decay(age, line["lifetime_d"], line["speed_x10"])
         sign = -1 if line["stance"] == "false-positive" else 1
         mdb = 0

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from conftest import LIMIT, SIPAR, wait_for
+from conftest import LIMIT, ROOT, SIPAR, wait_for
 
 from test_decisions import block, decisions
 
@@ -459,3 +459,66 @@ def test_a_log_that_grows_and_is_replaced(node, watch, tmp_path):
     old = tmp_path / "unbound.log.1"
     assert hits(node, old.read_text() + "\n" + log.read_text())["known"] == 2
     assert decisions(node)[name]["hits"] >= 13 + 5
+
+
+# ---- what hits do to a score ----
+
+def test_what_is_met_does_not_fade(decider, tmp_path):
+    """The score is as of the last hit, for those who may see the decisions; by a rebuild, too, and no longer than the claims stand."""
+    node, old = decider, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 100 * 86400))
+    feed = lambda *values: ("indicator,last_seen\n" + "".join(f"{v},{old}\n" for v in values)).encode()
+    node.run("source", "add", "old", "--category", "phishing", "--type", "event")
+    node.counts("old", "--format", "csv", "-", stdin=feed("evil.example", "quiet.example"))
+    name = block(node, "evil.example", "quiet.example", "--for", "2d")
+    before = node.why("evil.example")
+    assert before["score"] == node.why("quiet.example")["score"] > 0
+    at = int(time.time()) // 300 * 300 - 600
+    hits(node, unbound(at, "evil.example", "www.evil.example", 9))
+
+    def check(text):
+        done = subprocess.run(["/usr/bin/python3", str(ROOT / "tests" / "score_eval.py")], input=text, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    text = node.run("why", "--json", "www.evil.example", "evil.example", "quiet.example").out
+    check(text)
+    below, after, quiet = map(json.loads, text.splitlines())
+    assert after["score"] == below["score"] > before["score"] == quiet["score"] and after["sum_mdb"] <= 20000 and after["sources"] == ["old"]
+    line, met = after["lines"]
+    assert (line["source"], line["fate"], line["met"], met["source"], met["fate"], met["mdb"], met["seen"]) == ("old", "counts", at + 300, "hits", "met", 0, at + 300)
+    assert line["age_s"] < 1000 and after["tlp"] == "tlp:green" and "tlp" not in quiet
+    assert "was met" in node.run("why", "evil.example").out
+    assert json.loads(node.run("rebuild", "--json").out)["differed"] is False
+    check(node.run("why", "--json", "evil.example").out)
+    # a file for everybody has the score of the claims alone, one for those of the lane has this one
+    for audience, score in (("clear", before["score"]), ("green", after["score"])):
+        file = tmp_path / audience
+        node.run("snapshot", "--audience", audience, "-o", file)
+        told = subprocess.run([SIPAR, "check", "--json", "--snapshot", str(file), "evil.example"], capture_output=True, text=True, timeout=LIMIT)
+        assert json.loads(told.stdout)["score"] == score, told.stderr
+    # the lease has its end, and a retraction ends the claim
+    assert decisions(node)[name]["until"] < time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 2 * 86400 + 60))
+    node.counts("old", "--as", "retracted", "-", stdin=b"evil.example\n")
+    assert node.why("evil.example")["score"] == 0
+    node.run("source", "remove", "hits")
+    hits(node, unbound(at + 300, "quiet.example", "quiet.example", 9))
+    assert node.why("quiet.example")["score"] == quiet["score"]
+    assert json.loads(node.run("rebuild", "--json").out)["differed"] is False
+
+
+def test_policies_do_not_look_at_hits(decider):
+    """What was blocked because of its score is not blocked again because it was met."""
+    node, old = decider, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60 * 86400))
+    node.run("source", "add", "old", "--category", "phishing", "--type", "event", "--weight", "30")
+    node.counts("old", "--format", "csv", "-", stdin=f"indicator,last_seen\nevil.example,{old}\n".encode())
+    fresh = node.why("evil.example")
+    block(node, "evil.example", "--for", "1d")
+    hits(node, unbound(int(time.time()) // 300 * 300 - 600, "evil.example", "evil.example", 9))
+    score = node.why("evil.example")["score"]
+    assert score > fresh["score"]
+    node.run("unblock", "evil.example", "--why", "test")
+    with open(node.path / "sipar.conf", "a") as conf:
+        conf.write(f"policy = auto-phish reason=phishing min_score={fresh['score'] + 1} sources=1 categories=phishing kinds=domain for=3d max=10\n")
+    assert "evil.example" not in node.run("policy", "run", "--dry-run").out
+    conf = (node.path / "sipar.conf").read_text().replace(f"min_score={fresh['score'] + 1}", f"min_score={fresh['score']}")
+    (node.path / "sipar.conf").write_text(conf)
+    assert "evil.example" in node.run("policy", "run", "--dry-run").out

@@ -74,10 +74,11 @@ static enum err take_report(struct hits_job *j, int fd, struct fault *f)
 		text.n += (size_t)n;
 	enum err e = n < 0 ? fault_set(f, ERR_IO, "cannot be read") : hits_report_read(buf_span(&text), &report, f);
 	if (e == OK)
-		e = docket_hits(node_docket(j->env->node), &j->who, &report, &taken, f);
+		e = node_hits(j->env->node, &j->who, &report, &taken, f);
 	j->reports += e == OK;
 	j->known += e == ERR_EXISTS;
 	j->alarms += e == OK ? taken.alarms : 0;
+	hits_taken_release(&taken);
 	buf_release(&text);
 	return e == ERR_EXISTS ? OK : e;
 }

@@ -83,8 +83,9 @@ static enum err tell_it(struct hits_job *j, struct fault *f)
 	struct hits_taken taken;
 	enum err e;
 	if (!j->o->post && !j->live) {
-		e = docket_hits(node_docket(j->env->node), &j->who, &j->report, &taken, f);
+		e = node_hits(j->env->node, &j->who, &j->report, &taken, f);
 		j->alarms += e == OK ? taken.alarms : 0;
+		hits_taken_release(&taken);
 		return e;
 	}
 	hits_report_write(&j->report, &body);

@@ -68,7 +68,7 @@ static enum err take(struct http_server *s, const struct feed *feed, const struc
 	http_reader(s);
 	unsigned kept = keep_own(d, feed, &report, &list);
 	name_reporter(caller, party);
-	e = docket_hits(d, &(struct speaker){ party, "" }, &report, ret_taken, f);
+	e = node_hits(s->options.node, &(struct speaker){ party, "" }, &report, ret_taken, f);
 	buf_release(&list);
 	if (e == OK)
 		buf_printf(out, "{\"values\":%u,\"alarms\":%u}\n", kept, ret_taken->alarms);
@@ -97,10 +97,12 @@ void http_hits(struct http_server *s, struct http_request *q, const struct http_
 	if (!find_feed(s, q, &feed, &caller, a))
 		return;
 	enum err e = take(s, &feed, &caller, buf_span(&q->body), &taken, &a->body, &f);
+	uint32_t wait_s = taken.wait_s;
+	hits_taken_release(&taken);
 	if (e) {
 		char wait[16];
-		snprintf(wait, sizeof(wait), "%u", taken.wait_s);
-		if (e == ERR_FULL && taken.wait_s)
+		snprintf(wait, sizeof(wait), "%u", wait_s);
+		if (e == ERR_FULL && wait_s)
 			http_answer_header(a, "Retry-After", wait);
 		http_problem(a, status_of(e), q->target, f.text);
 		return;

@@ -1,5 +1,7 @@
 /* First every key of the table by its own claims, which is quick and needs the writing lock of the node; then those that are left as every
- * face would answer them, with what covers them, the text rules and the protected register, while others go on. */
+ * face would answer them, with what covers them, the text rules and the protected register, while others go on.
+ *
+ * The lane of the decisions is left out: what is blocked is met, and if that made it fresh here a decision would be the reason for its own renewal. */
 #include "gate/automatic.h"
 
 #include <stdlib.h>
@@ -18,6 +20,7 @@ struct finding {
 	struct node *node;
 	const struct policy *a;
 	const struct source_set *sources;
+	clearance clear;
 	uint32_t now_s;
 	struct candidate *v;
 	size_t n, room;
@@ -38,7 +41,7 @@ static void look_at(void *ctx, const struct table_key *k, const struct claim *cl
 		return;
 	hits.n = 1;
 	hits.hit[0] = (struct table_hit){ .key = *k, .exact = true, .n = n, .claims = claims };
-	score_hits(&hits, 1, g->sources, CLEARANCE_ALL, k->kind, g->now_s, &v, NULL, NULL);
+	score_hits(&hits, 1, g->sources, g->clear, k->kind, g->now_s, &v, NULL, NULL);
 	if (!is_enough(g, &v))
 		return;
 	if (g->n == g->room) {
@@ -89,7 +92,7 @@ static bool holds(const struct finding *g, const struct observable *o)
 {
 	struct reputation r;
 	struct table *t = node_table(g->node);
-	reputation_of(table_enter(t), o, CLEARANCE_ALL, g->now_s, &r, NULL, NULL);
+	reputation_of(table_enter(t), o, g->clear, g->now_s, &r, NULL, NULL);
 	bool yes = is_enough(g, &r.verdict);
 	table_leave(t);
 	return yes && !is_decided(g, o) && !docket_guarded(node_docket(g->node), o, NULL);
@@ -97,8 +100,11 @@ static bool holds(const struct finding *g, const struct observable *o)
 
 enum err automatic_find(struct node *n, const struct policy *a, struct buf *values, unsigned *ret_n, struct fault *f)
 {
-	struct finding g = { .node = n, .a = a, .now_s = (uint32_t)(clock_ms() / 1000) };
+	struct finding g = { .node = n, .a = a, .clear = CLEARANCE_ALL, .now_s = (uint32_t)(clock_ms() / 1000) };
+	struct lane lane;
 	unsigned found = 0;
+	if (ledger_lane_find(node_ledger(n), CLEARANCE_ALL, DOCKET_LANE, &lane) == OK)
+		g.clear &= ~((clearance)1 << lane.number);
 	struct fold *fold = node_write_begin(n);
 	g.sources = fold_sources(fold);
 	enum err e = table_each(node_table(n), source_claim_counts, (void *)g.sources, look_at, &g, f);

@@ -77,10 +77,14 @@ enum err docket_recheck(struct docket *d, unsigned *ret_n, struct fault *f) MUST
 struct hits_taken {
 	unsigned alarms; /**< decisions that have so many hits, of those that are not suspended, too */
 	uint32_t wait_s; /**< with ERR_FULL: when the next may come */
+	struct entry entry; /**< of it, the first of several; number 0: there is none.  The caller's: entry_release() */
+	uint64_t last;   /**< the last of them */
+	struct buf body; /**< as it was written; the caller's */
 };
+void hits_taken_release(struct hits_taken *t);
 
 /** Take a report of who->party: one entry, with the decision of each value; what is not in force, or has
- *  fewer than HITS_LEAST, is left out (and counted as merged).  A blocking of names
+ *  fewer than HITS_LEAST, is left out (and counted as merged).  By node_hits() alone, which folds it into the table of claims, too.  A blocking of names
  *  for phishing, malware or exploitation that has policy.spike hits or more is suspended until a person has looked: nobody visits a
  *  fresh fake so often, but many visit a shop.
  *  @return ERR_EXISTS: this reporter has told of this time, or a later one; ERR_FULL: it has told of many short ones, see HITS_APART_S;

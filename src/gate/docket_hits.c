@@ -80,10 +80,36 @@ static enum err alarm(struct docket *d, const char *party, const struct hits_rep
 	return e;
 }
 
+void hits_taken_release(struct hits_taken *t)
+{
+	entry_release(&t->entry);
+	buf_release(&t->body);
+	*t = (struct hits_taken){ 0 };
+}
+
+/* With the lock: which entries it has become. */
+static enum err read_back(struct docket *d, uint64_t index, struct hits_taken *t, struct fault *f)
+{
+	uint64_t number;
+	uint8_t flags = ENTRY_MORE;
+	for (unsigned i = 0; flags & ENTRY_MORE; i++) {
+		struct entry e;
+		if (ledger_find(d->ledger, CLEARANCE_ALL, d->lane.number, index + i, &number) || ledger_entry(d->ledger, CLEARANCE_ALL, number, &e))
+			return fault_set(f, ERR_IO, "what was told to lane \"%s\" cannot be read back", DOCKET_LANE);
+		flags = e.flags;
+		t->last = e.number;
+		if (i == 0)
+			t->entry = e;
+		else
+			entry_release(&e);
+	}
+	return OK;
+}
+
 enum err docket_hits(struct docket *d, const struct speaker *who, const struct hits_report *r, struct hits_taken *ret_taken, struct fault *f)
 {
 	struct hits_report report = *r;
-	struct buf list = { 0 }, body = { 0 };
+	struct buf list = { 0 };
 	uint64_t index;
 	*ret_taken = (struct hits_taken){ 0 };
 	pthread_mutex_lock(&d->lock);
@@ -91,14 +117,15 @@ enum err docket_hits(struct docket *d, const struct speaker *who, const struct h
 	enum err e = check_report(d, who->party, r, &ret_taken->wait_s, f);
 	if (e == OK) {
 		resolve(d, &report, &list);
-		hits_report_write(&report, &body);
-		e = docket_tell(d, who->party, ENTRY_HITS, 1, buf_span(&body), &index, f);
+		hits_report_write(&report, &ret_taken->body);
+		e = docket_tell(d, who->party, ENTRY_HITS, 1, buf_span(&ret_taken->body), &index, f);
 	}
+	if (e == OK)
+		e = read_back(d, index, ret_taken, f);
 	if (e == OK)
 		e = alarm(d, who->party, &report, &ret_taken->alarms, f);
 	pthread_mutex_unlock(&d->lock);
 	docket_call_listeners(d, before);
 	buf_release(&list);
-	buf_release(&body);
 	return e;
 }

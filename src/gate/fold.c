@@ -17,7 +17,7 @@
 #include "view/state.h"
 
 /* What an opening after a crash has to read at most; besides, the claims of one import. */
-enum { SAVE_AFTER_CLAIMS = 50000, SAVE_AFTER_ENTRIES = 5000 };
+enum { SAVE_AFTER_CLAIMS = 50000, SAVE_AFTER_ENTRIES = 5000, HITS_BATCH_OCTETS = 16 << 20 };
 
 /* What readers get; the rules are shared with the next publication unless they change. */
 struct published {
@@ -175,6 +175,29 @@ enum err fold_import(struct fold *f, const struct ended_import *e, struct intake
 	enum err err = publish(f, e->image, rules, fault);
 	fold_save_in_time(f);
 	return err ? err : full;
+}
+
+enum err fold_hits(struct fold *f, const struct piece *p, struct span body, uint64_t last, struct fault *fault)
+{
+	const struct source *s = source_find(f->sources, SPAN_LIT(HITS_SOURCE));
+	struct piece piece = *p;
+	struct image *image = NULL;
+	if (!s || s->removed)
+		return OK;
+	struct intake t = { .batch = batch_new(table_seed(f->table), table_dir(f->table), HITS_BATCH_OCTETS) };
+	piece.source = s->number;
+	enum err e = intake_piece(&t, &piece, body, fault);
+	if (e == OK && batch_count(t.batch))
+		e = batch_finish(t.batch, NULL, &image, NULL, fault);
+	intake_release(&t);
+	if (e) {
+		f->behind = true; /* as after an import that did not come into the table */
+		return e;
+	}
+	f->seen = last;
+	e = publish(f, image, NULL, fault);
+	fold_save_in_time(f);
+	return e;
 }
 
 bool fold_snapshot_begins(struct fold *f, uint16_t source)

@@ -59,6 +59,10 @@ struct ended_import {
  *          come into the table; they will at the next opening. */
 enum err fold_import(struct fold *f, const struct ended_import *e, struct intake *t, struct fault *fault) MUST_USE;
 
+/** A report of hits, in the ledger as entry p->number and, when it is long, up to `last`: what it says was met.
+ *  Without an active source HITS_SOURCE nothing changes. */
+enum err fold_hits(struct fold *f, const struct piece *p, struct span body, uint64_t last, struct fault *fault) MUST_USE;
+
 /** Two imports of one snapshot at once could not both be all that it says.  @return false: one is under way. */
 bool fold_snapshot_begins(struct fold *f, uint16_t source) MUST_USE;
 void fold_snapshot_over(struct fold *f, uint16_t source);

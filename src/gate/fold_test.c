@@ -235,7 +235,7 @@ static void some_text(uint64_t *r, bool rules, struct buf *out)
 		buf_printf(out, "h%u.example\n", below(r, 40));
 }
 
-enum { STEPS = 150, RUNS = 15, AT_ONCE = 5, NAMES = 5 };
+enum { STEPS = 150, RUNS = 15, AT_ONCE = 5, NAMES = 6 };
 
 struct play {
 	uint64_t r;
@@ -243,6 +243,7 @@ struct play {
 	struct node *node;
 	struct import *import[AT_ONCE];
 	bool rules[AT_ONCE];
+	uint32_t told[2]; /* periods that each of two reporters has told of */
 	struct buf text;
 };
 
@@ -266,6 +267,49 @@ static void play_import(struct play *p, const char *name)
 	}
 }
 
+/* ---- hits ---- */
+
+static uint32_t now_s(void)
+{
+	return (uint32_t)time(NULL);
+}
+
+static void block(struct node *n, const char *value)
+{
+	static const struct docket_policy alone = { .approvals = 0, .parties = 1 };
+	struct buf values = { 0 };
+	uint64_t index;
+	buf_printf(&values, "\"%s\"", value);
+	struct decision_op op = { .op = OP_PROPOSE, .reason = REASON_C2, .until_s = now_s() + 86400, .values = buf_span(&values) };
+	docket_set_policy(node_docket(n), &alone);
+	must(docket_say(node_docket(n), &(struct speaker){ "cert", "" }, &op, &index, &fault));
+	buf_release(&values);
+}
+
+static enum err tell_hits(struct node *n, const char *party, uint32_t from_s, uint32_t seconds, struct span hits)
+{
+	struct hits_report r = { .from_s = from_s, .seconds = seconds, .hits = hits };
+	struct hits_taken taken;
+	enum err e = node_hits(n, &(struct speaker){ party, "" }, &r, &taken, &fault);
+	hits_taken_release(&taken);
+	return e;
+}
+
+/* One of two reporters, of which one is days behind. */
+static void play_hits(struct play *p)
+{
+	unsigned who = below(&p->r, 2);
+	uint32_t from_s = now_s() / 300 * 300 - (who ? 6 : 3) * 86400 + 300 * p->told[who]++;
+	char name[32];
+	p->text.n = 0;
+	for (unsigned i = 1 + below(&p->r, 3); i; i--) {
+		snprintf(name, sizeof(name), "h%u.example", below(&p->r, 40));
+		block(p->node, name);
+		buf_printf(&p->text, "%s[\"%s\",%u]", p->text.n ? "," : "", name, 1 + below(&p->r, 20));
+	}
+	must(tell_hits(p->node, who ? "isp-b" : "isp-a", from_s, 300, buf_span(&p->text)));
+}
+
 static void play_reopen(struct play *p)
 {
 	for (unsigned i = 0; i < AT_ONCE; i++) {
@@ -278,11 +322,13 @@ static void play_reopen(struct play *p)
 
 static void play_step(struct play *p)
 {
-	static const char *const names[NAMES] = { "alpha", "beta", "gamma", "delta", "epsilon" };
+	static const char *const names[NAMES] = { "alpha", "beta", "gamma", "delta", "epsilon", HITS_SOURCE };
 	const char *name = names[below(&p->r, NAMES)];
 	unsigned what = below(&p->r, 100);
-	if (what < 75)
+	if (what < 65)
 		play_import(p, name);
+	else if (what < 75)
+		play_hits(p);
 	else if (what < 79)
 		(void)!change(p->node, SOURCE_ADD, name, (int)below(&p->r, 2), -1);
 	else if (what < 85)
@@ -314,6 +360,62 @@ static void test_any_order_is_folded_right(void **state)
 		buf_release(&p.text);
 		remove_tree(p.dir);
 	}
+}
+
+/* A report that is larger than an entry, and what it does to a score. */
+static void test_hits_make_fresh(void **state)
+{
+	enum { VALUES = 60000 };
+	char dir[32];
+	struct buf values = { 0 }, hits = { 0 };
+	struct node *n = new_node(dir);
+	(void)!change(n, SOURCE_ADD, "old", 0, 20);
+	for (unsigned i = 0; i < VALUES; i++) {
+		buf_printf(&values, "%sh%u.example", i ? "\",\"" : "", i);
+		buf_printf(&hits, "%s[\"h%u.example\",7]", i ? "," : "", i);
+	}
+	block(n, buf_cstr(&values));
+	import_text(n, "old", "csv", "indicator,last_seen\nh7.example,2026-01-01\nx.example,2026-01-01\n");
+	must(tell_hits(n, "isp-a", now_s() - 600, 300, buf_span(&hits)));
+	uint64_t number = seen(n);
+	struct entry e;
+	must(ledger_entry(node_ledger(n), CLEARANCE_ALL, number, &e));
+	assert_int_equal(e.kind, ENTRY_HITS);
+	assert_true(e.flags & ENTRY_CONTINUES); /* the last of several */
+	entry_release(&e);
+	struct reputation met, other;
+	uint8_t store[OBS_KEY_MAX];
+	struct observable o;
+	clearance but = CLEARANCE_ALL;
+	struct lane lane;
+	must(ledger_lane_find(node_ledger(n), CLEARANCE_ALL, DOCKET_LANE, &lane));
+	but &= ~((clearance)1 << lane.number);
+	must(obs_parse(SPAN_LIT("h7.example"), store, &o, &fault));
+	const struct table_view *v = table_enter(node_table(n));
+	reputation_of(v, &o, CLEARANCE_ALL, now_s(), &met, NULL, NULL);
+	reputation_of(v, &o, but, now_s(), &other, NULL, NULL);
+	assert_true(met.verdict.mdb > other.verdict.mdb && met.verdict.lanes >> lane.number & 1 && !(other.verdict.lanes >> lane.number & 1));
+	assert_true(met.verdict.seen >= now_s() - 900 && met.verdict.mdb <= 20000);
+	assert_int_equal(met.verdict.n_sources, 1);
+	must(obs_parse(SPAN_LIT("h8.example"), store, &o, &fault));
+	reputation_of(v, &o, CLEARANCE_ALL, now_s(), &met, NULL, NULL);
+	assert_false(met.verdict.listed); /* met, but nobody says anything of it */
+	table_leave(node_table(n));
+	assert_int_equal(tell_hits(n, "isp-a", now_s() - 600, 300, buf_span(&hits)), ERR_EXISTS);
+	assert_int_equal(seen(n), number);
+	assert_survives(n, dir);
+	assert_folded_right(n);
+	must(change(n, SOURCE_REMOVE, HITS_SOURCE, -1, -1));
+	must(obs_parse(SPAN_LIT("h7.example"), store, &o, &fault));
+	reputation_of(table_enter(node_table(n)), &o, CLEARANCE_ALL, now_s(), &met, NULL, NULL);
+	table_leave(node_table(n));
+	assert_int_equal(met.verdict.mdb, other.verdict.mdb);
+	must(tell_hits(n, "isp-a", now_s() - 300, 300, SPAN_LIT("[\"h7.example\",9]"))); /* nor does it come back by itself */
+	assert_survives(n, dir);
+	node_close(n);
+	remove_tree(dir);
+	buf_release(&values);
+	buf_release(&hits);
 }
 
 /* ---- what an opening reads ---- */
@@ -563,7 +665,7 @@ static void test_digest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_any_order_is_folded_right), cmocka_unit_test(test_what_is_saved_is_not_read),
+		cmocka_unit_test(test_any_order_is_folded_right), cmocka_unit_test(test_hits_make_fresh), cmocka_unit_test(test_what_is_saved_is_not_read),
 		cmocka_unit_test(test_damaged_views_are_folded_anew), cmocka_unit_test(test_an_import_around_a_save),
 		cmocka_unit_test(test_erased_claims_go), cmocka_unit_test(test_a_body_in_several_entries),
 		cmocka_unit_test(test_many_pieces), cmocka_unit_test(test_digest),

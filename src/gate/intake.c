@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "view/hits.h"
 #include "sys/suffix.h"
 
 /* "<stance>:<octets of column>:<column><parser token>" */
@@ -119,24 +120,51 @@ static bool take_record(void *ctx, const struct feed_record *r)
 	return intake_record(g->intake, &record);
 }
 
+/* A report that cannot be understood says nothing: so it is on every node.  Nothing was met after it was told. */
+static void take_hits(struct intake *t, struct span body)
+{
+	uint8_t store[OBS_KEY_MAX];
+	struct hits_report r;
+	struct observable o;
+	uint64_t n, of;
+	if (hits_report_read(body, &r, NULL))
+		return;
+	uint64_t end_s = (uint64_t)r.from_s + r.seconds;
+	while (t->error == OK && hits_next(&r.hits, store, &o, &n, &of)) {
+		struct feed_claim c = { .obs = o, .stance = STANCE_MET, .category = CAT_UNKNOWN, .confidence = CONFIDENCE_ABSENT,
+					.seen = end_s < t->time_s ? (uint32_t)end_s : t->time_s };
+		if (o.kind != OBS_NONE)
+			(void)add_claim(t, &c, false);
+	}
+}
+
+static enum err end_piece(struct intake *t, const struct piece *p, struct fault *f)
+{
+	if (t->error == OK && !p->rules_only)
+		(void)!intake_stamp(t, p->number, p->import);
+	if (t->error && f)
+		*f = t->fault;
+	return t->error;
+}
+
 enum err intake_piece(struct intake *t, const struct piece *p, struct span body, struct fault *f)
 {
 	struct reading g = { .intake = t, .rules_only = p->rules_only };
 	struct feed_parser *parser;
 	struct fault ignored; /* the piece holds whole records only; that an array is still open behind them is no news */
 	size_t used;
-	if (intake_resume(p->format, p->token, &parser))
-		return fault_set(f, ERR_CORRUPT, "it has a parser state that cannot be read");
 	t->source = p->source;
 	t->lane = p->lane;
 	t->time_s = (uint32_t)(p->time_ms / 1000);
+	if (!p->format) {
+		take_hits(t, body);
+		return end_piece(t, p, f);
+	}
+	if (intake_resume(p->format, p->token, &parser))
+		return fault_set(f, ERR_CORRUPT, "it has a parser state that cannot be read");
 	(void)!feed_parse(parser, body, true, take_record, &g, &used, &ignored);
 	feed_parser_free(parser);
-	if (t->error == OK && !p->rules_only)
-		(void)!intake_stamp(t, p->number, p->import);
-	if (t->error && f)
-		*f = t->fault;
-	return t->error;
+	return end_piece(t, p, f);
 }
 
 enum err intake_rules(struct intake *t, struct rules *rules, uint16_t source, bool snapshot, uint64_t first, struct fault *f)

@@ -41,9 +41,12 @@ struct piece {
 	uint8_t lane;
 	uint16_t source;
 	bool rules_only;          /**< its claims do not count */
-	const struct feed_format *format;
+	const struct feed_format *format; /**< NULL: a report of hits, see view/hits.h */
 	struct span token;
 };
+
+/** Whose the claims are that reports of hits make (STANCE_MET).  A source like others: who removes it, or gives it the weight 0, does without them. */
+#define HITS_SOURCE "hits"
 /** The records of a piece, whose batch is t->batch.  @return ERR_CORRUPT: the token is none; or t->error. */
 enum err intake_piece(struct intake *t, const struct piece *p, struct span body, struct fault *f) MUST_USE;
 

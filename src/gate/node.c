@@ -423,6 +423,37 @@ enum err node_source_change(struct node *n, const struct source_change *c, struc
 	return e;
 }
 
+/* Once, with the first report. */
+static enum err ensure_hits_source(struct node *n, struct fault *f)
+{
+	struct source_change c = { .op = SOURCE_ADD, .name = SPAN_LIT(HITS_SOURCE), .has_weight = true, .weight_db = 1, .has_snapshot = true };
+	struct buf body = { 0 };
+	if (source_find(fold_sources(n->fold), c.name))
+		return OK; /* removed or not: that is the operator's word */
+	enum err e = tell_source_change(n, &c, &body, f);
+	buf_release(&body);
+	return e;
+}
+
+/* The writing lock is held from before the entry is there, so that claims are folded in the order of their entries.  Nobody is woken for it: policies
+ * do not look at hits. */
+enum err node_hits(struct node *n, const struct speaker *who, const struct hits_report *r, struct hits_taken *ret_taken, struct fault *f)
+{
+	struct fold *fold = node_write_begin(n);
+	*ret_taken = (struct hits_taken){ 0 };
+	enum err e = ensure_hits_source(n, f);
+	if (e == OK)
+		e = docket_hits(n->docket, who, r, ret_taken, f);
+	if (ret_taken->last) {
+		const struct entry *entry = &ret_taken->entry;
+		struct piece p = { .number = entry->number, .import = entry->number, .time_ms = entry->time_ms, .lane = entry->lane };
+		enum err err = fold_hits(fold, &p, buf_span(&ret_taken->body), ret_taken->last, e ? NULL : f);
+		e = e ? e : err;
+	}
+	pthread_mutex_unlock(&n->writing);
+	return e;
+}
+
 void node_on_lanes(struct node *n, void (*call)(void *ctx), void *ctx)
 {
 	n->on_lanes = call;

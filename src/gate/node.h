@@ -69,6 +69,9 @@ void node_write_end(struct node *n);
 /** Say something about a source: gate, ledger, fold, publish.  Returns when every face sees it. */
 enum err node_source_change(struct node *n, const struct source_change *c, struct fault *f) MUST_USE;
 
+/** A report of hits; see docket_hits().  What it says was met counts as of then when this returns. */
+enum err node_hits(struct node *n, const struct speaker *who, const struct hits_report *r, struct hits_taken *ret_taken, struct fault *f) MUST_USE;
+
 /** A new lane; see ledger_lane_create().  Every face sees it when it returns. */
 enum err node_lane_create(struct node *n, const struct lane *wanted, struct lane *ret_lane, struct fault *f) MUST_USE;
 /** Who wants to know that there is a new lane; called by the thread that made it.  Once, before others use the node. */

@@ -12,6 +12,8 @@
  * of an earlier import than one of its source that does not (source.h: floor).  So it makes no difference that others were left out before claims collapsed, and the image is the one
  * that folding import by import ends with, but for CLAIM_FIRST, which no answer depends on.
  *
+ * A report of hits is an import of one entry that has an end with itself.
+ *
  * Text rules are few, and their order and their cap matter: they are taken at the end of each import, in the order of ends,
  * of replaced snapshots too. */
 #include "gate/replay.h"
@@ -179,8 +181,8 @@ static struct intake *waiting_of(struct reading *g, uint64_t first)
 static enum err describe(const struct reading *g, const struct entry *e, const struct source *s, struct piece *ret_piece,
 			 struct fault *f)
 {
-	const struct feed_format *format = feed_format_find(span_str(e->media));
-	if (!format)
+	const struct feed_format *format = e->kind == ENTRY_HITS ? NULL : feed_format_find(span_str(e->media));
+	if (!format && e->kind != ENTRY_HITS)
 		return fault_set(f, ERR_UNSUPPORTED, "it is in the feed format \"%s\", which this build does not know", e->media);
 	*ret_piece = (struct piece){
 		.number = e->number, .import = import_of(e), .time_ms = e->time_ms, .lane = e->lane, .source = s->number,
@@ -205,7 +207,7 @@ static enum err parse_here(struct reading *g, const struct entry *e, struct span
 /* @return NULL: nothing of this piece will be seen. */
 static const struct source *wanted(const struct reading *g, const struct entry *e)
 {
-	const struct source *s = source_find(g->then, span_str(e->source));
+	const struct source *s = source_find(g->then, span_str(e->kind == ENTRY_HITS ? HITS_SOURCE : e->source));
 	return s && (may_bring_rules(e) || will_count(g, e, s->number)) ? s : NULL;
 }
 
@@ -244,7 +246,7 @@ static enum err take_part(struct reading *g, const struct entry *e, struct fault
 
 static enum err take_piece(struct reading *g, const struct entry *e, struct fault *f)
 {
-	if (!has_end(g, import_of(e)))
+	if (e->kind == ENTRY_HITS ? e->number <= g->r->after : !has_end(g, import_of(e)))
 		return OK;
 	if (g->run.under_way && !(e->flags & ENTRY_CONTINUES))
 		return fault_set(f, ERR_CORRUPT, "it should go on with the body of the entry before it");
@@ -288,7 +290,7 @@ static enum err second_visit(void *ctx, const struct entry *e, struct span none,
 	(void)none;
 	if (e->number >= g->limit)
 		return OK;
-	if (e->kind == ENTRY_FEED)
+	if (e->kind == ENTRY_FEED || e->kind == ENTRY_HITS)
 		err = take_piece(g, e, f);
 	else if (e->kind == ENTRY_SOURCE && e->number > g->r->after)
 		err = apply_change(g, e, g->then, f);

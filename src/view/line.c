@@ -45,8 +45,8 @@ static int cmp_strength(const struct score_line *a, const struct score_line *b)
 static int cmp_place(const struct score_line *a, const struct score_line *b)
 {
 	static const uint8_t rank[LINE_FATES] = {
-		[LINE_COUNTS] = 0, [LINE_PROTECTS] = 1, [LINE_GROUP] = 2, [LINE_HOST] = 3, [LINE_KNOWN] = 4, [LINE_RETRACTS] = 5,
-		[LINE_RETRACTED] = 6, [LINE_PART] = 7, [LINE_EXPIRED] = 8, [LINE_REPLACED] = 9, [LINE_DISTRUSTED] = 10,
+		[LINE_COUNTS] = 0, [LINE_PROTECTS] = 1, [LINE_MET] = 2, [LINE_GROUP] = 3, [LINE_HOST] = 4, [LINE_KNOWN] = 5, [LINE_RETRACTS] = 6,
+		[LINE_RETRACTED] = 7, [LINE_PART] = 8, [LINE_EXPIRED] = 9, [LINE_REPLACED] = 10, [LINE_DISTRUSTED] = 11,
 	};
 	int r = cmp(rank[a->fate], rank[b->fate]);
 	return r ? r : cmp_strength(a, b);
@@ -98,6 +98,7 @@ const char *score_line_fate(enum line_fate fate)
 		[LINE_COUNTS] = "counts", [LINE_GROUP] = "group", [LINE_REPLACED] = "replaced", [LINE_EXPIRED] = "expired",
 		[LINE_DISTRUSTED] = "distrusted", [LINE_PART] = "part", [LINE_KNOWN] = "known", [LINE_PROTECTS] = "protects",
 		[LINE_RETRACTED] = "retracted", [LINE_RETRACTS] = "retracts", [LINE_HOST] = "host",
+		[LINE_MET] = "met",
 	};
 	return fate < LINE_FATES ? words[fate] : "unknown";
 }
@@ -107,6 +108,7 @@ const char *score_line_stance(uint8_t stance)
 	static const char *const words[] = {
 		[STANCE_INDICATOR] = "indicator", [STANCE_SIGHTING] = "sighting", [STANCE_FALSE_POSITIVE] = "false-positive",
 		[STANCE_RETRACTED] = "retracted", [STANCE_PROTECTED] = "protected", [STANCE_KNOWN] = "known",
+		[STANCE_MET] = "met",
 	};
 	return stance < COUNT_OF(words) ? words[stance] : "unknown";
 }

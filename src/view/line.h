@@ -19,6 +19,7 @@ enum line_fate {
 	LINE_RETRACTED,  /**< its source took it back */
 	LINE_RETRACTS,   /**< takes an earlier claim of its source back */
 	LINE_HOST,       /**< is about the host of a URL or e-mail address, and the host is protected or known */
+	LINE_MET,        /**< hits: adds nothing, but what is said of the key counts as of then */
 	LINE_FATES
 };
 
@@ -28,6 +29,7 @@ struct score_line {
 	struct claim claim;
 	struct table_key key;  /**< the key that the claim is on */
 	bool exact;
+	uint32_t met;          /**< 0, or when the key was met since it was seen: age_s is from then on */
 	uint32_t age_s;
 	uint16_t lifetime_d, speed_x10; /**< used */
 	uint16_t decay_1024;   /**< 1024 = fresh */

@@ -114,7 +114,10 @@ static void put_line(const struct score_line *l, const struct meaning *m, struct
 	put_observable(out, "key", &key);
 	buf_printf(out, ",\"match\":\"%s\",\"entry\":\"", score_line_match(l, asked));
 	reputation_put_entry(l, m, ledger, out);
-	buf_printf(out, "\",\"until\":%u}", c->until);
+	buf_printf(out, "\",\"until\":%u", c->until);
+	if (l->met)
+		buf_printf(out, ",\"met\":%u", l->met);
+	buf_putc(out, '}');
 }
 
 void reputation_why_json(const struct reputation *r, const struct observable *o, const struct meaning *m, struct ledger *l,

@@ -86,6 +86,9 @@ static void put_fate(const struct score_line *l, struct buf *out)
 	case LINE_HOST:
 		buf_puts(out, "  not added: the host is protected or known");
 		break;
+	case LINE_MET:
+		buf_puts(out, "  was met: what is said of it counts as of then");
+		break;
 	case LINE_COUNTS:
 	case LINE_FATES:
 		break;
@@ -139,7 +142,7 @@ static void put_line(const struct score_line *l, const struct meaning *m, struct
 	put_observable(out, &key);
 	pad(out, began, w->key);
 	buf_printf(out, "%-6s", score_line_match(l, asked));
-	put_date(out, " seen ", l->claim.seen);
+	put_date(out, l->met ? " met  " : " seen ", l->met ? l->met : l->claim.seen);
 	buf_printf(out, "%5u d  confidence %3u  decay %4u/1024  weight %2u  entry ", l->age_s / DAY_S, l->confidence,
 		   l->decay_1024, l->source->weight_db);
 	reputation_put_entry(l, m, ledger, out);

@@ -7,8 +7,8 @@
  * The table may hold one thing several times, a level each: of claims that say the same again (claim_same) only the
  * newest stands, as if the levels had been merged.  And a source may take its claims back.  Both concern claims of one
  * source, and mostly a few sources say one thing each: that is added up in one quick pass, which gives up when a source is
- * met a second time, when there are more than a few, and when something is protected.  Then, and when somebody wants to see
- * the lines, it is done with care.
+ * met a second time, when there are more than a few, when something is protected, and when hits make it fresh.  Then, and when
+ * somebody wants to see the lines, it is done with care.
  */
 #include "view/score.h"
 
@@ -67,6 +67,7 @@ struct ask {
 	uint8_t kind, kinds;
 	bool has_host;     /* of a URL or an e-mail address: keys of other kinds are about its host */
 	bool host_guarded; /* and that is protected or known */
+	bool met;          /* some of the claims are hits */
 };
 
 /* What the lines of evidence say together. */
@@ -106,7 +107,7 @@ static inline bool concerns(const struct ask *a, const struct table_hit *h, cons
 		return false;
 	if (c->stance == STANCE_PROTECTED || c->stance == STANCE_KNOWN)
 		return c->confidence & (a->kinds | protect_kinds(h->key.kind));
-	return c->stance <= STANCE_KNOWN;
+	return c->stance <= STANCE_MET;
 }
 
 /* What becomes of the claim, but for its group and what its source said before or after. */
@@ -123,14 +124,14 @@ static inline enum line_fate fate_alone(const struct ask *a, const struct table_
 		return LINE_EXPIRED;
 	if (c->stance == STANCE_PROTECTED)
 		return LINE_PROTECTS;
-	if (c->stance == STANCE_KNOWN)
-		return LINE_KNOWN;
+	if (c->stance >= STANCE_KNOWN)
+		return c->stance == STANCE_KNOWN ? LINE_KNOWN : LINE_MET;
 	if (UNLIKELY(c->flags & CLAIM_PART))
 		return LINE_PART;
 	return UNLIKELY(a->host_guarded) && about_host(a, h) ? LINE_HOST : LINE_COUNTS;
 }
 
-/* The numbers of a claim on a key of `kind` that has the fate. */
+/* The numbers of a claim on a key of `kind` that has the fate, and was seen at `seen_s`. */
 struct weight {
 	uint32_t age_s;
 	int32_t mdb;
@@ -139,14 +140,14 @@ struct weight {
 };
 
 static inline struct weight weigh(const struct claim *c, const struct source_worth *s, uint8_t kind, enum line_fate fate,
-				  uint32_t now_s)
+				  uint32_t seen_s, uint32_t now_s)
 {
 	struct weight w;
 	bool guards = c->stance == STANCE_PROTECTED || c->stance == STANCE_KNOWN;
 	unsigned confidence = c->confidence == CONFIDENCE_ABSENT ? s->confidence : c->confidence;
 	w.confidence = guards ? 0 : confidence > 100 ? 100 : (uint8_t)confidence;
 	w.category = c->category == CAT_UNKNOWN ? s->category : c->category;
-	w.age_s = now_s > c->seen ? now_s - c->seen : 0;
+	w.age_s = now_s > seen_s ? now_s - seen_s : 0;
 	w.lifetime_d = s->lifetime_d;
 	w.speed_x10 = s->speed_x10;
 	if (s->lifetime_d == 0 || s->speed_x10 == 0) {
@@ -222,11 +223,12 @@ static inline bool better(const struct best *a, const struct best *b)
 }
 
 /* A claim with mdb > 0. */
-static inline void add_evidence(struct evidence *e, const struct table_hit *h, const struct claim *c, const struct weight *w, uint32_t now_s)
+static inline void add_evidence(struct evidence *e, const struct table_hit *h, const struct claim *c, const struct weight *w, uint32_t seen_s,
+				uint32_t now_s)
 {
 	e->categories |= 1U << (w->category & 31);
 	e->lanes |= 1ULL << (c->lane & 63);
-	uint32_t seen = c->seen < now_s ? c->seen : now_s;
+	uint32_t seen = seen_s < now_s ? seen_s : now_s;
 	if (seen > e->seen)
 		e->seen = seen;
 	struct best b = { w->mdb, w->category, h, c };
@@ -309,13 +311,13 @@ static bool add_quickly(const struct ask *a, struct few *few, struct evidence *e
 				struct weight w = { .mdb = 0 };
 				if (concerns(a, h, c)) {
 					enum line_fate fate = fate_alone(a, h, c, s);
-					if (UNLIKELY(fate == LINE_PROTECTS))
+					if (UNLIKELY(fate == LINE_PROTECTS || fate == LINE_MET))
 						return false;
 					e->n_claims++;
 					if (LIKELY(fate == LINE_COUNTS))
-						w = weigh(c, s, h->key.kind, fate, a->now_s);
+						w = weigh(c, s, h->key.kind, fate, c->seen, a->now_s);
 					if (LIKELY(w.mdb > 0))
-						add_evidence(e, h, c, &w, a->now_s);
+						add_evidence(e, h, c, &w, c->seen, a->now_s);
 				}
 				few_add(few, c->source, s->group_number, w.mdb);
 			}
@@ -333,14 +335,42 @@ static void add_guard(struct sum *sum, bool of_host, uint16_t source)
 	*is = true;
 }
 
-static void add_line(struct score_lines *lines, const struct table_hit *h, const struct claim *c,
-		     const struct source *s, enum line_fate fate, const struct weight *w)
+/* The hits on a key: when it was met last, and the lanes that say so. */
+struct met {
+	uint32_t last_s;
+	uint64_t lanes;
+};
+
+static struct met met_on(const struct ask *a, const struct table_key *key)
+{
+	struct met met = { 0 };
+	for (unsigned i = 0; i < a->n_hits; i++)
+		for (const struct table_hit *h = a->hits[i].hit, *last = h + a->hits[i].n; h < last; h++)
+			for (const struct claim *c = h->claims, *end = c + h->n; c < end && same_key(&h->key, key); c++) {
+				if (c->stance != STANCE_MET || !visible(a, c) || !concerns(a, h, c) ||
+				    fate_alone(a, h, c, &a->worth[c->source]) != LINE_MET || standing(a, key, c) == SAID_AGAIN)
+					continue;
+				met.last_s = c->seen > met.last_s ? c->seen : met.last_s;
+				met.lanes |= 1ULL << (c->lane & 63);
+			}
+	return met;
+}
+
+/* Only what speaks for or against is made fresh: that a thing is in use says neither, so both keep their proportion. */
+static bool fades(const struct claim *c)
+{
+	return c->stance == STANCE_INDICATOR || c->stance == STANCE_SIGHTING || c->stance == STANCE_FALSE_POSITIVE;
+}
+
+static void add_line(struct score_lines *lines, const struct table_hit *h, const struct claim *c, const struct source *s, enum line_fate fate,
+		     const struct weight *w, uint32_t met_s)
 {
 	struct score_line l = {
 		.source = s,
 		.claim = *c,
 		.key = h->key,
 		.exact = h->exact,
+		.met = met_s,
 		.age_s = w->age_s,
 		.lifetime_d = w->lifetime_d,
 		.speed_x10 = w->speed_x10,
@@ -369,18 +399,23 @@ static void add_claim(const struct ask *a, const struct table_hit *h, const stru
 		add_guard(sum, about_host(a, h), c->source);
 	if (fate != LINE_COUNTS && !lines)
 		return;
-	struct weight w = weigh(c, s, h->key.kind, fate, a->now_s);
+	struct met met = a->met && fades(c) ? met_on(a, &h->key) : (struct met){ 0 };
+	bool fresh = met.last_s > c->seen;
+	uint32_t seen_s = fresh ? met.last_s : c->seen;
+	struct weight w = weigh(c, s, h->key.kind, fate, seen_s, a->now_s);
 	if (fate == LINE_COUNTS) {
 		struct slot *slot = tally_at(&sum->by_source, c->source);
 		if (w.mdb > slot->plus)
 			slot->plus = (uint16_t)w.mdb;
 		if (-w.mdb > slot->minus)
 			slot->minus = (uint16_t)-w.mdb;
-		if (w.mdb > 0)
-			add_evidence(&sum->evidence, h, c, &w, a->now_s);
+		if (w.mdb > 0) {
+			add_evidence(&sum->evidence, h, c, &w, seen_s, a->now_s);
+			sum->evidence.lanes |= fresh ? met.lanes : 0; /* who hears the score hears of these, too */
+		}
 	}
 	if (lines)
-		add_line(lines, h, c, source_get(a->sources, c->source), fate, &w);
+		add_line(lines, h, c, source_get(a->sources, c->source), fate, &w, fresh ? met.last_s : 0);
 }
 
 static void add_with_care(const struct ask *a, struct sum *sum, struct score_lines *lines)
@@ -471,10 +506,21 @@ static void tell(const struct evidence *e, struct verdict *v)
 	v->exact = e->best.hit->exact;
 }
 
+static bool any_hits(const struct ask *a)
+{
+	for (unsigned i = 0; i < a->n_hits; i++)
+		for (const struct table_hit *h = a->hits[i].hit, *last = h + a->hits[i].n; h < last; h++)
+			for (const struct claim *c = h->claims, *end = c + h->n; c < end; c++)
+				if (c->stance == STANCE_MET)
+					return true;
+	return false;
+}
+
 /* Apart, for the room that it takes on the stack. */
-static __attribute__((noinline)) void score_with_care(const struct ask *a, struct verdict *v, struct score_lines *lines)
+static __attribute__((noinline)) void score_with_care(struct ask *a, struct verdict *v, struct score_lines *lines)
 {
 	struct sum sum;
+	a->met = any_hits(a);
 	add_with_care(a, &sum, lines);
 	conclude(a, &sum, v);
 	v->is_protected = sum.guarded || (sum.host_protected && v->n_groups == 0);

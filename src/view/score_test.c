@@ -206,6 +206,61 @@ static void test_what_does_not_count(void **state)
 	source_set_free(s);
 }
 
+/* Who asked for it was met: what is said of the key counts as of then, in both directions, and no more than when it was fresh. */
+static void test_hits(void **state)
+{
+	struct source_set *s = sources(3);
+	struct claim c[5] = { fresh(0), fresh(1), fresh(2), fresh(2), fresh(2) };
+	c[0].seen = NOW - 100 * DAY;
+	int32_t old = sum_of(c, 1, s);
+	c[1].stance = STANCE_MET;
+	c[1].category = CAT_UNKNOWN;
+	c[1].lane = 3;
+	c[1].seen = NOW - 2 * DAY;
+	c[2] = c[0];
+	c[2].seen = NOW - 2 * DAY;
+	int32_t met = sum_of(c, 2, s);
+	assert_int_equal(met, sum_of(&c[2], 1, s));
+	assert_true(met > old && met < 20000);
+	struct table_hits h = one_hit(c, 2);
+	struct verdict v = verdict_of(&h, s);
+	assert_int_equal(v.seen, NOW - 2 * DAY);
+	assert_true(v.lanes == (1 | 1 << 3) && v.n_sources == 1 && v.n_claims == 2 && v.categories == 1U << CAT_C2);
+	/* who may not see the lane sees nothing of it */
+	score_hits(&h, 1, s, ~((clearance)1 << 3), OBS_IPV4, NOW, &v, NULL, NULL);
+	assert_true(v.mdb == old && v.lanes == 1 && v.n_claims == 1 && v.seen == NOW - 100 * DAY);
+	/* it says nothing of its own; what is newer stays so; what has ended, too */
+	assert_int_equal(sum_of(&c[1], 1, s), 0);
+	c[0].seen = NOW - DAY;
+	assert_true(sum_of(c, 2, s) == sum_of(c, 1, s) && sum_of(c, 1, s) > met);
+	c[0].seen = NOW - 100 * DAY;
+	c[0].until = NOW;
+	assert_int_equal(sum_of(c, 2, s), 0);
+	c[0].until = 0;
+	/* a later report decides, whatever it says, and in whatever level it is */
+	c[2] = c[1];
+	c[2].entry = 1000;
+	c[2].seen = NOW - 20 * DAY;
+	int32_t later = sum_of(c, 3, s);
+	assert_true(later > old && later < met);
+	c[2].lane = 4; /* another lane is not said again */
+	assert_int_equal(sum_of(c, 3, s), met);
+	/* both sides keep their proportion */
+	c[2] = c[0];
+	c[2].source = 2;
+	c[2].stance = STANCE_FALSE_POSITIVE;
+	assert_int_equal(sum_of(c, 3, s), 0);
+	/* on another key */
+	h.n = 2;
+	h.hit[0] = (struct table_hit){ .key = the_address, .exact = true, .n = 1, .claims = c };
+	h.hit[1] = (struct table_hit){ .key = the_net, .n = 1, .claims = &c[1] };
+	assert_int_equal(verdict_of(&h, s).mdb, old);
+	/* a source that is not trusted, or was removed */
+	set(s, 1, NULL, 0);
+	assert_int_equal(sum_of(c, 2, s), old);
+	source_set_free(s);
+}
+
 static void test_clearance(void **state)
 {
 	struct source_set *s = sources(2);
@@ -417,7 +472,7 @@ static struct claim any_claim(unsigned n_sources, uint32_t *seed)
 		.lane = (uint8_t)(next(seed) % 3),
 	};
 	c.stance = (uint8_t)(next(seed) % 12);
-	if (c.stance > STANCE_KNOWN)
+	if (c.stance > STANCE_MET)
 		c.stance = STANCE_INDICATOR;
 	if ((c.stance == STANCE_PROTECTED || c.stance == STANCE_KNOWN) && next(seed) % 4)
 		c.confidence = KINDS_DOMAIN;
@@ -590,6 +645,7 @@ int main(void)
 		cmocka_unit_test(test_groups_count_once),
 		cmocka_unit_test(test_false_positives),
 		cmocka_unit_test(test_what_does_not_count),
+		cmocka_unit_test(test_hits),
 		cmocka_unit_test(test_clearance),
 		cmocka_unit_test(test_retraction),
 		cmocka_unit_test(test_said_again_in_another_level),
