@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import wait_for
+from conftest import LIMIT, wait_for
 from resolvers import Bind, Knot, Recursor, Unbound, Upstream, dig
 
 ZONE = "rpz.example"
@@ -407,3 +407,37 @@ def test_slow_readers(deciding, serve, tmp_path):
         s.close()
     wait_for(lambda: metric(daemon, "transfers_broken_total") > 0, "the end of the slow ones")
     assert len(rules(daemon)) == 400002
+
+
+def test_places_of_one_address(deciding, serve, tmp_path):
+    """All places of an address are held by readers that do not read: one that stands still makes room for who comes, and for who waits."""
+    daemon = serve(deciding)
+    feed(deciding, "--allow", "127.0.0.0/8")
+    names = tmp_path / "names"
+    names.write_text("".join(f"host{i}.evil{i % 5000}.example\n" for i in range(200000)))
+    deciding.run("block", "--from", names, "--reason", "malware")
+
+    def connect(kind):
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        s.settimeout(LIMIT)
+        s.bind(("127.0.0.2", 0))
+        s.connect(("127.0.0.1", daemon.rpz_port))
+        s.sendall(request(kind))
+        return s
+
+    def gets_in():
+        with connect(6) as s:
+            try:
+                return b"nobody" in s.recv(4096)
+            except ConnectionError:
+                return False
+
+    slow = [connect(252) for _ in range(16)]
+    wait_for(lambda: metric(daemon, "requests_tcp_total") == 16, "all requests")
+    wait_for(gets_in, "a place")
+    assert metric(daemon, "transfers_gave_way_total") >= 1
+    assert len(rules(daemon, "-b", "127.0.0.2")) == 400000  # in the queue behind those that do not read
+    assert metric(daemon, "transfers_broken_total") >= 12
+    for s in slow:
+        s.close()

@@ -171,6 +171,40 @@ static void test_refused(void **state)
 	says(x, DNS_REFUSED, "");
 }
 
+/* A feed that is given over TLS alone: the serial for whoever may have it, the rest over TLS. */
+static void test_tls_only(void **state)
+{
+	struct fixture *x = *state;
+	const unsigned types[] = { DNS_AXFR, DNS_IXFR };
+	x->feeds.v[0].tls_only = true;
+	for (size_t i = 0; i < COUNT_OF(types); i++) {
+		for (enum rpz_way way = RPZ_UDP; way < RPZ_TLS; way++) {
+			make(x, "rpz.example", types[i], 39);
+			ask(x, HOME, way);
+			says(x, DNS_REFUSED, "");
+			assert_false(x->plan.allowed);
+			assert_non_null(strstr(x->plan.why, "over TLS alone"));
+			struct tsig_key *k = sign(x, "nayatel.isp", x->feeds.consumer[0].secret);
+			ask(x, AWAY, way);
+			says(x, DNS_REFUSED, "");
+			assert_int_equal(x->seen.additional, 1); /* and signed */
+			tsig_key_free(k);
+		}
+		make(x, "rpz.example", types[i], 39);
+		assert_int_equal(ask(x, HOME, RPZ_TLS), RPZ_TRANSFER);
+		ask(x, AWAY, RPZ_TLS);
+		says(x, DNS_REFUSED, "");
+		assert_null(strstr(x->plan.why, "TLS")); /* not for him at all */
+		make(x, "other", types[i], 39);
+		assert_int_equal(ask(x, HOME, RPZ_TCP), RPZ_TRANSFER);
+	}
+	make(x, "rpz.example", DNS_SOA, 0);
+	for (enum rpz_way way = RPZ_UDP; way <= RPZ_TLS; way++) {
+		ask(x, HOME, way);
+		says(x, DNS_NOERROR, SOA_40);
+	}
+}
+
 static void test_what(void **state)
 {
 	struct fixture *x = *state;
@@ -331,6 +365,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_by_address, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tls_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_odd, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_signed, setup, teardown),
