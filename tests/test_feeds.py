@@ -161,7 +161,19 @@ def test_a_cap_keeps_what_matters_most(decider, serve, tmp_path):
     assert values(body) == ["198.51.100.2", "198.51.100.4"]  # the one that scores, then the newest
     assert "2 more are behind the cap" in body
     assert json.loads(curl(daemon, "/v1/feeds/edge.json?since=3")[2])["complete"]
+    # what is met stays, before what only scores; of what is met, score times hits
+    at = int(time.time()) // 300 * 300 - 900
+    log = "".join(f"[{at}] unbound[7:0] info: rpz: applied [x] rpz-ip 198.51.100.{last}/32 rpz-nxdomain 203.0.113.9@51234 a.example. A IN\n" * n for last, n in ((1, 7), (3, 6)))
+    decider.run("hits", "--as", "isp/omar", stdin=log.encode())
+    body = curl(daemon, "/v1/feeds/edge.txt")[2].decode()
+    assert values(body) == ["198.51.100.1", "198.51.100.3"] and "2 more are behind the cap" in body
+    log = f"[{at + 300}] unbound[7:0] info: rpz: applied [x] rpz-ip 198.51.100.2/32 rpz-nxdomain 203.0.113.9@5 a.example. A IN\n" * 5
+    decider.run("hits", "--as", "isp/omar", stdin=log.encode())
+    assert values(curl(daemon, "/v1/feeds/edge.txt")[2].decode()) == ["198.51.100.2", "198.51.100.1"]
+    decider.run("unblock", "198.51.100.1", "--why", "mistake")
+    assert values(curl(daemon, "/v1/feeds/edge.txt")[2].decode()) == ["198.51.100.2", "198.51.100.3"]
     decider.run("feed", "set", "edge", "--max", "4")
+    block(decider, "198.51.100.1")
     assert len(values(curl(daemon, "/v1/feeds/edge.txt")[2].decode())) == 4
 
 

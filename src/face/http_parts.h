@@ -121,7 +121,7 @@ struct http_flow {
 /** Sets type, Content-Encoding and Vary; the rest is the caller's. */
 void http_flow(struct http_request *q, struct http_answer *a, const struct http_flow *flow, const char *type);
 
-/** The `n` most important items of a feed: the highest score first, then the newest.
+/** The `n` most important items of a feed, by gate/rank.h.
  *  @param clear  claims that count for the score.  @param ret_beyond  how many items are not among them.
  *  @return items that live as long as the reading; the array is the caller's to free. */
 struct feed_item *http_rank(struct http_server *s, struct feed_reading *r, clearance clear, size_t n, size_t *ret_n, uint64_t *ret_beyond);

@@ -75,6 +75,14 @@ static enum err open_table(struct docket *d, struct fault *f)
 	return e;
 }
 
+/* One that will never be in force again. */
+static bool is_over(void *ctx, uint64_t of)
+{
+	const struct docket *d = ctx;
+	const struct decision *is = decision_find(d->set, of);
+	return !is || is->state == DECISION_REFUSED || is->state == DECISION_RETRACTED || is->state == DECISION_EXPIRED;
+}
+
 enum err docket_open(const char *dir, bool writable, struct ledger *l, struct docket **ret_docket, struct fault *f)
 {
 	struct docket *d = mem_zalloc(sizeof(*d));
@@ -90,8 +98,10 @@ enum err docket_open(const char *dir, bool writable, struct ledger *l, struct do
 	if (ledger_lane_find(l, CLEARANCE_ALL, DOCKET_LANE, &d->lane))
 		d->lane.size = 0;
 	enum err e = open_table(d, f);
-	if (e == OK)
+	if (e == OK) {
+		d->met = met_new(table_seed(d->table), is_over, d);
 		e = docket_fold(d, f);
+	}
 	if (e == OK) {
 		*ret_docket = d;
 		return OK;
@@ -109,6 +119,7 @@ void docket_close(struct docket *d)
 	roster_drop(d->roster);
 	table_close(d->table);
 	journal_free(d->journal);
+	met_free(d->met);
 	decision_set_free(d->set);
 	free(d->reporter);
 	pthread_mutex_destroy(&d->lock);
@@ -176,6 +187,14 @@ enum err docket_values(struct docket *d, uint64_t index, struct buf *out, struct
 	buf_release(&body);
 	buf_release(&store);
 	return e;
+}
+
+void docket_met(struct docket *d, const struct observable *o, size_t n, uint32_t *ret_hits)
+{
+	pthread_mutex_lock(&d->lock);
+	for (size_t i = 0; i < n; i++)
+		ret_hits[i] = met_count(d->met, &(struct table_key){ .kind = o[i].kind, .prefix = o[i].prefix, .n = o[i].n, .p = o[i].key });
+	pthread_mutex_unlock(&d->lock);
 }
 
 struct table *docket_table(struct docket *d)

@@ -102,6 +102,9 @@ void docket_let(struct docket *d);
 /** The values of a decision, in the form of decision_op.values, appended.  Not while it is held. */
 enum err docket_values(struct docket *d, uint64_t index, struct buf *out, struct fault *f) MUST_USE;
 
+/** How often each of `n` values was met under what is in force on it: on just that key (wildcard or not). */
+void docket_met(struct docket *d, const struct observable *o, size_t n, uint32_t *ret_hits);
+
 /** The table of what is in force: a registered reader (table_reader_init()), never waits.  table_leave(docket_table()) ends it. */
 struct table *docket_table(struct docket *d);
 /** Leases that end at this second or before are over: for force_of(). */

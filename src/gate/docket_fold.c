@@ -229,8 +229,12 @@ static void fold_hits(struct docket *d, const struct entry *e, struct span body)
 	struct reporter *by = docket_reporter(d, e->party);
 	by->end_s = r.from_s + r.seconds > by->end_s ? r.from_s + r.seconds : by->end_s;
 	by->due_s = (by->end_s > by->due_s ? by->end_s : by->due_s) + HITS_APART_S;
-	while (hits_next(&r.hits, store, &o, &n, &of))
+	while (hits_next(&r.hits, store, &o, &n, &of)) {
+		const struct decision *is = decision_find(d->set, of);
 		decision_hit(d->set, of, r.from_s, r.seconds, n);
+		if (is && is->state == DECISION_ACTIVE && o.kind != OBS_NONE)
+			met_add(d->met, &(struct table_key){ .kind = o.kind, .prefix = o.prefix, .n = o.n, .p = o.key }, of, n);
+	}
 }
 
 enum err docket_fold(struct docket *d, struct fault *f)

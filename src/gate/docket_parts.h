@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "gate/docket.h"
+#include "view/met.h"
 
 struct reporter {
 	char party[64];
@@ -35,6 +36,7 @@ struct docket {
 	void *guard_ctx;
 	struct { void (*call)(void *ctx, uint64_t serial); void *ctx; } listener[DOCKET_LISTENERS_MAX];
 	unsigned n_listeners;
+	struct met *met;           /* hits by value */
 	struct reporter *reporter; /* all that have told of hits */
 	size_t n_reporters, reporters_room;
 };

@@ -404,9 +404,95 @@ static void guard_and_policy(void **state)
 	table_reader_exit();
 }
 
+/* ---- hits ---- */
+
+static enum err tell(struct bed *b, const char *party, uint32_t from_s, uint32_t seconds, const char *hits, uint32_t *ret_wait_s)
+{
+	struct hits_report r = { .from_s = from_s, .seconds = seconds, .hits = span_str(hits) };
+	struct hits_taken taken;
+	enum err e = docket_hits(b->docket, &(struct speaker){ party, "" }, &r, &taken, &fault);
+	*ret_wait_s = taken.wait_s;
+	hits_taken_release(&taken);
+	return e;
+}
+
+static uint32_t met(struct bed *b, unsigned key)
+{
+	uint8_t store[OBS_KEY_MAX];
+	struct observable o;
+	uint32_t n;
+	must(obs_parse(span_str(texts[key]), store, &o, &fault));
+	docket_met(b->docket, &o, 1, &n);
+	return n;
+}
+
+static void hits_by_value(void **state)
+{
+	struct bed b;
+	struct buf values = { 0 };
+	uint64_t index;
+	uint32_t wait, at = (uint32_t)(clock_ms() / 1000) - 86400;
+	table_reader_init();
+	make(&b);
+	docket_set_policy(b.docket, &(struct docket_policy){ .parties = 1 });
+	put_value(&values, 0, PLAIN);
+	put_value(&values, 4, PLAIN);
+	struct decision_op op = { .op = OP_PROPOSE, .reason = REASON_C2, .until_s = at + 2 * 86400, .values = buf_span(&values) };
+	must(docket_say(b.docket, &aisha, &op, &index, &fault));
+	must(tell(&b, "isp", at, 300, "[\"a.example\",7],[\"198.51.100.7\",4],[\"x.a.example\",9],[\"d.example\",50]", &wait));
+	must(tell(&b, "other", at - 600, 300, "[\"a.example\",10],[\"198.51.100.7\",5]", &wait));
+	assert_int_equal(tell(&b, "isp", at + 299, 300, "[\"a.example\",7]", &wait), ERR_EXISTS);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(met(&b, 0), 17);
+		assert_int_equal(met(&b, 4), 5); /* fewer than five are not told by value */
+		assert_int_equal(met(&b, 2) + met(&b, 3), 0);
+		reopen(&b, i == 1);
+	}
+	values.n = 0;
+	put_value(&values, 0, PLAIN);
+	struct decision_op end = { .op = OP_UNBLOCK, .values = buf_span(&values) };
+	docket_set_policy(b.docket, &(struct docket_policy){ .parties = 1 });
+	must(docket_say(b.docket, &aisha, &end, &index, &fault));
+	must(tell(&b, "isp", at + 300, 300, "[\"a.example\",70]", &wait)); /* nobody blocks it */
+	assert_int_equal(met(&b, 0), 17);
+	buf_release(&values);
+	drop(&b);
+	table_reader_exit();
+}
+
+static void reports_are_a_minute_apart(void **state)
+{
+	struct bed b;
+	uint32_t wait = 0, now = (uint32_t)(clock_ms() / 1000), end = now + 1800;
+	table_reader_init();
+	make(&b);
+	/* of time to come, so that the clock has no say: five at once ... */
+	for (unsigned i = 0; i < HITS_AT_ONCE; i++)
+		must(tell(&b, "isp", end + i, 1, "", &wait));
+	assert_int_equal(tell(&b, "isp", end + HITS_AT_ONCE, 1, "", &wait), ERR_FULL);
+	assert_in_range(wait, 1800 - 60, 1800 + 120);
+	assert_non_null(strstr(fault.text, "may come in"));
+	must(tell(&b, "other", end, 1, "", &wait)); /* its own pace */
+	/* ... which is known when it is opened again ... */
+	reopen(&b, true);
+	assert_int_equal(tell(&b, "isp", end + HITS_AT_ONCE, 1, "", &wait), ERR_FULL);
+	/* ... and then one a minute */
+	for (unsigned i = 1; i <= 5; i++) {
+		must(tell(&b, "isp", end + 61 * i, 1, "", &wait));
+		assert_int_equal(tell(&b, "isp", end + 61 * i + 1, 1, "", &wait), ERR_FULL);
+	}
+	/* whole periods may all come at once */
+	for (unsigned i = 0; i < 500; i++)
+		must(tell(&b, "third", now - 6 * 86400 + HITS_PERIOD_S * i, HITS_PERIOD_S, "", &wait));
+	drop(&b);
+	table_reader_exit();
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(any_order), cmocka_unit_test(guard_and_policy) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(any_order), cmocka_unit_test(guard_and_policy), cmocka_unit_test(hits_by_value), cmocka_unit_test(reports_are_a_minute_apart),
+	};
 	sys_key_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
