@@ -258,3 +258,23 @@ class Recursor(Server):
             self.process = subprocess.Popen([self.path, *(f"--{k}={v}" for k, v in options.items())], stdout=log, stderr=log, cwd=self.folder)
         wait_for(self.is_up, f"{self.program} at {self.address}")
         return self
+
+
+class Kresd(Server):
+    """Knot Resolver, with the line that Sipar prints for it; the zone is a file in its folder."""
+
+    program, line = "kresd", ""
+
+    def config(self):
+        return f"""
+net.listen('{self.address}', {PORT}, {{ kind = 'dns' }})
+modules.load('policy')
+cache.open(10 * MB, 'lmdb://{self.folder}/cache')
+trust_anchors.remove('.')
+{self.line}
+policy.add(policy.all(policy.STUB('{self.upstream.address}@{PORT}')))
+"""
+
+    def start(self):
+        self.arguments = ["-n", "-c"]
+        return super().start()

@@ -1,4 +1,5 @@
 """Policy zones at the resolvers that take them: what is blocked is not answered, what is taken back is, and whoever was away catches up."""
+import json
 import re
 import socket
 import struct
@@ -7,7 +8,7 @@ import subprocess
 import pytest
 
 from conftest import LIMIT, wait_for
-from resolvers import Bind, Knot, Recursor, Unbound, Upstream, dig
+from resolvers import Bind, Knot, Kresd, Recursor, Unbound, Upstream, dig
 
 ZONE = "rpz.example"
 ADDRESSES = {"a.example": "198.51.100.7", "b.example": "203.0.113.9"}
@@ -441,3 +442,31 @@ def test_places_of_one_address(deciding, serve, tmp_path):
     assert metric(daemon, "transfers_broken_total") >= 12
     for s in slow:
         s.close()
+
+
+def test_knot_resolver(deciding, serve, upstream, starts, tmp_path):
+    """What "feed show --config kresd" prints: a line of its configuration, and one of the crontab that brings the file, which it reads again."""
+    daemon, folder = serve(deciding), tmp_path / "kresd"
+    kresd = Kresd(folder, upstream)
+    feed(deciding)
+    api_key = json.loads(deciding.run("feed", "--json", "key", "isp", "nayatel").out)["api_key"]
+    block(deciding, "evil.example", "*.wild.example", "198.51.100.7")
+    printed = deciding.run("feed", "show", "isp", "--config", "kresd", "--server", "127.0.0.1", "--consumer", "nayatel").out
+    lines = [line.replace("/var/lib/knot-resolver", str(folder)) for line in printed.splitlines()]
+    kresd.line = next(line for line in lines if line.startswith("policy.add"))
+    fetch = next(line for line in lines if line.startswith("* * * * * ")).removeprefix("* * * * * ")
+    fetch = fetch.replace("SECRET", api_key).replace("127.0.0.1:8300", f"127.0.0.1:{daemon.http_port}")
+    bring = lambda: subprocess.run(["sh", "-c", fetch], timeout=LIMIT, capture_output=True).returncode
+    assert bring() == 0
+    starts(kresd)
+    for name in ("evil.example", "deep.below.evil.example", "x.wild.example"):
+        assert kresd.ask(name) == GONE
+    assert kresd.ask("wild.example") == kresd.ask("notevil.example") == HERE
+    block(deciding, "later.example")
+    unblock(deciding, "evil.example")
+    assert bring() == 0
+    kresd.becomes("later.example", GONE)
+    kresd.becomes("evil.example", HERE)
+    assert kresd.ask("deep.below.evil.example") == HERE and kresd.ask("x.wild.example") == GONE
+    assert bring() == 1  # nothing new: the file stays as it is
+    assert kresd.ask("later.example") == GONE

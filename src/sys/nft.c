@@ -520,10 +520,8 @@ static int by_key(const void *a, const void *b)
 
 static void visit_ranges(struct dump *d, nft_visit *visit, void *ctx)
 {
-	struct element *v = (void *)d->elements.p;
+	const struct element *v = (const void *)d->elements.p;
 	uint8_t last[16];
-	if (d->n)
-		qsort(v, d->n, sizeof(*v), by_key);
 	for (size_t i = 0; i < d->n; i++) {
 		if (v[i].end)
 			continue;
@@ -535,6 +533,15 @@ static void visit_ranges(struct dump *d, nft_visit *visit, void *ctx)
 		}
 		visit(ctx, v[i].key, last);
 	}
+}
+
+/* The kernel may tell one twice while it makes its hash table larger or smaller. */
+static void visit_addresses(struct dump *d, nft_visit *visit, void *ctx)
+{
+	const struct element *v = (const void *)d->elements.p;
+	for (size_t i = 0; i < d->n; i++)
+		if (i == 0 || memcmp(v[i].key, v[i - 1].key, sizeof(v[i].key)) != 0)
+			visit(ctx, v[i].key, v[i].key);
 }
 
 enum err nft_each(struct nft *n, const struct nft_set *s, size_t max, nft_visit *visit, void *ctx, struct fault *f)
@@ -549,11 +556,9 @@ enum err nft_each(struct nft *n, const struct nft_set *s, size_t max, nft_visit 
 	}
 	if (e == ERR_BUSY)
 		fault_set(f, e, "%s changes while it is read", what);
-	if (e == OK && s->interval)
-		visit_ranges(&d, visit, ctx);
-	for (size_t i = 0; e == OK && !s->interval && i < d.n; i++) {
-		const struct element *v = (const void *)(d.elements.p + i * sizeof(*v));
-		visit(ctx, v->key, v->key);
+	if (e == OK && d.n) {
+		qsort(d.elements.p, d.n, sizeof(struct element), by_key);
+		(s->interval ? visit_ranges : visit_addresses)(&d, visit, ctx);
 	}
 	buf_release(&d.elements);
 	return e;
