@@ -42,7 +42,7 @@ struct nft {
 	size_t list;                 /* its list of elements */
 	const struct nft_set *set;   /* of it */
 	uint8_t type;
-	uint8_t in[RECEIVE];
+	_Alignas(struct nlmsghdr) uint8_t in[RECEIVE];
 };
 
 static const char *const chain_names[NFT_CHAINS] = { [NFT_INPUT] = "input", [NFT_FORWARD] = "forward", [NFT_OUTPUT] = "output" };
@@ -459,7 +459,7 @@ static enum err take_generation(void *ctx, const struct nlmsghdr *h, struct faul
 
 enum err nft_generation(struct nft *n, uint32_t *ret_generation, struct fault *f)
 {
-	uint8_t out[256];
+	_Alignas(struct nlmsghdr) uint8_t out[256];
 	struct nlmsghdr *h = put_header(n, out, nft_type(NFT_MSG_GETGEN), 0);
 	if (mnl_socket_sendto(n->socket, h, h->nlmsg_len) < 0)
 		return refused(errno, "nftables", f);
@@ -469,7 +469,7 @@ enum err nft_generation(struct nft *n, uint32_t *ret_generation, struct fault *f
 /* `a` and `b`: attributes with names, or 0. */
 static enum err ask(struct nft *n, unsigned type, unsigned a, const char *set, const char *what, take_message *take, void *ctx, struct fault *f)
 {
-	uint8_t out[512];
+	_Alignas(struct nlmsghdr) uint8_t out[512];
 	struct nlmsghdr *h = put_header(n, out, nft_type(type), NLM_F_DUMP);
 	mnl_attr_put_strz(h, (uint16_t)a, n->table);
 	if (set)

@@ -51,7 +51,8 @@ enum err nft_drop_table(struct nft *n, struct fault *f) MUST_USE;
 
 /** `first` to `last`, both in it, of set.octets each; in a plain set they are the same. */
 typedef void nft_visit(void *ctx, const uint8_t *first, const uint8_t *last);
-/** What a set holds, in rising order, each once.  The kernel takes a time for it that grows with the square: 2 s for 100,000 values, 70 s for
+/** What a set holds, in rising order, each once; of a plain set that has just grown much, the kernel may leave some out while it makes
+ *  its hash table larger.  The kernel takes a time for it that grows with the square: 2 s for 100,000 values, 70 s for
  *  a million.
  *  @return ERR_NOTFOUND: no such set; ERR_BUSY: others change it all the time; ERR_FULL: it has more than `max` values (not told exactly:
  *          up to twice as many may be visited).  After an error nothing was visited. */
