@@ -181,7 +181,8 @@ static void test_many(void **state)
 	size_t lines = 0;
 	for (int tries = 0; lines != 100000 && tries < 1000; tries++) { /* until the kernel's hash table has grown */
 		l.text.n = lines = 0;
-		assert_int_equal(nft_each(n, &sets[0], 200000, list_one, &l, &f), OK);
+		enum err e = nft_each(n, &sets[0], 100000, list_one, &l, &f);
+		assert_true(e == OK || e == ERR_FULL); /* some may be told twice till then */
 		for (size_t i = 0; i < l.text.n; i++)
 			lines += l.text.p[i] == ' ';
 	}
