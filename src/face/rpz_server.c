@@ -71,16 +71,6 @@ static enum err check_current(const struct rpz_reading *of, struct feed_reading 
 	return fault_set(f, ERR_BUSY, "the feed was changed meanwhile");
 }
 
-static enum err visit_all(struct feed_reading *r, feed_visit *visit, void *ctx)
-{
-	struct feed_item item;
-	enum err e = OK;
-	while (e == OK && feed_next(r, &item))
-		e = visit(ctx, &item) ? OK : ERR_CANCELLED;
-	feed_reading_free(r);
-	return e;
-}
-
 static enum err each(void *ctx, const struct feed *feed, feed_visit *visit, void *visit_ctx, uint64_t *ret_serial, struct fault *f)
 {
 	struct rpz_reading *of = ctx;
@@ -88,8 +78,7 @@ static enum err each(void *ctx, const struct feed *feed, feed_visit *visit, void
 	enum err e = feed_read(of->server->docket, feed, &r, f);
 	if (e || (e = check_current(of, r, f)) != OK)
 		return e;
-	*ret_serial = feed_reading_serial(r);
-	return visit_all(r, visit, visit_ctx);
+	return feed_reading_end(r, visit, visit_ctx, ret_serial, f);
 }
 
 static enum err since(void *ctx, const struct feed *feed, uint64_t serial, feed_visit *visit, void *visit_ctx, uint64_t *ret_serial,
@@ -103,8 +92,7 @@ static enum err since(void *ctx, const struct feed *feed, uint64_t serial, feed_
 	enum err e = feed_read_since(of->server->docket, &same, serial, &r, f);
 	if (e || (e = check_current(of, r, f)) != OK)
 		return e;
-	*ret_serial = feed_reading_serial(r);
-	return visit_all(r, visit, visit_ctx);
+	return feed_reading_end(r, visit, visit_ctx, ret_serial, f);
 }
 
 void rpz_content_of(struct rpz_reading *r, struct rpz_content *ret_content)

@@ -6,7 +6,7 @@
 
 #include "face/rpz_reply.h"
 
-/** Where the items of a feed come from: feed_each() and feed_since() of gate/feed.h, or a test's own. */
+/** Where the items of a feed come from: feed_read() and feed_read_since() of gate/feed.h, or a test's own. */
 struct rpz_content {
 	enum err (*each)(void *ctx, const struct feed *feed, feed_visit *visit, void *visit_ctx, uint64_t *ret_serial, struct fault *f);
 	enum err (*since)(void *ctx, const struct feed *feed, uint64_t serial, feed_visit *visit, void *visit_ctx, uint64_t *ret_serial,
@@ -28,7 +28,7 @@ struct rpz_result {
 typedef bool rpz_send(void *ctx, uint8_t *message, size_t n);
 
 /** What plan->act RPZ_TRANSFER asks for, over TCP.
- *  @return ERR_CANCELLED: `send` has said no; or as feed_each(): then what was sent is not whole. */
+ *  @return ERR_CANCELLED: `send` has said no; or as feed_read(): then what was sent is not whole. */
 enum err rpz_transfer(const struct rpz_content *content, const struct rpz_site *site, struct rpz_plan *plan, rpz_send *send, void *ctx,
 		      struct rpz_result *ret_result, struct fault *f) MUST_USE;
 

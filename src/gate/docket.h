@@ -113,7 +113,7 @@ uint64_t docket_serial(struct docket *d);
 
 /** The net changes since `serial`, which was the newest once.  @return ERR_NOTFOUND: it never was, or the journal does not go back so far. */
 enum err docket_since(struct docket *d, uint64_t serial, struct turns *ret_turns, struct fault *f) MUST_USE;
-/** Everything in force: a roster (the caller's to drop), and what changed since it was made (for feed_each(): a key that is in both is as
+/** Everything in force: a roster (the caller's to drop), and what changed since it was made (for feed_read(): a key that is in both is as
  *  the turn says). */
 enum err docket_full(struct docket *d, struct roster **ret_roster, struct turns *ret_since, struct fault *f) MUST_USE;
 

@@ -153,8 +153,8 @@ bool feed_blocks(const struct table_view *v, const struct feed *feed, const stru
 struct feed_item {
 	struct table_key key;
 	force self, below;   /**< bits of feed.wanted (and FORCE_PROTECT with passthru); both 0: gone, of a change */
-	force was_self, was_below; /**< of feed_since(): the same at the serial asked from, but whatever the guard says by now, so that
-				    *   what was served before it was protected is taken back; of feed_each() 0 */
+	force was_self, was_below; /**< of feed_read_since(): the same at the serial asked from, but whatever the guard says by now, so that
+				    *   what was served before it was protected is taken back; of feed_read() 0 */
 };
 /** What a pair is in a feed: masked by what it wants, its kinds, and by protection. */
 struct force_pair feed_mask(const struct feed *feed, const struct table_key *k, struct force_pair p);
@@ -162,8 +162,11 @@ typedef bool feed_visit(void *ctx, const struct feed_item *item);
 
 /** A feed, or what changed in it, read at the reader's own pace; holds no lock. */
 struct feed_reading;
-/** As feed_each() and feed_since(), but the items are taken by feed_next().  @param feed  copied. */
+/** Everything in the feed at one serial; the guard of the docket is asked for each key once more, so that nothing protected leaves by any
+ *  face.  @param feed  copied. */
 enum err feed_read(struct docket *d, const struct feed *feed, struct feed_reading **ret_reading, struct fault *f) MUST_USE;
+/** What changed in it between two serials: items that are gone or changed, those with less in force first.
+ *  @return ERR_NOTFOUND: as docket_since(), or `serial` is not above feed.from; then feed_read(). */
 enum err feed_read_since(struct docket *d, const struct feed *feed, uint64_t serial, struct feed_reading **ret_reading,
 			 struct fault *f) MUST_USE;
 uint64_t feed_reading_serial(const struct feed_reading *r);
@@ -176,14 +179,8 @@ void feed_reading_free(struct feed_reading *r);
 /** The key of an item as an observable; `wildcard` when only what is below it is wanted. */
 struct observable feed_item_observable(const struct feed_item *item);
 
-/** Everything in the feed at one serial; the guard of the docket is asked for each key once more, so that nothing protected leaves by any
- *  face.  Holds no lock while it visits.  @param ret_serial  which; set before the first visit, since a zone begins with it.
+/** All that is left of a reading, which is freed with it.  @param ret_serial  of it; set before the first visit, since a zone begins with it.
  *  @return ERR_CANCELLED: the visitor said stop. */
-enum err feed_each(struct docket *d, const struct feed *feed, feed_visit *visit, void *ctx, uint64_t *ret_serial, struct fault *f)
-	MUST_USE;
-/** What changed in it between two serials: items that are gone or changed, those with less in force first; `ret_serial` likewise.
- *  @return ERR_NOTFOUND: as docket_since(), or `serial` is not above feed.from; then feed_each(). */
-enum err feed_since(struct docket *d, const struct feed *feed, uint64_t serial, feed_visit *visit, void *ctx, uint64_t *ret_serial,
-		    struct fault *f) MUST_USE;
+enum err feed_reading_end(struct feed_reading *r, feed_visit *visit, void *ctx, uint64_t *ret_serial, struct fault *f) MUST_USE;
 
 #endif

@@ -229,7 +229,7 @@ void feed_reading_free(struct feed_reading *r)
 	free(r);
 }
 
-static enum err visit_all(struct feed_reading *r, feed_visit *visit, void *ctx, uint64_t *ret_serial, struct fault *f)
+enum err feed_reading_end(struct feed_reading *r, feed_visit *visit, void *ctx, uint64_t *ret_serial, struct fault *f)
 {
 	struct feed_item item;
 	enum err e = OK;
@@ -239,19 +239,4 @@ static enum err visit_all(struct feed_reading *r, feed_visit *visit, void *ctx, 
 			e = fault_set(f, ERR_CANCELLED, "stopped on request");
 	feed_reading_free(r);
 	return e;
-}
-
-enum err feed_each(struct docket *d, const struct feed *feed, feed_visit *visit, void *ctx, uint64_t *ret_serial, struct fault *f)
-{
-	struct feed_reading *r;
-	enum err e = feed_read(d, feed, &r, f);
-	return e ? e : visit_all(r, visit, ctx, ret_serial, f);
-}
-
-enum err feed_since(struct docket *d, const struct feed *feed, uint64_t serial, feed_visit *visit, void *ctx, uint64_t *ret_serial,
-		    struct fault *f)
-{
-	struct feed_reading *r;
-	enum err e = feed_read_since(d, feed, serial, &r, f);
-	return e ? e : visit_all(r, visit, ctx, ret_serial, f);
 }

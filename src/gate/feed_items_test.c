@@ -114,6 +114,20 @@ static int by_text(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
+static enum err each(struct docket *d, const struct feed *feed, feed_visit *visit, void *ctx, uint64_t *ret_serial)
+{
+	struct feed_reading *r;
+	enum err e = feed_read(d, feed, &r, &fault);
+	return e ? e : feed_reading_end(r, visit, ctx, ret_serial, &fault);
+}
+
+static enum err changes(struct docket *d, const struct feed *feed, uint64_t since, feed_visit *visit, void *ctx, uint64_t *ret_serial)
+{
+	struct feed_reading *r;
+	enum err e = feed_read_since(d, feed, since, &r, &fault);
+	return e ? e : feed_reading_end(r, visit, ctx, ret_serial, &fault);
+}
+
 /* @param since  UINT64_MAX: everything. */
 static void check(struct bed *b, const struct feed *feed, uint64_t since, const char *want)
 {
@@ -121,10 +135,10 @@ static void check(struct bed *b, const struct feed *feed, uint64_t since, const 
 	struct buf all = { 0 };
 	uint64_t serial = 0;
 	if (since == UINT64_MAX) {
-		must(feed_each(b->docket, feed, tell, &t, &serial, &fault));
+		must(each(b->docket, feed, tell, &t, &serial));
 		qsort(t.line, t.n, sizeof(t.line[0]), by_text);
 	} else
-		must(feed_since(b->docket, feed, since, tell, &t, &serial, &fault));
+		must(changes(b->docket, feed, since, tell, &t, &serial));
 	for (unsigned i = 0; i < t.n; i++)
 		buf_printf(&all, "%s%s", i ? " " : "", t.line[i]);
 	assert_string_equal(buf_cstr(&all), want);
@@ -177,10 +191,10 @@ static void test_what_changes(void **state)
 	say(b, OP_UNBLOCK, 0, 0, false, "c.example");
 	check(b, &feed, serial, "b.example=0/0"); /* c came and went */
 	struct told t = { .n = 0 };
-	assert_int_equal(feed_since(b->docket, &feed, docket_serial(b->docket) + 1, tell, &t, &serial, &fault), ERR_NOTFOUND);
+	assert_int_equal(changes(b->docket, &feed, docket_serial(b->docket) + 1, tell, &t, &serial), ERR_NOTFOUND);
 	struct feed other = feed;
 	other.from = docket_serial(b->docket); /* it became what it is at this serial */
-	assert_int_equal(feed_since(b->docket, &other, other.from, tell, &t, &serial, &fault), ERR_NOTFOUND);
+	assert_int_equal(changes(b->docket, &other, other.from, tell, &t, &serial), ERR_NOTFOUND);
 }
 
 /* The lane says it, the guard forbids it: nobody is told of it, and who has it is told to forget it. */
@@ -242,7 +256,7 @@ static void test_a_visitor_may_stop(void **state)
 	const struct feed feed = feed_of("x type=list");
 	uint64_t serial = 0;
 	block(b, REASON_PHISHING, "a.example");
-	assert_int_equal(feed_each(b->docket, &feed, stop, NULL, &serial, &fault), ERR_CANCELLED);
+	assert_int_equal(each(b->docket, &feed, stop, NULL, &serial), ERR_CANCELLED);
 	assert_int_equal(serial, docket_serial(b->docket));
 }
 
