@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Measures what bench/RESULTS.md reports.  Each figure is a median of several runs and stands beside a limit or a peer measured in the
 same run.  bench/run.py [NAME...]: import, memory, stix, check, start, data, lookup, scan, finder, table, base, address, incremental,
-ledger, merkle, replay, dns, block, guard, rpz, resolvers, nft, snapshot, lib."""
+ledger, merkle, replay, dns, block, guard, docket, rpz, resolvers, nft, snapshot, lib."""
 import json
 import os
 import pathlib
@@ -328,6 +328,11 @@ def bench_guard(base):
     sipar(node, "import", "-q", "--source", "misp", DATA / "intel" / "misp-warninglists")
     sipar(node, "import", "-q", "--source", "made", "--format", "lines", write_list(base, made_lines(7, 1000000)))
     program("guard_bench", str(node))
+
+
+def bench_docket(base):
+    """100,000 decisions of one value each and one of 200,000: how long an opening takes, and how long others wait for a roster."""
+    program("docket_bench", str(fresh(base)), "100000", "200000")
 
 
 def bench_replay(base):
