@@ -4,7 +4,7 @@ import subprocess
 
 from conftest import SAMPLES, SIPAR
 
-VERBS = ["init", "serve", "rebuild", "import", "check", "why", "source", "lane", "log", "object", "erase", "receipt", "verify",
+VERBS = ["init", "serve", "rebuild", "import", "check", "match", "why", "source", "lane", "log", "object", "erase", "receipt", "verify",
          "witness", "key", "backup", "restore", "formats", "openapi"]
 
 

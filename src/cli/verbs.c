@@ -4,6 +4,7 @@ const struct verb *const cli_verbs[] = {
 	&verb_import,
 	&verb_check,
 	&verb_scan,
+	&verb_match,
 	&verb_why,
 	&verb_source,
 	&verb_protect,

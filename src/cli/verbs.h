@@ -17,6 +17,7 @@ extern const struct verb verb_protect;
 extern const struct verb verb_key;
 extern const struct verb verb_lane;
 extern const struct verb verb_log;
+extern const struct verb verb_match;
 extern const struct verb verb_object;
 extern const struct verb verb_openapi;
 extern const struct verb verb_policy;
