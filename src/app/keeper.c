@@ -145,7 +145,7 @@ enum err keeper_start(struct node *n, struct keeper **ret_keeper, struct fault *
 	int os = pthread_create(&k->thread, NULL, run, k);
 	pthread_mutex_unlock(&k->lock);
 	if (os) {
-		node_on_change(n, NULL, NULL);
+		node_off_change(n, k);
 		free(k);
 		return fault_set(f, ERR_IO, "a thread for retention and merges cannot be started");
 	}
@@ -162,7 +162,7 @@ void keeper_stop(struct keeper *k)
 	pthread_cond_signal(&k->wakes);
 	pthread_mutex_unlock(&k->lock);
 	pthread_join(k->thread, NULL);
-	node_on_change(k->node, NULL, NULL);
+	node_off_change(k->node, k);
 	pthread_cond_destroy(&k->wakes);
 	pthread_mutex_destroy(&k->lock);
 	free(k);

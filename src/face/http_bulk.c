@@ -16,6 +16,7 @@ enum {
 
 struct bulk {
 	struct http_server *server;
+	clearance clear;
 	struct buf body;
 	struct http_values values;
 	unsigned n;
@@ -44,7 +45,7 @@ static void answer_batch(struct bulk *b, struct buf *out)
 	struct http_server *s = b->server;
 	const struct table_view *v = http_table_enter(s);
 	struct answering w = { b, v->context, out };
-	reputation_batch(v, b->obs, b->n, http_clear(s), (uint32_t)(clock_ms() / 1000), answer_one, &w);
+	reputation_batch(v, b->obs, b->n, b->clear, (uint32_t)(clock_ms() / 1000), answer_one, &w);
 	http_table_leave(s);
 	b->n = 0;
 	b->keys_n = 0;
@@ -106,6 +107,7 @@ void http_bulk(struct http_server *s, struct http_request *q, const struct http_
 	struct fault f;
 	struct bulk *b = mem_alloc(sizeof(*b));
 	b->server = s;
+	b->clear = http_clear(q);
 	b->n = 0;
 	b->keys_n = 0;
 	b->body = q->body;

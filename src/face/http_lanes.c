@@ -45,7 +45,7 @@ static void put_lane(struct ledger *l, const struct lane *lane, struct buf *out)
 void http_lanes(struct http_server *s, struct http_request *q, const struct http_words *w, struct http_answer *a)
 {
 	struct lane *lanes = mem_alloc(LANES_MAX * sizeof(*lanes));
-	unsigned n = ledger_lanes(s->ledger, http_clear(s), lanes);
+	unsigned n = ledger_lanes(s->ledger, http_clear(q), lanes);
 	buf_printf(&a->body, "{\"node\":\"%s\",\"lanes\":[", ledger_name(s->ledger));
 	for (unsigned i = 0; i < n; i++) {
 		if (i)
@@ -67,7 +67,7 @@ static bool find_lane(const struct http_server *s, const struct http_request *q,
 	char name[LANE_NAME_MAX + 1];
 	struct span word = w->word[0];
 	snprintf(name, sizeof(name), SPAN_FMT, SPAN_ARG(word));
-	if (word.n <= LANE_NAME_MAX && ledger_lane_find(s->ledger, http_clear(s), name, ret_lane) == OK && span_is(word, ret_lane->name))
+	if (word.n <= LANE_NAME_MAX && ledger_lane_find(s->ledger, http_clear(q), name, ret_lane) == OK && span_is(word, ret_lane->name))
 		return true;
 	http_problem(a, 404, q->target, "there is no lane of this name; /lanes lists them");
 	return false;
@@ -107,7 +107,7 @@ void http_lane_checkpoint(struct http_server *s, struct http_request *q, const s
 	struct fault f = { .text = "" };
 	if (!find_lane(s, q, w, &lane, a))
 		return;
-	enum err e = ledger_checkpoint(s->ledger, http_clear(s), lane.number, &a->body, &f);
+	enum err e = ledger_checkpoint(s->ledger, http_clear(q), lane.number, &a->body, &f);
 	if (e) {
 		refuse(q, e, &f, a);
 		return;
@@ -129,7 +129,7 @@ void http_lane_tile(struct http_server *s, struct http_request *q, const struct 
 		http_problem(a, 404, q->target, f.text);
 	else if (t.width > tile_width(t.level, t.n, lane.size))
 		http_problem(a, 404, q->target, "the lane does not have so many entries");
-	else if ((e = ledger_tile(s->ledger, http_clear(s), lane.number, &t, &a->body, &f)) != OK)
+	else if ((e = ledger_tile(s->ledger, http_clear(q), lane.number, &t, &a->body, &f)) != OK)
 		refuse(q, e, &f, a);
 	if (a->status)
 		return;
@@ -151,9 +151,9 @@ void http_lane_body(struct http_server *s, struct http_request *q, const struct 
 		http_problem(a, 400, q->target, "the digest is not 64 hexadecimal digits");
 		return;
 	}
-	enum err e = ledger_find_digest(s->ledger, http_clear(s), lane.number, digest, &number, &f);
+	enum err e = ledger_find_digest(s->ledger, http_clear(q), lane.number, digest, &number, &f);
 	if (e == OK)
-		e = ledger_salted_body(s->ledger, http_clear(s), number, &a->body, &f);
+		e = ledger_salted_body(s->ledger, http_clear(q), number, &a->body, &f);
 	if (e) {
 		refuse(q, e, &f, a);
 		return;
@@ -174,9 +174,9 @@ void http_lane_receipt(struct http_server *s, struct http_request *q, const stru
 		http_problem(a, 400, q->target, "the index of an entry is a decimal number");
 		return;
 	}
-	enum err e = ledger_find(s->ledger, http_clear(s), lane.number, index, &number);
+	enum err e = ledger_find(s->ledger, http_clear(q), lane.number, index, &number);
 	if (e == OK)
-		e = ledger_receipt(s->ledger, http_clear(s), number, &a->body, &f);
+		e = ledger_receipt(s->ledger, http_clear(q), number, &a->body, &f);
 	if (e) {
 		refuse(q, e, &f, a);
 		return;
@@ -195,7 +195,7 @@ void http_lane_cosignature(struct http_server *s, struct http_request *q, const 
 	struct fault f = { .text = "" };
 	if (!find_lane(s, q, w, &lane, a))
 		return;
-	enum err e = ledger_cosign(s->ledger, http_clear(s), lane.number, buf_span(&q->body), o->witnesses, o->n_witnesses, &taken, &f);
+	enum err e = ledger_cosign(s->ledger, http_clear(q), lane.number, buf_span(&q->body), o->witnesses, o->n_witnesses, &taken, &f);
 	if (e == ERR_CORRUPT)
 		http_problem(a, 409, q->target, f.text);
 	else if (e)

@@ -23,7 +23,7 @@ void http_lookup_one(struct http_server *s, struct http_request *q, const struct
 	}
 	buf_reserve(&a->body, 512);
 	const struct table_view *v = http_table_enter(s);
-	reputation_of(v, &o, http_clear(s), now_s(), &r, NULL, NULL);
+	reputation_of(v, &o, http_clear(q), now_s(), &r, NULL, NULL);
 	reputation_json(&r, &o, v->context, &a->body);
 	http_table_leave(s);
 	buf_putc(&a->body, '\n');
@@ -49,7 +49,7 @@ void http_allow(struct http_server *s, struct http_request *q, const struct http
 		return;
 	}
 	const struct table_view *v = http_table_enter(s);
-	reputation_of(v, &o, http_clear(s), now_s(), &r, NULL, NULL);
+	reputation_of(v, &o, http_clear(q), now_s(), &r, NULL, NULL);
 	http_table_leave(s);
 	snprintf(score, sizeof(score), "%u", r.verdict.score);
 	http_answer_header(a, "Sipar-Score", score);
@@ -91,7 +91,7 @@ void http_why(struct http_server *s, struct http_request *q, const struct http_w
 	bool text = wants_text(http_request_header(q, "Accept"));
 	uint32_t now = now_s();
 	const struct table_view *v = http_table_enter(s);
-	reputation_of(v, &o, http_clear(s), now, &r, lines, &n);
+	reputation_of(v, &o, http_clear(q), now, &r, lines, &n);
 	if (text)
 		reputation_why_text(&r, &o, v->context, s->ledger, lines, n, now, &a->body);
 	else

@@ -35,11 +35,11 @@ static void put_seconds(struct buf *out, uint64_t us)
 }
 
 /* Counts over all lanes tell of those that are hidden: when something is written there, and how much. */
-static bool shows_all(const struct http_server *s)
+static bool shows_all(const struct http_server *s, clearance clear)
 {
 	struct lane *lanes = mem_alloc(LANES_MAX * sizeof(*lanes));
 	unsigned all = ledger_lanes(s->ledger, CLEARANCE_ALL, lanes), i = 0;
-	while (i < all && http_clear(s) >> lanes[i].number & 1)
+	while (i < all && clear >> lanes[i].number & 1)
 		i++;
 	free(lanes);
 	return all && i == all;
@@ -65,10 +65,10 @@ static void put_commits(struct http_server *s, struct buf *out)
 	one(out, "sipar_ledger_body_octets_total", "counter", "Octets of bodies committed since the start.", l.body_octets);
 }
 
-static void put_lanes(struct http_server *s, struct buf *out)
+static void put_lanes(struct http_server *s, clearance clear, struct buf *out)
 {
 	struct lane *lanes = mem_alloc(LANES_MAX * sizeof(*lanes));
-	unsigned n = ledger_lanes(s->ledger, http_clear(s), lanes);
+	unsigned n = ledger_lanes(s->ledger, clear, lanes);
 	head(out, "sipar_ledger_entries", "gauge", "Entries in each lane that this face may show.");
 	for (unsigned i = 0; i < n; i++)
 		buf_printf(out, "sipar_ledger_entries{lane=\"%s\"} %llu\n", lanes[i].name, (unsigned long long)lanes[i].size);
@@ -123,8 +123,8 @@ static void put_process(const struct http_server *s, struct buf *out)
 void http_metrics(struct http_server *s, struct http_request *q, const struct http_words *w, struct http_answer *a)
 {
 	put_process(s, &a->body);
-	put_lanes(s, &a->body);
-	if (shows_all(s)) {
+	put_lanes(s, http_clear(q), &a->body);
+	if (shows_all(s, http_clear(q))) {
 		put_use(&a->body);
 		put_table(s, &a->body);
 		put_commits(s, &a->body);
@@ -139,7 +139,7 @@ void http_metrics(struct http_server *s, struct http_request *q, const struct ht
 void http_healthz(struct http_server *s, struct http_request *q, const struct http_words *w, struct http_answer *a)
 {
 	buf_puts(&a->body, "{\"status\":\"ok\",\"version\":\"" SIPAR_VERSION "\"");
-	if (shows_all(s)) {
+	if (shows_all(s, http_clear(q))) {
 		struct table_stats t;
 		table_stats(http_table_enter(s), &t);
 		http_table_leave(s);

@@ -9,12 +9,13 @@
 #include <stdatomic.h>
 
 #include "face/http.h"
+#include "gate/asker.h"
 #include "gate/node.h"
 #include "sys/httpd.h"
 
 struct http_server;
 
-enum { HTTP_ROUTES_MAX = 48, HTTP_WORDS_MAX = 4 };
+enum { HTTP_ROUTES_MAX = 96, HTTP_WORDS_MAX = 4 };
 
 /** What stands for the {names} of a path, in their order. */
 struct http_words {
@@ -71,17 +72,22 @@ struct http_server {
 	struct table *table;
 	struct ledger *ledger;
 	struct http_options options;
-	_Atomic clearance clear; /**< see http_clear() */
+	_Atomic clearance clear; /**< of askers that nobody knows */
 	pthread_key_t reader;     /**< set in threads that are registered with the table */
 	int64_t since_ms;
 	_Atomic int64_t saved_ms; /**< when what consumers have was saved last */
 	struct http_meter meter;
 };
 
-/** What the askers of this face may see. */
-static inline clearance http_clear(const struct http_server *s)
+/** Who asks; lives while the handler runs: what makes an answer later copies what it needs. */
+static inline const struct asker *http_asker(const struct http_request *q)
 {
-	return atomic_load_explicit(&s->clear, memory_order_relaxed);
+	return q->asker;
+}
+/** What they may see. */
+static inline clearance http_clear(const struct http_request *q)
+{
+	return http_asker(q)->clear;
 }
 
 /** Before a handler, or what makes its answer, calls what reads a table: the thread is registered when it is its first. */

@@ -100,6 +100,8 @@ static void dispatch(void *ctx, struct http_request *q, struct http_answer *a)
 	uint8_t decoded[HTTP_TARGET_MAX];
 	struct http_words words;
 	struct fault f;
+	struct asker asker = { .clear = atomic_load_explicit(&s->clear, memory_order_relaxed) };
+	q->asker = &asker;
 	const struct http_route *r = http_route_find(q->method, q->target, &words, allow);
 	if (!screen(s, q, r, allow, a)) {
 		if (decode(&words, decoded, &f))

@@ -16,6 +16,29 @@
 #include "gate/guard.h"
 #include "sys/key.h"
 
+/* Who wants to know of something. */
+struct listeners {
+	unsigned n;
+	struct {
+		void (*call)(void *ctx);
+		void *ctx;
+	} of[NODE_LISTENERS];
+};
+
+static void listen_to(struct listeners *l, void (*call)(void *ctx), void *ctx)
+{
+	if (l->n == NODE_LISTENERS)
+		abort();
+	l->of[l->n].call = call;
+	l->of[l->n++].ctx = ctx;
+}
+
+static void tell(const struct listeners *l)
+{
+	for (unsigned i = 0; i < l->n; i++)
+		l->of[i].call(l->of[i].ctx);
+}
+
 struct node {
 	char *dir;
 	int lock_fd;
@@ -26,10 +49,7 @@ struct node {
 	struct guard *guard;     /* NULL while it is being opened */
 	bool opened;             /* views and table are folded, and ours to save */
 	pthread_mutex_t writing; /* held while views and table change */
-	void (*on_lanes)(void *ctx), (*on_change)(void *ctx);
-	void *on_lanes_ctx, *on_change_ctx;
-	struct { void (*call)(void *ctx); void *ctx; } on_feeds[NODE_FEED_LISTENERS];
-	unsigned n_on_feeds;
+	struct listeners on_lanes, on_change, on_feeds;
 	pthread_mutex_t feeding; /* held while the feeds are changed ... */
 	pthread_mutex_t fed;     /* ... and while the pointer to them is read or set */
 	const struct feeds *feeds;
@@ -355,17 +375,14 @@ enum err node_feeds_change(struct node *n, feeds_change *change, void *ctx, stru
 	else
 		feeds_drop(feeds);
 	pthread_mutex_unlock(&n->feeding);
-	for (unsigned i = 0; e == OK && i < n->n_on_feeds; i++)
-		n->on_feeds[i].call(n->on_feeds[i].ctx);
+	if (e == OK)
+		tell(&n->on_feeds);
 	return e;
 }
 
 void node_on_feeds(struct node *n, void (*call)(void *ctx), void *ctx)
 {
-	if (n->n_on_feeds == NODE_FEED_LISTENERS)
-		abort();
-	n->on_feeds[n->n_on_feeds].call = call;
-	n->on_feeds[n->n_on_feeds++].ctx = ctx;
+	listen_to(&n->on_feeds, call, ctx);
 }
 
 struct consumers *node_consumers(struct node *n)
@@ -382,14 +399,20 @@ struct fold *node_write_begin(struct node *n)
 void node_write_end(struct node *n)
 {
 	pthread_mutex_unlock(&n->writing);
-	if (n->on_change)
-		n->on_change(n->on_change_ctx);
+	tell(&n->on_change);
 }
 
 void node_on_change(struct node *n, void (*call)(void *ctx), void *ctx)
 {
-	n->on_change = call;
-	n->on_change_ctx = ctx;
+	listen_to(&n->on_change, call, ctx);
+}
+
+void node_off_change(struct node *n, void *ctx)
+{
+	struct listeners *l = &n->on_change;
+	for (unsigned i = 0; i < l->n; i++)
+		if (l->of[i].ctx == ctx)
+			l->of[i--] = l->of[--l->n];
 }
 
 static enum err tell_source_change(struct node *n, const struct source_change *c, struct buf *body, struct fault *f)
@@ -456,8 +479,7 @@ enum err node_hits(struct node *n, const struct speaker *who, const struct hits_
 
 void node_on_lanes(struct node *n, void (*call)(void *ctx), void *ctx)
 {
-	n->on_lanes = call;
-	n->on_lanes_ctx = ctx;
+	listen_to(&n->on_lanes, call, ctx);
 }
 
 enum err node_lane_create(struct node *n, const struct lane *wanted, struct lane *ret_lane, struct fault *f)
@@ -467,8 +489,7 @@ enum err node_lane_create(struct node *n, const struct lane *wanted, struct lane
 		return e;
 	e = fold_lanes(node_write_begin(n), n->ledger, f);
 	node_write_end(n);
-	if (n->on_lanes)
-		n->on_lanes(n->on_lanes_ctx);
+	tell(&n->on_lanes);
 	return e;
 }
 

@@ -53,8 +53,8 @@ typedef enum err feeds_change(void *ctx, struct feeds *feeds, struct fault *f);
 /** Change them: `change` gets a copy, which is written to feeds.conf, durable, and takes the place of the set that faces see.
  *  @return what `change` returned, or ERR_IO: nothing has changed. */
 enum err node_feeds_change(struct node *n, feeds_change *change, void *ctx, struct fault *f) MUST_USE;
-/** Who wants to know that they have changed; called by the thread that did it.  At most NODE_FEED_LISTENERS, before others use the node. */
-enum { NODE_FEED_LISTENERS = 4 };
+/** Who wants to know that they have changed; called by the thread that did it.  At most NODE_LISTENERS, before others use the node. */
+enum { NODE_LISTENERS = 8 };
 void node_on_feeds(struct node *n, void (*call)(void *ctx), void *ctx);
 /** Who has what of them. */
 struct consumers *node_consumers(struct node *n);
@@ -74,11 +74,13 @@ enum err node_hits(struct node *n, const struct speaker *who, const struct hits_
 
 /** A new lane; see ledger_lane_create().  Every face sees it when it returns. */
 enum err node_lane_create(struct node *n, const struct lane *wanted, struct lane *ret_lane, struct fault *f) MUST_USE;
-/** Who wants to know that there is a new lane; called by the thread that made it.  Once, before others use the node. */
+/** Who wants to know that there is a new lane; called by the thread that made it.  At most NODE_LISTENERS, before others use the node. */
 void node_on_lanes(struct node *n, void (*call)(void *ctx), void *ctx);
-/** Who wants to know that views or table have changed; called by the thread that has changed them, after node_write_end().
- *  Once, before others use the node. */
+/** Who wants to know that views or table have changed; called by the thread that has changed them, after node_write_end(), and so must be
+ *  quick.  At most NODE_LISTENERS, before others use the node. */
 void node_on_change(struct node *n, void (*call)(void *ctx), void *ctx);
+/** No more, when this returns; others do not use the node any more. */
+void node_off_change(struct node *n, void *ctx);
 /** Erase the body of an entry; see ledger_erase().  When it returns, what was claimed with it counts no more: everything is
  *  folded again for that, while readers go on with the table of before and writers wait. */
 enum err node_erase(struct node *n, uint64_t number, const char *reason, uint64_t *ret_number, struct fault *f) MUST_USE;

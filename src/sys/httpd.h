@@ -28,6 +28,7 @@ struct http_request {
 	/** 0, or why the request cannot be served, which the handler only puts into words: 413 body above body_max, 414 target too
 	 *  long (cut off in `target`), 503 too many bodies at once. */
 	unsigned refusal;
+	void *asker;         /**< the handler's own, while it runs */
 	void *connection;    /**< private */
 };
 
