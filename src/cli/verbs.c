@@ -17,6 +17,8 @@ const struct verb *const cli_verbs[] = {
 	&verb_hits,
 	&verb_policy,
 	&verb_lane,
+	&verb_party,
+	&verb_token,
 	&verb_log,
 	&verb_object,
 	&verb_erase,
