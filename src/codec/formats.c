@@ -8,6 +8,7 @@ const struct feed_format *const feed_formats[] = {
 	&feed_misp,
 	&feed_misp_manifest,
 	&feed_warninglist,
+	&feed_retraction,
 	&feed_jsonl,
 	&feed_abusech,
 	&feed_rpz,
