@@ -19,6 +19,7 @@ const struct verb *const cli_verbs[] = {
 	&verb_lane,
 	&verb_log,
 	&verb_object,
+	&verb_retract,
 	&verb_erase,
 	&verb_receipt,
 	&verb_verify,

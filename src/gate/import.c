@@ -70,9 +70,9 @@ static enum err find_source(struct import *i, struct fault *f)
 	const struct source *s = source_find(fold_sources(fold), span_str(i->o.source));
 	if (s && !s->removed) {
 		i->intake.source = s->number;
-		i->snapshot = s->snapshot;
-		i->has_source = !s->snapshot || fold_snapshot_begins(fold, s->number);
-		i->holds_snapshot = i->has_source && s->snapshot;
+		i->snapshot = s->snapshot && !i->o.adds;
+		i->has_source = !i->snapshot || fold_snapshot_begins(fold, s->number);
+		i->holds_snapshot = i->has_source && i->snapshot;
 		e = i->has_source ? OK : fault_set(f, ERR_BUSY, "an import of \"%s\", a snapshot, is under way; begin when it has ended",
 						   i->o.source);
 	}
@@ -395,9 +395,11 @@ static void write_summary(const struct import *i, struct buf *out)
 {
 	const struct import_counts *c = &i->counts;
 	buf_printf(out,
-		   "{\"accepted\":%llu,\"claims\":%llu,\"duplicate\":%llu,\"read\":%llu,\"rejected\":%llu,\"skipped\":%llu}",
+		   "{\"accepted\":%llu,\"claims\":%llu,\"duplicate\":%llu,\"read\":%llu,\"rejected\":%llu,\"skipped\":%llu",
 		   (unsigned long long)c->accepted, (unsigned long long)c->claims, (unsigned long long)c->duplicate,
 		   (unsigned long long)c->read, (unsigned long long)c->rejected, (unsigned long long)c->skipped);
+	buf_putspan(out, i->o.note);
+	buf_putc(out, '}');
 }
 
 /* An import without a piece (an empty file) is told as well: a snapshot of nothing replaces what was there. */
@@ -453,13 +455,18 @@ enum err import_finish(struct import *i, struct import_counts *ret_counts, struc
 	if (e) {
 		image_free(end.image);
 	} else {
-		end.first = i->first ? i->first : end.last;
+		end.first = i->first = i->first ? i->first : end.last;
 		e = fold_import(fold, &end, &i->intake, f);
 	}
 	node_write_end(i->node);
 	if (e == OK)
 		*ret_counts = i->counts;
 	return e;
+}
+
+uint64_t import_first(const struct import *i)
+{
+	return i->first;
 }
 
 const struct tally *import_skipped(const struct import *i)
