@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "codec/json.h"
 #include "gate/fold.h"
 
 enum {
@@ -391,14 +392,31 @@ enum err import_stream(struct import *i, struct input *in, const char *name, str
 
 /* ---- ending ---- */
 
+static void put_count(struct buf *out, const char *name, uint64_t n)
+{
+	buf_printf(out, "%s\"%s\":%llu", out->n ? "," : "{", name, (unsigned long long)n);
+}
+
+static void put_text(struct buf *out, const char *name, struct span text)
+{
+	if (text.n == 0)
+		return;
+	buf_printf(out, ",\"%s\":", name);
+	json_put_string(out, text);
+}
+
 static void write_summary(const struct import *i, struct buf *out)
 {
 	const struct import_counts *c = &i->counts;
-	buf_printf(out,
-		   "{\"accepted\":%llu,\"claims\":%llu,\"duplicate\":%llu,\"read\":%llu,\"rejected\":%llu,\"skipped\":%llu",
-		   (unsigned long long)c->accepted, (unsigned long long)c->claims, (unsigned long long)c->duplicate,
-		   (unsigned long long)c->read, (unsigned long long)c->rejected, (unsigned long long)c->skipped);
-	buf_putspan(out, i->o.note);
+	put_count(out, "accepted", c->accepted);
+	put_text(out, "by", i->o.by);
+	put_count(out, "claims", c->claims);
+	put_count(out, "duplicate", c->duplicate);
+	put_count(out, "read", c->read);
+	put_count(out, "rejected", c->rejected);
+	put_text(out, "retracts", i->o.retracts);
+	put_count(out, "skipped", c->skipped);
+	put_text(out, "why", i->o.why);
 	buf_putc(out, '}');
 }
 

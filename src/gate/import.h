@@ -17,7 +17,7 @@ struct import_options {
 	bool allow_empty;              /**< a snapshot is replaced also by an import that is damaged or accepts nothing */
 	bool strict;                   /**< stop at the first rejected record; then nothing of the import counts */
 	bool adds;                     /**< it adds to what the source said, though that is a snapshot; one that is under way does not mind */
-	struct span note;              /**< more members for the JSON of its end, each with a comma before it */
+	struct span by, retracts, why; /**< of a retraction: what its end says besides; empty: left out */
 };
 
 /** read = accepted + duplicate + skipped + rejected. */

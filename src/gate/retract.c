@@ -143,13 +143,14 @@ static enum err import_part(struct retract_job *j, struct import *i, struct retr
 	return e;
 }
 
-static enum err tell(struct retract_job *j, struct retract_part *p, struct span note)
+static enum err tell(struct retract_job *j, struct retract_part *p)
 {
 	char party[64] = "";
 	struct import_counts counts;
 	struct import *i;
 	memcpy(party, j->party.p, j->party.n);
-	struct import_options o = { .source = p->source, .lane = p->lane_name, .party = party, .strict = true, .adds = true, .note = note };
+	struct import_options o = { .source = p->source, .lane = p->lane_name, .party = party, .strict = true, .adds = true,
+				    .by = j->by, .retracts = j->id, .why = span_str(j->why) };
 	enum err e = import_begin(j->node, &o, NULL, NULL, NULL, &i, j->f);
 	if (e)
 		return e;
@@ -168,16 +169,10 @@ static enum err tell(struct retract_job *j, struct retract_part *p, struct span 
 
 static enum err tell_all(struct retract_job *j)
 {
-	struct buf note = { 0 };
 	enum err e = OK;
-	put_member(&note, "by", j->by);
-	put_member(&note, "retracts", j->id);
-	if (*j->why)
-		put_member(&note, "why", span_str(j->why));
 	for (unsigned i = 0; i < j->n_parts && e == OK; i++)
 		if (j->parts[i].object.n || j->parts[i].claims)
-			e = tell(j, &j->parts[i], buf_span(&note));
-	buf_release(&note);
+			e = tell(j, &j->parts[i]);
 	return e;
 }
 
