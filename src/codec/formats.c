@@ -9,6 +9,7 @@ const struct feed_format *const feed_formats[] = {
 	&feed_misp_manifest,
 	&feed_warninglist,
 	&feed_retraction,
+	&feed_intelmq,
 	&feed_jsonl,
 	&feed_abusech,
 	&feed_rpz,

@@ -8,6 +8,6 @@ extern const struct feed_format feed_lines, feed_netset, feed_hosts, feed_csv, f
 	feed_unbound, feed_bindzones, feed_suricata;
 
 /* Of JSON. */
-extern const struct feed_format feed_stix, feed_misp, feed_misp_manifest, feed_warninglist, feed_retraction, feed_jsonl;
+extern const struct feed_format feed_stix, feed_misp, feed_misp_manifest, feed_warninglist, feed_retraction, feed_intelmq, feed_jsonl;
 
 #endif
