@@ -12,6 +12,7 @@ const struct feed_format *const feed_formats[] = {
 	&feed_intelmq,
 	&feed_jsonl,
 	&feed_abusech,
+	&feed_shadowserver,
 	&feed_rpz,
 	&feed_suricata,
 	&feed_unbound,
