@@ -21,6 +21,7 @@ const struct verb *const cli_verbs[] = {
 	&verb_token,
 	&verb_log,
 	&verb_object,
+	&verb_retract,
 	&verb_erase,
 	&verb_receipt,
 	&verb_verify,

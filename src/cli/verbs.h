@@ -24,6 +24,7 @@ extern const struct verb verb_party;
 extern const struct verb verb_policy;
 extern const struct verb verb_rebuild;
 extern const struct verb verb_receipt;
+extern const struct verb verb_retract;
 extern const struct verb verb_scan;
 extern const struct verb verb_source;
 extern const struct verb verb_token;
