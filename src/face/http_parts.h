@@ -16,7 +16,7 @@
 
 struct http_server;
 
-enum { HTTP_ROUTES_MAX = 96, HTTP_WORDS_MAX = 4, HTTP_FAILURES = 1024 };
+enum { HTTP_ROUTES_MAX = 96, HTTP_WORDS_MAX = 4, HTTP_FAILURES = 1024, HTTP_PACES = 16384 };
 
 /** What stands for the {names} of a path, in their order. */
 struct http_words {
@@ -70,7 +70,7 @@ struct http_meter {
 void http_meter_count(struct http_meter *m, const struct http_route *r, unsigned status, uint64_t ns);
 
 struct http_server {
-	struct httpd *httpd;
+	struct httpd *httpd, *secure; /**< NULL: it does not listen so */
 	struct table *table;
 	struct ledger *ledger;
 	struct http_options options;
@@ -78,7 +78,8 @@ struct http_server {
 	pthread_key_t reader;     /**< set in threads that are registered with the table */
 	int64_t since_ms;
 	_Atomic int64_t failures[HTTP_FAILURES]; /**< of authentication, by address: when the next one would be due, ms */
-	struct siphash_seed failure_seed;
+	struct siphash_seed address_seed; /**< of the places of addresses */
+	struct pace paces[HTTP_PACES];    /**< of anonymous askers, by address */
 	_Atomic int64_t parties_saved_ms; /**< when the use of tokens was saved last */
 	_Atomic int64_t saved_ms; /**< when what consumers have was saved last */
 	struct http_meter meter;
@@ -97,6 +98,8 @@ static inline clearance http_clear(const struct http_request *q)
 
 /** Find out who asks.  @return false: what came with the request is not taken, and the answer says so. */
 bool http_authenticate(struct http_server *s, struct http_request *q, struct asker *ret_asker, struct http_answer *a);
+/** Is it one request too many?  The header fields that say what is left go into any answer.  @return false: yes, and the answer says so. */
+bool http_in_time(const struct http_request *q, struct http_answer *a);
 /** May the one who asks do what the row does?  @return false: no, and the answer says so (401, 403). */
 bool http_may(const struct http_request *q, const struct http_route *r, struct http_answer *a);
 
