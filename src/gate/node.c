@@ -14,6 +14,7 @@
 #include "gate/consumers.h"
 #include "gate/fold.h"
 #include "gate/guard.h"
+#include "gate/stream.h"
 #include "sys/key.h"
 
 /* Who wants to know of something. */
@@ -43,6 +44,7 @@ struct node {
 	char *dir;
 	int lock_fd;
 	struct ledger *ledger;
+	struct stream *stream;
 	struct table *table;
 	struct fold *fold;
 	struct docket *docket;
@@ -244,6 +246,7 @@ enum err node_open(const char *dir, unsigned wait_ms, struct node **ret_node, st
 		node_close(n);
 		return e;
 	}
+	n->stream = stream_new(n->ledger);
 	n->told = docket_serial(n->docket);
 	docket_listen(n->docket, tell_consumers, n);
 	*ret_node = n;
@@ -280,11 +283,13 @@ enum err node_open_reader(const char *dir, struct node **ret_node, struct fault 
 	}
 	if (e == OK)
 		e = open_docket(n, false, f);
-	if (e)
+	if (e) {
 		node_close(n);
-	else
-		*ret_node = n;
-	return e;
+		return e;
+	}
+	n->stream = stream_new(n->ledger);
+	*ret_node = n;
+	return OK;
 }
 
 uint64_t node_seen(struct node *n)
@@ -302,6 +307,7 @@ void node_close(struct node *n)
 		(void)!fold_save(n->fold, NULL); /* derived: what is not saved is folded again at the next opening */
 		(void)!consumers_save(n->consumers, n->dir, NULL);
 	}
+	stream_free(n->stream);
 	guard_free(n->guard);
 	docket_close(n->docket);
 	ledger_close(n->ledger);
@@ -322,6 +328,11 @@ void node_close(struct node *n)
 struct ledger *node_ledger(struct node *n)
 {
 	return n->ledger;
+}
+
+struct stream *node_stream(struct node *n)
+{
+	return n->stream;
 }
 
 struct table *node_table(struct node *n)

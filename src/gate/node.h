@@ -15,6 +15,7 @@
 
 struct node;
 struct fold;
+struct stream;
 struct consumers;
 
 /** What is fixed when a node is made. */
@@ -46,6 +47,8 @@ struct docket *node_docket(struct node *n);
 /** The protected register, which the docket asks; see guard_configure(). */
 struct guard *node_guard(struct node *n);
 const char *node_dir(const struct node *n);
+/** What the lanes say, as events. */
+struct stream *node_stream(struct node *n);
 
 /** The feeds of feeds.conf as they are at this moment; the caller's to drop.  Any thread. */
 const struct feeds *node_feeds(struct node *n);
