@@ -510,6 +510,7 @@ enum err node_erase(struct node *n, uint64_t number, const char *reason, uint64_
 	uint64_t said = 0;
 	enum err e = ledger_erase(n->ledger, CLEARANCE_ALL, number, reason, &said, f);
 	if (said) {
+		stream_forget(n->stream);
 		enum err err = fold_refold(fold, n->ledger, e ? NULL : f);
 		e = e ? e : err;
 		*ret_number = said;
@@ -532,6 +533,7 @@ enum err node_prune(struct node *n, uint8_t lane, int64_t now_ms, uint64_t *ret_
 		sum += some; /* also when the log could not be emptied then */
 	}
 	if (sum) {
+		stream_forget(n->stream);
 		enum err err = fold_refold(fold, n->ledger, e ? NULL : f);
 		e = e ? e : err;
 	}

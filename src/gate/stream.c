@@ -238,12 +238,42 @@ static struct stream_block *cache_take(struct stream *s, unsigned at)
 	return old;
 }
 
-static void cache_keep(struct stream *s, struct stream_block *b)
+uint64_t stream_forgotten(struct stream *s)
+{
+	pthread_mutex_lock(&s->lock);
+	uint64_t n = s->forgotten;
+	pthread_mutex_unlock(&s->lock);
+	return n;
+}
+
+void stream_forget(struct stream *s)
+{
+	struct stream_block *old[STREAM_CACHED];
+	struct stream_piece open[STREAM_OPEN];
+	pthread_mutex_lock(&s->lock);
+	s->forgotten++;
+	for (unsigned i = 0; i < STREAM_CACHED; i++)
+		old[i] = cache_take(s, i);
+	memcpy(open, s->open, sizeof(open));
+	memset(s->open, 0, sizeof(s->open));
+	pthread_mutex_unlock(&s->lock);
+	for (unsigned i = 0; i < STREAM_CACHED; i++)
+		block_drop(old[i]);
+	for (unsigned i = 0; i < STREAM_OPEN; i++)
+		stream_piece_release(&open[i]);
+}
+
+/* @param forgotten  as it was before it was read. */
+static void cache_keep(struct stream *s, struct stream_block *b, uint64_t forgotten)
 {
 	struct stream_block *old[STREAM_CACHED];
 	unsigned n = 0;
-	atomic_fetch_add_explicit(&b->holders, 1, memory_order_relaxed);
 	pthread_mutex_lock(&s->lock);
+	if (s->forgotten != forgotten) {
+		pthread_mutex_unlock(&s->lock);
+		return;
+	}
+	atomic_fetch_add_explicit(&b->holders, 1, memory_order_relaxed);
 	old[n++] = cache_take(s, s->cached_at);
 	for (unsigned i = 1; i < STREAM_CACHED && s->cached_octets + b->text.n > STREAM_CACHED_OCTETS; i++) /* the oldest first */
 		old[n++] = cache_take(s, (s->cached_at + i) % STREAM_CACHED);
@@ -323,13 +353,14 @@ static enum err read_at(struct stream *s, const struct stream_lane *l, struct st
 	if (*ret_block)
 		return OK;
 	clearance lane = (clearance)1 << l->number;
+	uint64_t forgotten = stream_forgotten(s);
 	enum err e = ledger_entry(s->ledger, lane, l->next, &entry);
 	if (e)
 		return fault_set(f, e, "entry %llu of lane \"%s\" cannot be read", (unsigned long long)l->place.index, l->name);
 	e = stream_tell(s, lane, l->name, &entry, &l->place, ret_block, f);
 	entry_release(&entry);
 	if (e == OK)
-		cache_keep(s, *ret_block);
+		cache_keep(s, *ret_block, forgotten);
 	return e;
 }
 

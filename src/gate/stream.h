@@ -71,6 +71,9 @@ struct stream_event {
 enum err stream_next(struct stream *s, clearance clear, struct stream_cursor *c, struct stream_event *ret_event, struct fault *f) MUST_USE;
 void stream_event_drop(struct stream_event *e);
 
+/** Bodies were erased: what was read of them and is kept for others is given up. */
+void stream_forget(struct stream *s);
+
 /* ---- waiting ---- */
 
 /** Somebody who waits; theirs to keep, in place, until stream_leave(). */

@@ -56,6 +56,7 @@ struct stream {
 	size_t cached_octets;
 	struct stream_piece open[STREAM_OPEN];
 	uint64_t clock;
+	uint64_t forgotten;          /* how often; what was read before that is not kept */
 
 	pthread_mutex_t listening;   /* of what follows; held while they are called */
 	struct stream_listener *listeners;
@@ -66,6 +67,8 @@ struct stream {
 	bool committed, stop;
 	pthread_t thread;
 };
+
+uint64_t stream_forgotten(struct stream *s);
 
 /** Does an entry say something by itself?  A piece waits for the end of its import, and evidence is for those who fetch it. */
 static inline bool stream_says(uint8_t kind)

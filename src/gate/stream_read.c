@@ -156,7 +156,8 @@ static void put_claim(struct buf *out, const struct feed_claim *c, struct span i
 	buf_printf(out, "{\"type\":\"%s\",\"value\":", obs_kind_name(c->obs.kind));
 	json_put_string(out, buf_span(&value));
 	put_stance(out, c->stance);
-	put_text(out, "category", category_row(c->category)->name);
+	if (!guards)
+		put_text(out, "category", category_row(c->category)->name);
 	if (!guards && c->confidence != CONFIDENCE_ABSENT)
 		buf_printf(out, ",\"confidence\":%u", c->confidence);
 	put_second(out, "seen", c->seen);
@@ -309,10 +310,15 @@ static bool take_open(struct stream *s, uint8_t lane, const struct stream_place 
 	return found;
 }
 
-static void keep_open(struct stream *s, struct stream_piece *p)
+static void keep_open(struct stream *s, struct stream_piece *p, uint64_t forgotten)
 {
 	struct stream_piece old = { 0 };
 	pthread_mutex_lock(&s->lock);
+	if (s->forgotten != forgotten) {
+		pthread_mutex_unlock(&s->lock);
+		stream_piece_release(p);
+		return;
+	}
 	struct stream_piece *place = &s->open[0];
 	for (unsigned i = 0; i < STREAM_OPEN; i++) {
 		if (!s->open[i].used || (place->used && s->open[i].touched < place->touched))
@@ -345,6 +351,7 @@ static enum err read_claims(struct stream *s, clearance clear, const char *lane,
 	struct stream_piece p = { 0 };
 	struct buf claims = { 0 };
 	bool retracts = false;
+	uint64_t forgotten = stream_forgotten(s);
 	enum err e = OK;
 	if (!take_open(s, end->lane, from, &p)) {
 		p.lane = end->lane;
@@ -372,7 +379,7 @@ static enum err read_claims(struct stream *s, clearance clear, const char *lane,
 	}
 	buf_release(&claims);
 	if (e == OK && p.parser)
-		keep_open(s, &p);
+		keep_open(s, &p, forgotten);
 	else
 		stream_piece_release(&p);
 	return e;
