@@ -82,7 +82,16 @@ struct http_server {
 	_Atomic int64_t parties_saved_ms; /**< when the use of tokens was saved last */
 	_Atomic int64_t saved_ms; /**< when what consumers have was saved last */
 	struct http_meter meter;
+	struct http_streams *streams;
 };
+
+/** Those who listen to the stream. */
+struct http_streams;
+struct http_streams *http_streams_new(struct node *n, unsigned room);
+void http_streams_free(struct http_streams *t);
+/** All of them end, and their clients come back with their cursors: what somebody may see is another. */
+void http_streams_end(struct http_streams *t);
+void http_streams_metrics(struct http_streams *t, struct buf *out);
 
 /** Who asks; lives while the handler runs: what makes an answer later copies what it needs. */
 static inline const struct asker *http_asker(const struct http_request *q)
@@ -146,5 +155,6 @@ http_handler http_feeds, http_feed, http_decisions, http_decisions_stream, http_
 http_handler http_lookup_one, http_allow, http_why, http_bulk, http_healthz, http_metrics, http_openapi_get;
 http_handler http_lanes, http_lane_checkpoint, http_lane_tile, http_lane_body, http_lane_receipt, http_lane_cosignature;
 http_handler http_add_checkpoint;
+http_handler http_stream;
 
 #endif

@@ -77,6 +77,12 @@ const struct http_route http_routes[] = {
 	  "C2SP tlog-witness: the size that was cosigned last, a consistency proof from there, and a checkpoint of a log that this node "
 	  "is configured with. The answer is the line of the cosignature.",
 	  NOTE_MEDIA, { { "text/plain", NULL } }, .right = RIGHT_READ },
+	{ "GET", "/v1/stream", http_stream, "stream", "What lanes say, as it is committed (server-sent events)",
+	  "Parameters lane (names with commas; without it all that you may see), after (a cursor, or with one lane the number of entries that are known; "
+	  "without it, what comes from now on) and only=heads (how long each lane is, whenever it has grown). The id of an event is the cursor behind it, and Last-Event-ID "
+	  "goes on from there: each claim, retraction and decision is told once, in order, from any point of the past. 409 when the cursor is beyond the end "
+	  "of a lane. docs/stream.md has the events.",
+	  NULL, { { "text/event-stream", NULL } }, .right = RIGHT_READ },
 	{ "GET", "/healthz", http_healthz, "health", "Is the service answering, and from what", "", NULL,
 	  { { "application/json", "Health" } }, .right = RIGHT_READ },
 	{ "GET", "/metrics", http_metrics, "metrics", "Metrics in the Prometheus text format", "", NULL, { { "text/plain", NULL } }, .right = RIGHT_READ },

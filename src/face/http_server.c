@@ -3,6 +3,8 @@
 #include "face/http_parts.h"
 #include "sys/key.h"
 
+enum { CONNECTIONS = 1024 };
+
 /* The library has threads of its own and says neither when one starts nor when it ends, but each must be registered with
  * the table before it reads.  So the first read in a thread registers it, and marks it with this thread-specific value,
  * whose destructor takes it off again when the thread ends.  The key belongs to the server: nothing here is global. */
@@ -122,7 +124,8 @@ static void dispatch(void *ctx, struct http_request *q, struct http_answer *a)
 
 void http_server_set_clear(struct http_server *s, clearance clear)
 {
-	atomic_store_explicit(&s->clear, clear, memory_order_relaxed);
+	if (atomic_exchange(&s->clear, clear) != clear)
+		http_streams_end(s->streams);
 }
 
 enum err http_server_open(const struct http_options *o, struct table *t, struct ledger *l, struct http_server **ret_server,
@@ -135,17 +138,21 @@ enum err http_server_open(const struct http_options *o, struct table *t, struct 
 	s->ledger = l;
 	s->since_ms = clock_ms();
 	random_octets(&s->failure_seed, sizeof(s->failure_seed));
+	unsigned connections = o->connections ? o->connections : CONNECTIONS;
+	s->streams = o->node ? http_streams_new(o->node, connections - connections / 8) : NULL;
 	if (pthread_key_create(&s->reader, reader_ends)) {
+		http_streams_free(s->streams);
 		free(s);
 		return fault_set(f, ERR_IO, "no thread-specific key is left for the HTTP server");
 	}
 	const struct httpd_options options = {
 		.address = o->address, .threads = o->threads, .body_max = o->body_max, .server = "sipar/" SIPAR_VERSION,
-		.handle = dispatch, .ctx = s,
+		.handle = dispatch, .ctx = s, .connections = connections,
 	};
 	enum err e = httpd_open(&options, &s->httpd, f);
 	if (e) {
 		pthread_key_delete(s->reader);
+		http_streams_free(s->streams);
 		free(s);
 		return e;
 	}
@@ -164,5 +171,6 @@ void http_server_close(struct http_server *s)
 		return;
 	httpd_close(s->httpd);
 	pthread_key_delete(s->reader);
+	http_streams_free(s->streams);
 	free(s);
 }
