@@ -1,6 +1,7 @@
 /* The server: opening, closing, and the way of a request to its handler and back. */
 #include "base/clock.h"
 #include "face/http_parts.h"
+#include "gate/objects.h"
 
 /* The library has threads of its own and says neither when one starts nor when it ends, but each must be registered with
  * the table before it reads.  So the first read in a thread registers it, and marks it with this thread-specific value,
@@ -29,7 +30,7 @@ void http_table_leave(struct http_server *s)
 	table_leave(s->table);
 }
 
-static void refuse(const struct http_server *s, const struct http_request *q, struct http_answer *a)
+void http_refuse(const struct http_server *s, const struct http_request *q, struct http_answer *a)
 {
 	char text[120];
 	switch (q->refusal) {
@@ -59,8 +60,10 @@ static void wrong_media(const struct http_request *q, const struct http_route *r
 static bool screen(const struct http_server *s, const struct http_request *q, const struct http_route *r, const char *allow,
 		   struct http_answer *a)
 {
+	if (r && r->own_order)
+		return false;
 	if (q->refusal)
-		refuse(s, q, a);
+		http_refuse(s, q, a);
 	else if (!r && allow[0]) {
 		http_answer_header(a, "Allow", allow);
 		http_problem(a, 405, q->target, "the method is not one of those in the Allow field");
@@ -131,7 +134,13 @@ enum err http_server_open(const struct http_options *o, struct table *t, struct 
 	s->table = t;
 	s->ledger = l;
 	s->since_ms = clock_ms();
+	enum err e = o->node ? objects_open(o->node, &s->objects, f) : OK;
+	if (e) {
+		free(s);
+		return e;
+	}
 	if (pthread_key_create(&s->reader, reader_ends)) {
+		objects_close(s->objects);
 		free(s);
 		return fault_set(f, ERR_IO, "no thread-specific key is left for the HTTP server");
 	}
@@ -139,9 +148,10 @@ enum err http_server_open(const struct http_options *o, struct table *t, struct 
 		.address = o->address, .threads = o->threads, .body_max = o->body_max, .server = "sipar/" SIPAR_VERSION,
 		.handle = dispatch, .ctx = s,
 	};
-	enum err e = httpd_open(&options, &s->httpd, f);
+	e = httpd_open(&options, &s->httpd, f);
 	if (e) {
 		pthread_key_delete(s->reader);
+		objects_close(s->objects);
 		free(s);
 		return e;
 	}
@@ -160,5 +170,6 @@ void http_server_close(struct http_server *s)
 		return;
 	httpd_close(s->httpd);
 	pthread_key_delete(s->reader);
+	objects_close(s->objects);
 	free(s);
 }
