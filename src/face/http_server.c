@@ -1,5 +1,6 @@
 /* The server: opening, closing, and the way of a request to its handler and back. */
 #include "base/clock.h"
+#include "base/log.h"
 #include "face/http_parts.h"
 #include "gate/objects.h"
 
@@ -120,6 +121,11 @@ static void dispatch(void *ctx, struct http_request *q, struct http_answer *a)
 	http_meter_count(&s->meter, r, a->status, clock_mono_ns() - began);
 }
 
+static void complain(const char *text)
+{
+	log_line(LOG_ERROR, "%s", text);
+}
+
 void http_server_set_clear(struct http_server *s, clearance clear)
 {
 	atomic_store_explicit(&s->clear, clear, memory_order_relaxed);
@@ -134,7 +140,7 @@ enum err http_server_open(const struct http_options *o, struct table *t, struct 
 	s->table = t;
 	s->ledger = l;
 	s->since_ms = clock_ms();
-	enum err e = o->node ? objects_open(o->node, &s->objects, f) : OK;
+	enum err e = o->node ? objects_open(o->node, complain, &s->objects, f) : OK;
 	if (e) {
 		free(s);
 		return e;

@@ -7,7 +7,7 @@
 #include "face/http_taxii_query.h"
 #include "gate/objects.h"
 
-enum { PAGE_OCTETS = 8 << 20 };
+enum { PAGE_OCTETS = 8 << 20, OPENING_MS = 2000 };
 
 enum kind { OBJECTS, MANIFEST, VERSIONS };
 
@@ -165,7 +165,7 @@ static bool plain(const struct taxii_query *q)
 static void answer_page(struct http_server *s, struct http_request *q, const struct taxii_collection *c, enum kind kind, struct taxii_query *query,
 			bool one, struct span owner, struct http_answer *a)
 {
-	struct object_index *x = objects_index(s->objects, c->lane.number);
+	struct object_index *x = objects_index(s->objects, c->lane.number, OPENING_MS);
 	struct buf items = { 0 };
 	struct page p = { .kind = kind, .query = query, .out = &items };
 	bool more = false;

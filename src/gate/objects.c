@@ -16,6 +16,7 @@
 
 #include "base/siphash.h"
 #include "codec/formats.h"
+#include "gate/intake.h"
 
 enum {
 	BODIES_KEPT = 16,
@@ -48,6 +49,8 @@ struct objects {
 	pthread_mutex_t keeping;    /* of the bodies */
 	struct body *kept[BODIES_KEPT];
 	uint64_t clock;
+	void (*complain)(const char *text);
+	struct fault said;
 };
 
 /* ---- bodies ---- */
@@ -257,10 +260,10 @@ static bool on_record(void *ctx, const struct feed_record *r)
 
 static enum err parse_piece(struct following *w, const struct entry *e, struct fault *f)
 {
-	struct feed_parser *p = feed_parser_new(&feed_stix, &(struct feed_options){ 0 });
+	struct feed_parser *p = NULL;
 	struct buf body = { 0 };
 	size_t used = 1, from = 0;
-	enum err err = feed_parser_load(p, buf_span(&e->token));
+	enum err err = intake_resume(&feed_stix, buf_span(&e->token), &p);
 	if (err)
 		fault_set(f, ERR_CORRUPT, "entry %llu has a state that no parser has", (unsigned long long)e->number);
 	else
@@ -278,7 +281,8 @@ static enum err parse_piece(struct following *w, const struct entry *e, struct f
 			((struct object_ref *)(void *)(w->refs.p + i))->offset += (uint32_t)from;
 		from += used;
 	}
-	feed_parser_free(p);
+	if (p)
+		feed_parser_free(p);
 	buf_release(&body);
 	if (err == ERR_GONE)
 		return OK;
@@ -415,6 +419,15 @@ static enum err follow_lane(struct objects *o, const struct lane *lane, struct f
 	return OK;
 }
 
+/* Once for each trouble. */
+static void complain(struct objects *o, const struct lane *lane, struct fault *f)
+{
+	fault_at(f, "objects of lane \"%s\"", lane->name);
+	if (strcmp(f->text, o->said.text) != 0 && o->complain)
+		o->complain(f->text);
+	o->said = *f;
+}
+
 /* All lanes that have grown.  @return false: not all could be followed. */
 static bool follow_all(struct objects *o)
 {
@@ -428,6 +441,8 @@ static bool follow_all(struct objects *o)
 			fine = follow_lane(o, &lanes[i], &f) == OK;
 			if (fine)
 				l->size = lanes[i].size;
+			else
+				complain(o, &lanes[i], &f);
 		}
 	}
 	free(lanes);
@@ -485,12 +500,13 @@ static void objects_free(struct objects *o)
 	free(o);
 }
 
-enum err objects_open(struct node *n, struct objects **ret_objects, struct fault *f)
+enum err objects_open(struct node *n, void (*complaint)(const char *text), struct objects **ret_objects, struct fault *f)
 {
 	struct objects *o = mem_zalloc(sizeof(*o));
 	pthread_condattr_t attr;
 	char path[4096];
 	o->node = n;
+	o->complain = complaint;
 	o->ledger = node_ledger(n);
 	pthread_mutex_init(&o->lock, NULL);
 	pthread_mutex_init(&o->keeping, NULL);
@@ -525,15 +541,20 @@ void objects_close(struct objects *o)
 	objects_free(o);
 }
 
-enum err objects_wait(struct objects *o, uint8_t lane, uint64_t number, unsigned timeout_ms)
+static struct timespec in_ms(unsigned ms)
 {
 	struct timespec t;
-	int waited = 0;
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += timeout_ms / 1000;
-	t.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-	t.tv_sec += t.tv_nsec / 1000000000;
+	t.tv_nsec += (long)(ms % 1000) * 1000000;
+	t.tv_sec += ms / 1000 + t.tv_nsec / 1000000000;
 	t.tv_nsec %= 1000000000;
+	return t;
+}
+
+enum err objects_wait(struct objects *o, uint8_t lane, uint64_t number, unsigned timeout_ms)
+{
+	struct timespec t = in_ms(timeout_ms);
+	int waited = 0;
 	pthread_mutex_lock(&o->lock);
 	while (o->lane[lane].mark.seen < number && !waited)
 		waited = pthread_cond_timedwait(&o->followed, &o->lock, &t);
@@ -542,9 +563,12 @@ enum err objects_wait(struct objects *o, uint8_t lane, uint64_t number, unsigned
 	return there ? OK : ERR_BUSY;
 }
 
-struct object_index *objects_index(struct objects *o, uint8_t lane)
+struct object_index *objects_index(struct objects *o, uint8_t lane, unsigned timeout_ms)
 {
+	struct timespec t = in_ms(timeout_ms);
 	pthread_mutex_lock(&o->lock);
+	for (int waited = 0; !o->lane[lane].index && !waited;)
+		waited = pthread_cond_timedwait(&o->followed, &o->lock, &t);
 	struct object_index *x = o->lane[lane].index;
 	if (x)
 		object_index_hold(x);

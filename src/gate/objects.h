@@ -16,16 +16,17 @@
 
 struct objects;
 
-/** Starts the thread; the node is borrowed.  @return ERR_IO. */
-enum err objects_open(struct node *n, struct objects **ret_objects, struct fault *f) MUST_USE;
+/** Starts the thread; the node is borrowed.
+ *  @param complaint  called by it when a lane cannot be followed, which it tries again each second; may be NULL.  @return ERR_IO. */
+enum err objects_open(struct node *n, void (*complaint)(const char *text), struct objects **ret_objects, struct fault *f) MUST_USE;
 /** Before others stop using the node's writers; NULL is fine. */
 void objects_close(struct objects *o);
 
 /** Wait until what the lane has up to this entry is there.  @return ERR_BUSY: not within the time. */
 enum err objects_wait(struct objects *o, uint8_t lane, uint64_t number, unsigned timeout_ms) MUST_USE;
 
-/** The lane's index as it is, the caller's to drop; NULL: there is none yet. */
-struct object_index *objects_index(struct objects *o, uint8_t lane);
+/** The lane's index as it is, the caller's to drop; NULL: there is none within that time, since it is being opened or made. */
+struct object_index *objects_index(struct objects *o, uint8_t lane, unsigned timeout_ms);
 
 /** Objects that were found, with their octets, in order.  One whose body is gone, or that is not what the index says, is left out.  What is lent
  *  is lent for the call.  @param visit  false: no more. */
