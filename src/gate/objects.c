@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -44,7 +45,8 @@ struct objects {
 	pthread_t thread;
 	pthread_mutex_t lock;       /* of what follows, but for what only the thread uses */
 	pthread_cond_t changed, followed;
-	bool due, closing;
+	bool due;
+	atomic_bool closing;
 	struct lane_objects lane[LANES_MAX]; /* mark, size and stale are the thread's; mark.seen is written with the lock */
 	pthread_mutex_t keeping;    /* of the bodies */
 	struct body *kept[BODIES_KEPT];
@@ -227,6 +229,8 @@ struct following {
 	struct object_index *index;
 	struct object_mark mark;
 	bool stale;
+	bool had_some;     /* objects that were read before this time ... */
+	uint64_t began;    /* ... when this was the last entry */
 	/* The import that has ended: */
 	uint64_t first, last;
 	int64_t time_ms;
@@ -310,10 +314,12 @@ static enum err visit_entry(void *ctx, const struct entry *e, struct span none, 
 	struct following *w = ctx;
 	enum err err = OK;
 	(void)none;
+	if (atomic_load_explicit(&w->o->closing, memory_order_relaxed))
+		return ERR_CANCELLED;
 	w->mark.seen = e->number;
 	memcpy(w->mark.digest, e->digest, sizeof(w->mark.digest));
-	if (e->kind == ENTRY_ERASED || e->kind == ENTRY_PRUNED)
-		w->stale |= object_index_count(w->index) > 0;
+	if (e->kind == ENTRY_ERASED || e->kind == ENTRY_PRUNED) /* of what is read now, what was erased before is gone already */
+		w->stale |= w->had_some || (e->number > w->began && object_index_count(w->index) > 0);
 	if (e->kind == ENTRY_ENDED) {
 		w->first = e->import ? e->import : e->number;
 		w->last = e->number;
@@ -327,9 +333,13 @@ static enum err visit_entry(void *ctx, const struct entry *e, struct span none, 
 static enum err follow(struct following *w, struct fault *f)
 {
 	uint64_t before = w->mark.seen;
+	w->began = ledger_last(w->o->ledger);
+	w->had_some = object_index_count(w->index) > 0;
 	enum err e = ledger_each(w->o->ledger, (clearance)1 << w->lane->number, w->mark.seen + 1, false, visit_entry, w, f);
-	if (e == OK && w->mark.seen != before)
-		e = object_index_mark(w->index, &w->mark, f);
+	if ((e == OK || e == ERR_CANCELLED) && w->mark.seen != before) {
+		enum err err = object_index_mark(w->index, &w->mark, f);
+		e = err ? err : e;
+	}
 	buf_release(&w->refs);
 	return e;
 }
@@ -441,7 +451,7 @@ static bool follow_all(struct objects *o)
 			fine = follow_lane(o, &lanes[i], &f) == OK;
 			if (fine)
 				l->size = lanes[i].size;
-			else
+			else if (!o->closing)
 				complain(o, &lanes[i], &f);
 		}
 	}
