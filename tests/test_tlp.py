@@ -77,6 +77,7 @@ def make(path, recipient):
 ANY = ["later.example", *(v for lane in AUDIENCE for v in values(lane))]
 FILL = {
     "value": ANY, "score": ["1"], "list": ["edge.txt", "edge.json", "none.txt"], "lane": [*AUDIENCE, "node", "decisions", "none"],
+    "collection": [*AUDIENCE, "node", "decisions", "none"], "object": [*(f"indicator--{uuid(lane)}" for lane in AUDIENCE), "none"],
     "tile": ["0/000.p/1", "entries/000.p/1", "entries/000"], "digest": ["0" * 64], "index": ["0", "1", "2"],
 }
 BODIES = {
@@ -108,7 +109,7 @@ def sweep(daemon, headers):
     description = json.loads(daemon.get("/openapi.json")[2])
     answers = {}
     for method, target, kind, body in requests(description):
-        h = dict(headers, **({"Content-Type": kind} if kind else {}))
+        h = dict(headers, Accept="*/*", **({"Content-Type": kind} if kind else {}))
         status, fields, text = daemon.request(method, target, body=body, headers=h)
         answers[f"{method} {target} {(body or b'').decode()}"] = status, f"{fields}\n{text}"
     for lane in AUDIENCE:

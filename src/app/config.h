@@ -26,6 +26,7 @@ struct config {
 	bool http_plain;           /**< HTTP without TLS on other addresses than loopback, too */
 	uint64_t http_rate;        /**< requests a minute; 0: no limit */
 	uint64_t http_threads, dns_workers; /**< 0: one per core */
+	uint64_t http_connections;
 	uint64_t min_score;        /**< for the DNS face to list, 1..100 */
 	uint64_t ttl, negative_ttl; /**< seconds, DNS */
 	char txt_url[256];         /**< in TXT, with the value behind it; "none" */

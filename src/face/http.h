@@ -20,6 +20,7 @@ struct http_options {
 	const char *secure;    /**< the same over TLS; NULL: not */
 	struct tls_source *tls; /**< its certificate; borrowed */
 	unsigned threads;
+	unsigned connections;  /**< at once; 0: 1024.  Of them, all but 1/8 may listen to the stream */
 	clearance clear;       /**< what anonymous askers may see */
 	uint32_t rate;         /**< requests a minute of anonymous askers of one address (loopback: no limit), and of a token that does not say; 0: no limit */
 	size_t body_max;       /**< octets of a request body */
