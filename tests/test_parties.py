@@ -8,7 +8,7 @@ import socket
 import ssl
 import subprocess
 
-from conftest import LIMIT, wait_for
+from conftest import LIMIT, Daemon, wait_for
 from test_rpz_tls import Authority, ca  # noqa: F401
 
 
@@ -310,3 +310,101 @@ def test_plain_is_for_loopback(node, serve):
         conf.write("http_plain = yes\n")
     daemon = serve(node, "--http", "0.0.0.0:0")
     assert curl(daemon, "/healthz")[0] == 200
+
+
+# ---- by HTTP ----
+
+def send(daemon, method, path, token, body=None):
+    args = [] if body is None else ["-H", "Content-Type: application/json", "--data-binary", body if isinstance(body, str) else json.dumps(body)]
+    status, _, text = curl(daemon, path, "-X", method, *(bearer(token) if token else []), *args)
+    return status, json.loads(text) if text else None
+
+
+def test_administration(node, serve):
+    """Administrators change, auditors look, nobody else does either; the lane says who did it."""
+    node.run("party", "add", "Hub")
+    admin, auditor, approver = (new(node, "hub", role) for role in ("administrator", "auditor", "approver"))
+    daemon = serve(node)
+    # default deny
+    for method, path, body in (("GET", "/v1/parties", None), ("GET", "/v1/tokens", None), ("POST", "/v1/parties", {"title": "X"}), ("POST", "/v1/parties/hub", {"sector": "x"}),
+                               ("DELETE", "/v1/parties/hub", None), ("POST", "/v1/tokens", {"party": "hub", "role": "reader"}), ("DELETE", "/v1/tokens/aaaaaaaaaa", None)):
+        assert send(daemon, method, path, None, body)[0] == 401
+        assert send(daemon, method, path, approver, body)[0] == 403
+        assert send(daemon, method, path, auditor, body)[0] == (200 if method == "GET" else 403)
+    assert [p["name"] for p in send(daemon, "GET", "/v1/parties", auditor)[1]["parties"]] == ["hub"]
+    assert [t["role"] for t in send(daemon, "GET", "/v1/tokens", admin)[1]["tokens"]] == ["administrator", "auditor", "approver"]
+    # done
+    status, party = send(daemon, "POST", "/v1/parties", admin, {"title": "State \"Bank\"", "sector": "finance"})
+    assert status == 201 and (party["name"], party["title"], party["clearance"]) == ("state-bank", 'State "Bank"', "clear")
+    status, party = send(daemon, "POST", "/v1/parties/state-bank", admin, {"clearance": "green", "sector": ""})
+    assert status == 200 and (party["clearance"], party["sector"], party["title"]) == ("green", "", 'State "Bank"')
+    status, made = send(daemon, "POST", "/v1/tokens", admin, {"party": "state-bank", "role": "reader", "cidr": ["127.0.0.1", "2001:db8::/32"], "expires": "1y", "rate": 7, "label": "x"})
+    assert status == 201 and made["token"][6:16] == made["id"]
+    assert lanes(daemon, *bearer(made["token"])) == ["public", "community", "decisions"]
+    listed_now = {t["id"]: t for t in send(daemon, "GET", "/v1/tokens", auditor)[1]["tokens"]}[made["id"]]
+    assert listed_now["cidr"] == ["127.0.0.1", "2001:db8::/32"] and listed_now["rate"] == 7 and listed_now["label"] == "x"
+    assert made["token"][16:] not in json.dumps(listed_now)
+    assert send(daemon, "DELETE", f"/v1/tokens/{made['id']}", admin)[0] == 204
+    assert send(daemon, "DELETE", f"/v1/tokens/{made['id']}", admin)[0] == 404
+    assert curl(daemon, "/lanes", *bearer(made["token"]))[0] == 401
+    assert send(daemon, "DELETE", "/v1/parties/state-bank", admin)[0] == 204
+    # not done
+    for method, path, body, expected, says in (
+            ("POST", "/v1/parties", {"title": "Hub"}, 409, "already"), ("POST", "/v1/parties", {}, 400, "title"), ("POST", "/v1/parties", "{", 400, "JSON"),
+            ("POST", "/v1/parties", {"title": "X", "role": "reader"}, 400, "a party has"), ("POST", "/v1/parties", {"title": "X", "size": "1"}, 400, "size"),
+            ("POST", "/v1/parties", {"title": "X", "clearance": "tlp:blue"}, 400, "clearance"), ("POST", "/v1/parties", {"title": "X\u0007"}, 400, "control"),
+            ("POST", "/v1/parties", '{"title":"X","title":"Y"}', 400, "twice"), ("POST", "/v1/parties/hub", {"name": "y"}, 400, "keeps its name"),
+            ("POST", "/v1/parties/hub", {}, 400, "nothing is said"), ("POST", "/v1/parties/none", {"title": "X"}, 404, "no party"), ("DELETE", "/v1/parties/none", None, 404, "no party"),
+            ("POST", "/v1/tokens", {"party": "hub"}, 400, "role"), ("POST", "/v1/tokens", {"party": "none", "role": "reader"}, 404, "no party"),
+            ("POST", "/v1/tokens", {"party": "hub", "role": "reader", "cidr": ["x.example"]}, 400, "x.example"),
+            ("POST", "/v1/tokens", {"party": "hub", "role": "reader", "expires": "then"}, 400, "expires"), ("POST", "/v1/tokens", {"party": "hub", "role": "reader", "rate": -1}, 400, "rate"),
+            ("POST", "/v1/tokens", {"party": "hub", "role": "reader", "cidr": [1]}, 400, "cidr"), ("DELETE", "/v1/tokens/none", None, 404, "no such token")):
+        status, problem = send(daemon, method, path, admin, body)
+        assert status == expected and says in problem["detail"], (method, path, body, problem)
+    bodies = [json.loads(line) for line in node.run("log", "--lane", "node", "--json", "--reverse").out.splitlines()]
+    said = [e for e in bodies if e["kind"] == "party" and e["party"] == "hub"]
+    assert len(said) == 5 and all(admin[6:16] in json.dumps(e) for e in said) and admin[16:] not in json.dumps(bodies)
+
+
+def test_stream_ends_with_its_token(node, serve, ca):
+    """An answer that lasts ends when its token does, over TLS as without."""
+    secure(node, ca)
+    node.run("party", "add", "Bank", "--clearance", "amber")
+    tokens = [new(node, "bank", "reader") for _ in range(2)]
+    daemon = serve(node)
+    ways = [["curl", "-sN", *bearer(tokens[0]), f"http://127.0.0.1:{daemon.http_port}/v1/stream?lane=members"],
+            ["curl", "-sN", *bearer(tokens[1]), "--cacert", str(ca.cert), "--resolve", f"sipar.example:{daemon.https_port}:127.0.0.1",
+             f"https://sipar.example:{daemon.https_port}/v1/stream?lane=members"]]
+    streams = [subprocess.Popen(way, stdout=subprocess.PIPE, text=True) for way in ways]
+    for stream in streams:
+        assert any(line.startswith("id: ") for line in stream.stdout)  # it has begun
+    node.counts("members", "--lane", "members", "-", stdin=b"first.example\n")
+    for stream in streams:
+        assert any("first.example" in line for line in stream.stdout)
+    node.run("token", "revoke", tokens[0])
+    node.run("party", "set", "bank", "--clearance", "green")
+    node.counts("members", "--lane", "members", "-", stdin=b"second.example\n")
+    for stream in streams:
+        rest = stream.stdout.read()
+        stream.wait(timeout=LIMIT)
+        assert "second.example" not in rest
+
+
+def test_pace_of_an_address(node, lan):
+    """Who comes without a token has a pace by address; from loopback there is none."""
+    with open(node.path / "sipar.conf", "a") as conf:
+        conf.write("http_plain = yes\nhttp_rate = 3\n")
+    lan.run("ip", "addr", "add", "192.0.2.1/32", "dev", "lo")
+    lan.run("ip", "addr", "add", "192.0.2.2/32", "dev", "lo")
+    node.within = lan.within
+    daemon = Daemon(node, "--http", "0.0.0.0:0")
+    try:
+        def ask(to, source):
+            return lan.run("curl", "-s", "-o", "/dev/null", "-w", "%{http_code} %header{ratelimit-policy}", "--interface", source, f"http://{to}:{daemon.http_port}/lanes")
+        for _ in range(10):
+            assert ask("127.0.0.1", "127.0.0.1") == "200 "
+        assert [ask("192.0.2.1", "192.0.2.1") for _ in range(3)] == ['200 "address";q=3;w=60'] * 3
+        wait_for(lambda: ask("192.0.2.1", "192.0.2.1").startswith("429"), "the limit")
+        assert ask("192.0.2.1", "192.0.2.2").startswith("200")
+    finally:
+        assert daemon.stop() == 0

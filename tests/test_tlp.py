@@ -78,11 +78,12 @@ ANY = ["later.example", *(v for lane in AUDIENCE for v in values(lane))]
 FILL = {
     "value": ANY, "score": ["1"], "list": ["edge.txt", "edge.json", "none.txt"], "lane": [*AUDIENCE, "node", "decisions", "none"],
     "collection": [*AUDIENCE, "node", "decisions", "none"], "object": [*(f"indicator--{uuid(lane)}" for lane in AUDIENCE), "none"],
-    "tile": ["0/000.p/1", "entries/000.p/1", "entries/000"], "digest": ["0" * 64], "index": ["0", "1", "2"],
+    "tile": ["0/000.p/1", "entries/000.p/1", "entries/000"], "digest": ["0" * 64], "index": ["0", "1", "2"], "party": ["none"], "token": ["aaaaaaaaaa"],
 }
 BODIES = {
     "/v1/lookup": ("text/plain", "\n".join(ANY).encode()), "/v1/usage-metrics": ("application/json", b"{}"),
     "/v1/hits": ("application/json", b"{}"), "/lanes/{lane}/cosignature": ("text/plain", b"x"), "/add-checkpoint": ("text/plain", b"x"),
+    **{path: ("application/json", b"{}") for path in ("/v1/parties", "/v1/parties/{party}", "/v1/tokens", "/v1/tokens/{token}")},
 }
 
 

@@ -40,7 +40,7 @@ struct http_route {
 		const char *schema;   /**< name in components/schemas; NULL: plain text */
 	} gives[2];               /**< of the answer 200 or `status`; none: it is 204 */
 	unsigned status;          /**< 0: 200 */
-	unsigned right;           /**< enum right: what the asker's role must allow; none: nobody may */
+	unsigned right;           /**< enum right, one or several: the asker's role must allow one of them; none: nobody may */
 	bool own_order;           /**< the handler is called before the body is read and with refusals, too: it looks at Content-Type and
 				       size in an order of its own */
 };
@@ -167,5 +167,6 @@ http_handler http_add_checkpoint;
 http_handler http_stream;
 http_handler http_taxii_discovery, http_taxii_root, http_taxii_collections, http_taxii_collection, http_taxii_manifest, http_taxii_objects;
 http_handler http_taxii_object, http_taxii_versions;
+http_handler http_parties, http_party_add, http_party_set, http_party_remove, http_tokens, http_token_new, http_token_revoke;
 
 #endif

@@ -366,6 +366,18 @@ enum err parties_authenticate(struct parties *p, struct span token, const char *
 	return e;
 }
 
+bool parties_still(struct parties *p, const char *token, int64_t now_ms, clearance *ret_clear)
+{
+	pthread_rwlock_rdlock(&p->lock);
+	unsigned place = token_find(p->set, span_str(token));
+	const struct token *t = place != TOKENS_MAX ? token_at(p->set, place) : NULL;
+	bool valid = t && !t->revoked && (!t->expires_s || now_ms < (int64_t)t->expires_s * 1000);
+	if (valid)
+		*ret_clear = clear_of(p, t->party, t->role);
+	pthread_rwlock_unlock(&p->lock);
+	return valid;
+}
+
 enum err parties_certificate(struct parties *p, const uint8_t fingerprint[32], const char *peer, int64_t now_ms, struct asker *ret, struct fault *f)
 {
 	char hex[64];
