@@ -1,6 +1,7 @@
 /* The server: opening, closing, and the way of a request to its handler and back. */
 #include "base/clock.h"
 #include "face/http_parts.h"
+#include "sys/key.h"
 
 enum { CONNECTIONS = 1024 };
 
@@ -68,6 +69,8 @@ static bool screen(const struct http_server *s, const struct http_request *q, co
 		http_problem(a, 405, q->target, "the method is not one of those in the Allow field");
 	} else if (!r)
 		http_problem(a, 404, q->target, "there is nothing at this path; /openapi.json lists what there is");
+	else if (!http_may(q, r, a))
+		return true;
 	else if (!http_route_takes(r, http_request_header(q, "Content-Type")))
 		wrong_media(q, r, a);
 	return a->status || q->incomplete;
@@ -102,10 +105,10 @@ static void dispatch(void *ctx, struct http_request *q, struct http_answer *a)
 	uint8_t decoded[HTTP_TARGET_MAX];
 	struct http_words words;
 	struct fault f;
-	struct asker asker = { .clear = atomic_load_explicit(&s->clear, memory_order_relaxed) };
+	struct asker asker;
 	q->asker = &asker;
 	const struct http_route *r = http_route_find(q->method, q->target, &words, allow);
-	if (!screen(s, q, r, allow, a)) {
+	if (http_authenticate(s, q, &asker, a) && !screen(s, q, r, allow, a)) {
 		if (decode(&words, decoded, &f))
 			http_problem(a, 400, q->target, f.text);
 		else
@@ -134,6 +137,7 @@ enum err http_server_open(const struct http_options *o, struct table *t, struct 
 	s->table = t;
 	s->ledger = l;
 	s->since_ms = clock_ms();
+	random_octets(&s->failure_seed, sizeof(s->failure_seed));
 	unsigned connections = o->connections ? o->connections : CONNECTIONS;
 	s->streams = o->node ? http_streams_new(o->node, connections - connections / 8) : NULL;
 	if (pthread_key_create(&s->reader, reader_ends)) {
