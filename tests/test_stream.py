@@ -21,10 +21,12 @@ KILLS = int(os.environ.get("SIPAR_KILLS", "6"))
 class Listener:
     """curl -N on the stream, from where the last one left off."""
 
-    def __init__(self, daemon, query="", last=None):
+    def __init__(self, daemon, query="", last=None, token=None):
         command = ["curl", "-sSN", f"http://127.0.0.1:{daemon.http_port}/v1/stream{query}"]
         if last:
             command[2:2] = ["-H", f"Last-Event-ID: {last}"]
+        if token:
+            command[2:2] = ["-H", f"Authorization: Bearer {token}"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.text, self.events, self.last = b"", [], last
         self.begun = False
@@ -183,6 +185,32 @@ def test_hidden_lanes(node, serve, listen):
     assert daemon.get("/v1/stream?lane=public", **{"Last-Event-ID": "public/1,restricted/1"})[0] == 400
     text = daemon.get("/metrics")[2]
     assert "sipar_stream" not in text  # how many events others had would tell of hidden lanes
+
+
+def test_a_party_and_its_token(node, serve, listen):
+    daemon = serve(node)
+    node.run("party", "add", "Bank", "--clearance", "amber")
+    token = node.run("token", "new", "bank", "--role", "reader").out.strip()
+    other = node.run("token", "new", "bank", "--role", "reader").out.strip()
+    theirs, again = listen(daemon, "", None, token).ready(), listen(daemon, "?lane=members,public", None, other).ready()
+    assert daemon.get("/v1/stream?lane=members")[0] == 404
+    tell(node, "members", "m", "192.0.2.1")
+    tell(node, "restricted", "r", "192.0.2.2")
+    theirs.until(lambda e: "import" in names(e))
+    again.until(lambda e: "import" in names(e))
+    assert values(theirs.events) == values(again.events) == ["192.0.2.1"] and "restricted" not in json.dumps(theirs.events)
+    node.run("token", "revoke", token[6:16])
+    tell(node, "members", "m", "192.0.2.3")
+    while theirs.take():
+        pass  # it ends, without a word more
+    assert values(theirs.events) == ["192.0.2.1"]
+    again.until(lambda e: names(e).count("import") == 2)
+    assert values(again.events) == ["192.0.2.1", "192.0.2.3"]
+    node.run("party", "set", "bank", "--clearance", "clear")
+    tell(node, "members", "m", "192.0.2.4")
+    while again.take():
+        pass
+    assert values(again.events) == ["192.0.2.1", "192.0.2.3"]
 
 
 def test_refusals(node, serve):
