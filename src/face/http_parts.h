@@ -67,6 +67,8 @@ struct http_meter {
 };
 void http_meter_count(struct http_meter *m, const struct http_route *r, unsigned status, uint64_t ns);
 
+struct misp_events;
+
 struct http_server {
 	struct httpd *httpd;
 	struct table *table;
@@ -77,6 +79,7 @@ struct http_server {
 	int64_t since_ms;
 	_Atomic int64_t saved_ms; /**< when what consumers have was saved last */
 	struct http_meter meter;
+	struct misp_events *misp; /**< NULL: there is no node */
 };
 
 /** Who asks; lives while the handler runs: what makes an answer later copies what it needs. */
@@ -136,5 +139,8 @@ http_handler http_feeds, http_feed, http_decisions, http_decisions_stream, http_
 http_handler http_lookup_one, http_allow, http_why, http_bulk, http_healthz, http_metrics, http_openapi_get;
 http_handler http_lanes, http_lane_checkpoint, http_lane_tile, http_lane_body, http_lane_receipt, http_lane_cosignature;
 http_handler http_add_checkpoint;
+
+http_handler http_misp_manifest, http_misp_hashes, http_misp_event, http_misp_attributes, http_misp_search_events;
+http_handler http_misp_version, http_misp_pymisp, http_misp_me;
 
 #endif

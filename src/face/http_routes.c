@@ -6,6 +6,8 @@
 /* What curl --data-binary says when it is told nothing is taken for lines, too. */
 #define BULK_MEDIA "text/plain application/x-ndjson application/ndjson application/jsonl application/json application/x-www-form-urlencoded"
 
+#define MISP_MEDIA "application/json text/plain application/x-www-form-urlencoded"
+
 const struct http_route http_routes[] = {
 	{ "GET", "/v1/lookup/{value}", http_lookup_one, "lookup", "What is known about one observable",
 	  "The value is an IP address or prefix, domain, URL, file hash or e-mail address, in any spelling that people use. It is "
@@ -77,6 +79,30 @@ const struct http_route http_routes[] = {
 	  "C2SP tlog-witness: the size that was cosigned last, a consistency proof from there, and a checkpoint of a log that this node "
 	  "is configured with. The answer is the line of the cosignature.",
 	  NOTE_MEDIA, { { "text/plain", NULL } } },
+	{ "GET", "/misp/manifest.json", http_misp_manifest, "mispManifest", "MISP feed: which events there are",
+	  "A MISP subscribes to https://NODE/misp/ as a feed of type MISP. An event is what one source says in one lane; its timestamp rises when that changes. "
+	  "If-None-Match with the ETag of the last answer is answered with 304 while nothing has changed.",
+	  NULL, { { "application/json", "MispManifest" } } },
+	{ "GET", "/misp/hashes.csv", http_misp_hashes, "mispHashes", "MISP feed: the MD5 of each value, with the UUID of its event", "", NULL,
+	  { { "text/csv", NULL } } },
+	{ "GET", "/misp/{event}", http_misp_event, "mispEvent", "MISP feed: an event",
+	  "UUID.json. What does not stand any more is an attribute with deleted true.",
+	  NULL, { { "application/json", "MispEvent" } } },
+	{ "POST", "/attributes/restSearch", http_misp_attributes, "mispAttributes", "MISP: search for attributes",
+	  "Filters value, type, category, tags, uuid, eventid, org, eventinfo, timestamp, last, from, to, to_ids, deleted, enforceWarninglist, limit, page; "
+	  "returnFormat json, csv, text or count. Exact values are looked up; other searches read everything.",
+	  MISP_MEDIA, { { "application/json", "MispAttributes" }, { "text/csv", NULL } } },
+	{ "POST", "/events/restSearch", http_misp_search_events, "mispEvents", "MISP: search for events",
+	  "As the search for attributes; events come with the attributes that type, category, tags, to_ids and deleted let pass.",
+	  MISP_MEDIA, { { "application/json", "MispEvents" }, { "text/csv", NULL } } },
+	{ "GET", "/events/view/{event}", http_misp_event, "mispView", "MISP: an event", "By its UUID or number.", NULL,
+	  { { "application/json", "MispEvent" } } },
+	{ "GET", "/servers/getVersion", http_misp_version, "mispVersion", "MISP: the version of the API", "", NULL, { { "application/json", NULL } } },
+	{ "GET", "/servers/getVersion.json", http_misp_version, "mispVersionJson", "MISP: the same", "", NULL, { { "application/json", NULL } } },
+	{ "GET", "/servers/getPyMISPVersion.json", http_misp_pymisp, "mispPyMisp", "MISP: the PyMISP that goes with it", "", NULL,
+	  { { "application/json", NULL } } },
+	{ "GET", "/users/view/me", http_misp_me, "mispMe", "MISP: who asks", "", NULL, { { "application/json", NULL } } },
+	{ "GET", "/users/view/me.json", http_misp_me, "mispMeJson", "MISP: the same", "", NULL, { { "application/json", NULL } } },
 	{ "GET", "/healthz", http_healthz, "health", "Is the service answering, and from what", "", NULL,
 	  { { "application/json", "Health" } } },
 	{ "GET", "/metrics", http_metrics, "metrics", "Metrics in the Prometheus text format", "", NULL, { { "text/plain", NULL } } },
@@ -114,7 +140,7 @@ static bool path_is(const char *pattern, struct span target, struct http_words *
 	}
 }
 
-const struct http_route *http_route_find(const char *method, struct span target, struct http_words *ret_words,
+static const struct http_route *find_row(const char *method, struct span target, struct http_words *ret_words,
 					 char ret_allow[HTTP_HEADER_VALUE_MAX])
 {
 	bool head = !strcmp(method, "HEAD");
@@ -130,6 +156,17 @@ const struct http_route *http_route_find(const char *method, struct span target,
 				      strcmp(r->method, "GET") ? r->method : "GET, HEAD");
 	}
 	return NULL;
+}
+
+/* Who takes https://NODE/misp for the address of a MISP asks for its API below that. */
+const struct http_route *http_route_find(const char *method, struct span target, struct http_words *ret_words,
+					 char ret_allow[HTTP_HEADER_VALUE_MAX])
+{
+	static const struct span base = SPAN_LIT("/misp");
+	const struct http_route *r = find_row(method, target, ret_words, ret_allow);
+	if (r || ret_allow[0] || !span_starts(target, SPAN_LIT("/misp/")))
+		return r;
+	return find_row(method, span_from(target, base.n), ret_words, ret_allow);
 }
 
 bool http_media_is(struct span field, const char *media)

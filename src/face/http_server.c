@@ -1,6 +1,7 @@
 /* The server: opening, closing, and the way of a request to its handler and back. */
 #include "base/clock.h"
 #include "face/http_parts.h"
+#include "gate/misp_events.h"
 
 /* The library has threads of its own and says neither when one starts nor when it ends, but each must be registered with
  * the table before it reads.  So the first read in a thread registers it, and marks it with this thread-specific value,
@@ -131,7 +132,10 @@ enum err http_server_open(const struct http_options *o, struct table *t, struct 
 	s->table = t;
 	s->ledger = l;
 	s->since_ms = clock_ms();
+	if (o->node)
+		s->misp = misp_events_new(o->node);
 	if (pthread_key_create(&s->reader, reader_ends)) {
+		misp_events_free(s->misp);
 		free(s);
 		return fault_set(f, ERR_IO, "no thread-specific key is left for the HTTP server");
 	}
@@ -142,6 +146,7 @@ enum err http_server_open(const struct http_options *o, struct table *t, struct 
 	enum err e = httpd_open(&options, &s->httpd, f);
 	if (e) {
 		pthread_key_delete(s->reader);
+		misp_events_free(s->misp);
 		free(s);
 		return e;
 	}
@@ -160,5 +165,6 @@ void http_server_close(struct http_server *s)
 		return;
 	httpd_close(s->httpd);
 	pthread_key_delete(s->reader);
+	misp_events_free(s->misp);
 	free(s);
 }
