@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "face/http_parts.h"
 #include "gate/misp_events.h"
+#include "sys/key.h"
 
 /* The library has threads of its own and says neither when one starts nor when it ends, but each must be registered with
  * the table before it reads.  So the first read in a thread registers it, and marks it with this thread-specific value,
@@ -67,6 +68,8 @@ static bool screen(const struct http_server *s, const struct http_request *q, co
 		http_problem(a, 405, q->target, "the method is not one of those in the Allow field");
 	} else if (!r)
 		http_problem(a, 404, q->target, "there is nothing at this path; /openapi.json lists what there is");
+	else if (!http_may(q, r, a))
+		return true;
 	else if (!http_route_takes(r, http_request_header(q, "Content-Type")))
 		wrong_media(q, r, a);
 	return a->status || q->incomplete;
@@ -101,10 +104,10 @@ static void dispatch(void *ctx, struct http_request *q, struct http_answer *a)
 	uint8_t decoded[HTTP_TARGET_MAX];
 	struct http_words words;
 	struct fault f;
-	struct asker asker = { .clear = atomic_load_explicit(&s->clear, memory_order_relaxed) };
+	struct asker asker;
 	q->asker = &asker;
 	const struct http_route *r = http_route_find(q->method, q->target, &words, allow);
-	if (!screen(s, q, r, allow, a)) {
+	if (http_authenticate(s, q, &asker, a) && !screen(s, q, r, allow, a)) {
 		if (decode(&words, decoded, &f))
 			http_problem(a, 400, q->target, f.text);
 		else
@@ -134,6 +137,7 @@ enum err http_server_open(const struct http_options *o, struct table *t, struct 
 	s->since_ms = clock_ms();
 	if (o->node)
 		s->misp = misp_events_new(o->node);
+	random_octets(&s->failure_seed, sizeof(s->failure_seed));
 	if (pthread_key_create(&s->reader, reader_ends)) {
 		misp_events_free(s->misp);
 		free(s);

@@ -46,6 +46,7 @@ struct node {
 	struct table *table;
 	struct fold *fold;
 	struct docket *docket;
+	struct parties *parties;
 	struct guard *guard;     /* NULL while it is being opened */
 	bool opened;             /* views and table are folded, and ours to save */
 	pthread_mutex_t writing; /* held while views and table change */
@@ -238,8 +239,8 @@ enum err node_open(const char *dir, unsigned wait_ms, struct node **ret_node, st
 	struct node *n = new_node(dir);
 	enum err e = is_data_directory(dir, f);
 	if (e == OK && (e = take_lock(n, wait_ms, f)) == OK && (e = ledger_open(dir, true, &n->ledger, f)) == OK &&
-	    (e = open_feeds(n, f)) == OK && (e = ensure_lane(n, f)) == OK && (e = open_views(n, f)) == OK)
-		e = open_docket(n, true, f);
+	    (e = open_feeds(n, f)) == OK && (e = ensure_lane(n, f)) == OK && (e = open_views(n, f)) == OK && (e = open_docket(n, true, f)) == OK)
+		e = parties_open(dir, true, n->ledger, &n->parties, f);
 	if (e) {
 		node_close(n);
 		return e;
@@ -278,8 +279,8 @@ enum err node_open_reader(const char *dir, struct node **ret_node, struct fault 
 		fold_set_own(n->fold, own_of, n);
 		e = fold_ledger(n->fold, n->ledger, f);
 	}
-	if (e == OK)
-		e = open_docket(n, false, f);
+	if (e == OK && (e = open_docket(n, false, f)) == OK)
+		e = parties_open(dir, false, n->ledger, &n->parties, f);
 	if (e)
 		node_close(n);
 	else
@@ -303,6 +304,7 @@ void node_close(struct node *n)
 		(void)!consumers_save(n->consumers, n->dir, NULL);
 	}
 	guard_free(n->guard);
+	parties_close(n->parties);
 	docket_close(n->docket);
 	ledger_close(n->ledger);
 	table_close(n->table);
@@ -337,6 +339,11 @@ struct docket *node_docket(struct node *n)
 struct guard *node_guard(struct node *n)
 {
 	return n->guard;
+}
+
+struct parties *node_parties(struct node *n)
+{
+	return n->parties;
 }
 
 const char *node_dir(const struct node *n)
@@ -489,6 +496,7 @@ enum err node_lane_create(struct node *n, const struct lane *wanted, struct lane
 		return e;
 	e = fold_lanes(node_write_begin(n), n->ledger, f);
 	node_write_end(n);
+	parties_lanes(n->parties);
 	tell(&n->on_lanes);
 	return e;
 }
