@@ -380,12 +380,12 @@ static bool uuid_passes(const struct misp_filter *m, const struct misp_event *e,
 	return m->uuid.n == 0 || pass_each(&m->uuid, names, 2);
 }
 
-bool misp_filter_attribute(const struct misp_filter *m, const struct misp_event *e, const struct misp_attribute *a, bool scope_events)
+bool misp_filter_attribute(const struct misp_filter *m, const struct misp_event *e, const struct misp_attribute *a, unsigned passed)
 {
 	return (a->deleted ? m->deleted : m->standing) && (!m->has_to_ids || m->to_ids == a->to_ids) &&
-	       (scope_events || (a->time_s >= m->since_s && a->time_s <= m->until_s)) && type_passes(m, a) &&
+	       (passed & MISP_PASSED_TIME || (a->time_s >= m->since_s && a->time_s <= m->until_s)) && type_passes(m, a) &&
 	       misp_terms_pass(&m->category, span_str(misp_type_category(&a->obs))) && tags_pass(m, e, a) &&
-	       (scope_events || (value_passes(m, a) && uuid_passes(m, e, a)));
+	       (passed & MISP_PASSED_VALUE || value_passes(m, a)) && (passed & MISP_PASSED_UUID || uuid_passes(m, e, a));
 }
 
 bool misp_filter_is_exact(const struct misp_filter *m)

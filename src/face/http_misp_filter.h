@@ -46,8 +46,9 @@ bool misp_like(struct span text, struct span pattern);
 bool misp_terms_pass(const struct misp_terms *t, struct span text);
 /** All that is said of the event, and not of its attributes. */
 bool misp_filter_event(const struct misp_filter *m, const struct misp_event *e);
-/** All that is said of attributes, but for the warning lists.  @param scope_events  times are those of the event, and were looked at. */
-bool misp_filter_attribute(const struct misp_filter *m, const struct misp_event *e, const struct misp_attribute *a, bool scope_events);
+enum { MISP_PASSED_TIME = 1, MISP_PASSED_VALUE = 2, MISP_PASSED_UUID = 4 };
+/** All that is said of attributes, but for the warning lists.  @param passed  bits of what was looked at already. */
+bool misp_filter_attribute(const struct misp_filter *m, const struct misp_event *e, const struct misp_attribute *a, unsigned passed);
 /** Are the values that are asked for all exact ones, so that a table has them? */
 bool misp_filter_is_exact(const struct misp_filter *m);
 

@@ -15,6 +15,7 @@ struct search {
 	clearance clear;
 	struct misp_filter filter;
 	bool of_events;                 /* else of attributes */
+	unsigned passed;                /* of attributes: MISP_PASSED_* */
 	uint32_t now_s;
 	size_t at;                      /* of all events, or of `only` */
 	bool has_only;
@@ -115,7 +116,7 @@ static bool is_warned_of(struct search *s, const struct observable *o)
 
 static bool passes(struct search *s, const struct misp_attribute *a)
 {
-	return misp_filter_attribute(&s->filter, &s->event, a, s->of_events) && !(s->filter.no_warninglist && is_warned_of(s, &a->obs));
+	return misp_filter_attribute(&s->filter, &s->event, a, s->passed) && !(s->filter.no_warninglist && is_warned_of(s, &a->obs));
 }
 
 /* ---- reading events ---- */
@@ -133,7 +134,7 @@ static void on_attribute(void *ctx, const struct misp_attribute *a)
 static void on_candidate(void *ctx, const struct misp_attribute *a)
 {
 	struct search *s = ctx;
-	s->met |= misp_filter_attribute(&s->filter, &s->event, a, false);
+	s->met |= misp_filter_attribute(&s->filter, &s->event, a, MISP_PASSED_TIME);
 }
 
 /* Events are asked for by what is in them. */
@@ -146,13 +147,8 @@ static bool has_wanted(struct search *s, const struct misp_listed *l)
 	if (!misp_events_pick(s->events, s->clear, span_str(l->uuid), &pick))
 		return false;
 	struct misp_reading *r = misp_reading_new(s->server->options.node, &pick);
-	uint32_t since = s->filter.since_s, until = s->filter.until_s;
-	s->filter.since_s = 0; /* these are of the event */
-	s->filter.until_s = UINT32_MAX;
 	for (s->met = false; misp_reading_more(r, MISP_RECORDS, on_candidate, s) && !s->met;)
 		;
-	s->filter.since_s = since;
-	s->filter.until_s = until;
 	misp_reading_free(r);
 	return s->met;
 }
@@ -267,8 +263,7 @@ enum { FOUND_MAX = 256 };
 static bool is_taken_back(const struct claim *c, const struct claim *all, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
-		if (all[i].stance == STANCE_RETRACTED && all[i].source == c->source && all[i].lane == c->lane &&
-		    claim_import(&all[i]) >= claim_import(c))
+		if (score_takes_back(&all[i], c))
 			return true;
 	return false;
 }
@@ -284,7 +279,7 @@ static unsigned find_claims(struct search *s, const struct observable *o, struct
 		const struct claim *c;
 		unsigned n_claims = image_find(v->level[i], &key, &c);
 		for (unsigned k = 0; k < n_claims && n < FOUND_MAX; k++) {
-			if (!(s->clear >> (c[k].lane & 63) & 1) || c[k].stance > STANCE_RETRACTED || c[k].source >= source_count(m->sources))
+			if (!(s->clear >> (c[k].lane & 63) & 1) || (c[k].stance > STANCE_RETRACTED && c[k].stance < STANCE_UNSAID) || c[k].source >= source_count(m->sources))
 				continue;
 			found[n++] = (struct found){
 				.claim = c[k], .stands = source_claim_counts((void *)(uintptr_t)m->sources, &c[k]),
@@ -465,6 +460,7 @@ static void search(struct http_server *server, struct http_request *q, struct sp
 		return;
 	}
 	s->skip = (s->filter.page - 1) * s->filter.limit;
+	s->passed = of_events ? MISP_PASSED_TIME | MISP_PASSED_VALUE | MISP_PASSED_UUID : misp_filter_is_exact(&s->filter) ? MISP_PASSED_VALUE : 0;
 	if (misp_filter_is_exact(&s->filter)) {
 		if (!of_events) {
 			answer_exact(s, a);

@@ -162,11 +162,10 @@ static const struct http_route *find_row(const char *method, struct span target,
 const struct http_route *http_route_find(const char *method, struct span target, struct http_words *ret_words,
 					 char ret_allow[HTTP_HEADER_VALUE_MAX])
 {
-	static const struct span base = SPAN_LIT("/misp");
-	const struct http_route *r = find_row(method, target, ret_words, ret_allow);
-	if (r || ret_allow[0] || !span_starts(target, SPAN_LIT("/misp/")))
-		return r;
-	return find_row(method, span_from(target, base.n), ret_words, ret_allow);
+	static const struct span base = SPAN_LIT("/misp/");
+	struct span below = span_from(target, base.n);
+	bool is_api = span_starts(target, base) && span_find(span_head(below, span_find(below, '?')), '/') < below.n; /* a feed has no folders */
+	return find_row(method, is_api ? span_from(target, base.n - 1) : target, ret_words, ret_allow);
 }
 
 bool http_media_is(struct span field, const char *media)

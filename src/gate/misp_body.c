@@ -2,6 +2,7 @@
 
 #include "codec/json_feed.h"
 #include "gate/intake.h"
+#include "view/score.h"
 
 enum err misp_body_read(struct ledger *l, uint64_t number, struct entry *ret_entry, struct buf *out)
 {
@@ -94,6 +95,7 @@ struct finding {
 	struct node *node;
 	struct ledger *ledger;
 	const struct table_view *view;
+	uint32_t number;
 	uint16_t source;
 	uint8_t lane;
 	bool any;
@@ -101,14 +103,17 @@ struct finding {
 	void *ctx;
 };
 
+/* `fc` takes something back. */
 static void find_claims(struct finding *g, const struct feed_claim *fc)
 {
+	struct claim r = { .entry = g->number, .source = g->source, .lane = g->lane, .category = fc->category, .stance = fc->stance & 15,
+			   .flags = (uint8_t)((fc->part ? CLAIM_PART : 0) | (fc->obs.wildcard ? CLAIM_WILDCARD : 0)) & 15 };
 	struct table_key key = { .kind = fc->obs.kind, .prefix = fc->obs.prefix, .n = fc->obs.n, .p = fc->obs.key };
 	const struct claim *c;
 	for (unsigned i = 0; i < g->view->n; i++) {
 		unsigned n = image_find(g->view->level[i], &key, &c);
 		for (unsigned k = 0; k < n; k++)
-			if (c[k].source == g->source && c[k].lane == g->lane && (c[k].stance == STANCE_INDICATOR || c[k].stance == STANCE_SIGHTING))
+			if (score_takes_back(&r, &c[k]))
 				g->visit(g->ctx, c[k].entry);
 	}
 }
@@ -128,7 +133,7 @@ static bool on_record(void *ctx, const struct feed_record *r)
 	if (r->fate != FATE_CLAIMS)
 		return true;
 	for (unsigned i = 0; i < r->n_claims; i++) {
-		if (r->claims[i].stance != STANCE_RETRACTED)
+		if (r->claims[i].stance != STANCE_RETRACTED && r->claims[i].stance < STANCE_UNSAID)
 			continue;
 		takes_back = true;
 		find_claims(g, &r->claims[i]);
@@ -141,7 +146,7 @@ static bool on_record(void *ctx, const struct feed_record *r)
 
 bool misp_body_retractions(struct node *n, uint8_t lane, const char *source, uint64_t number, misp_entry_visit *visit, void *ctx)
 {
-	struct finding g = { .node = n, .ledger = node_ledger(n), .lane = lane, .visit = visit, .ctx = ctx };
+	struct finding g = { .node = n, .ledger = node_ledger(n), .number = (uint32_t)number, .lane = lane, .visit = visit, .ctx = ctx };
 	struct entry e;
 	struct buf body = { 0 };
 	struct fault ignored;

@@ -402,7 +402,7 @@ static bool take_original(struct misp_events *m, uint32_t source, uint8_t lane, 
 	return true;
 }
 
-struct retraction {
+struct taking_back {
 	struct misp_events *m;
 	uint32_t source, time_s;
 	uint8_t lane;
@@ -411,7 +411,7 @@ struct retraction {
 /* Something that entry `number` says was taken back. */
 static void on_retracted(void *ctx, uint64_t number)
 {
-	struct retraction *r = ctx;
+	struct taking_back *r = ctx;
 	struct event *e = event_of_entry(r->m, number);
 	if (e && e->source == r->source && e->lane == r->lane)
 		touch(e, r->time_s);
@@ -433,7 +433,7 @@ static void take_end(struct misp_events *m, const struct entry *e)
 	if (snapshot)
 		raise_floor(m, source, first, time_s);
 	if (p && p->told) {
-		struct retraction r = { .m = m, .source = source, .time_s = time_s, .lane = e->lane };
+		struct taking_back r = { .m = m, .source = source, .time_s = time_s, .lane = e->lane };
 		for (unsigned k = 0; k < p->n; k++)
 			if (misp_body_retractions(m->node, e->lane, e->source, p->pieces[k].piece.number, on_retracted, &r))
 				m->sources[source].retracts = true;
@@ -523,7 +523,9 @@ static enum err visit(void *ctx, const struct entry *e, struct span none, struct
 static void on_change(void *ctx)
 {
 	struct misp_events *m = ctx;
-	atomic_store(&m->seen, node_seen(m->node));
+	uint64_t seen = node_seen(m->node), was = atomic_load(&m->seen);
+	while (was < seen && !atomic_compare_exchange_weak(&m->seen, &was, seen)) /* several may tell at once */
+		;
 }
 
 struct misp_events *misp_events_new(struct node *n)

@@ -8,6 +8,7 @@
 #include "codec/json_walk.h"
 #include "gate/intake.h"
 #include "gate/misp_body.h"
+#include "view/score.h"
 
 /* The attributes that have come, by the first octets of their UUIDs. */
 struct seen {
@@ -111,14 +112,19 @@ static const struct misp_piece *piece_of(const struct misp_reading *r)
 static bool taken_back(const struct misp_reading *r, const struct feed_claim *fc)
 {
 	struct table_key key = { .kind = fc->obs.kind, .prefix = fc->obs.prefix, .n = fc->obs.n, .p = fc->obs.key };
+	const struct misp_piece *p = piece_of(r);
+	struct claim said = {
+		.entry = p->number, .back = intake_back(p->number, p->import), .source = r->source, .lane = r->pick.listed.lane & 63,
+		.category = fc->category, .stance = fc->stance & 15,
+		.flags = (uint8_t)((fc->part ? CLAIM_PART : 0) | (fc->obs.wildcard ? CLAIM_WILDCARD : 0)) & 15,
+	};
 	const struct table_view *v = table_enter(node_table(r->node));
 	bool back = false;
 	for (unsigned i = 0; i < v->n && !back; i++) {
 		const struct claim *c;
 		unsigned n = image_find(v->level[i], &key, &c);
 		for (unsigned k = 0; k < n; k++)
-			back |= c[k].source == r->source && c[k].lane == r->pick.listed.lane && c[k].stance == STANCE_RETRACTED &&
-				!(c[k].flags & CLAIM_WILDCARD) == !fc->obs.wildcard && claim_import(&c[k]) >= piece_of(r)->import;
+			back |= score_takes_back(&c[k], &said);
 	}
 	table_leave(node_table(r->node));
 	return back;
