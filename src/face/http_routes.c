@@ -2,6 +2,7 @@
 #include "base/num.h"
 #include "face/http_parts.h"
 
+#define TAXII "application/taxii+json;version=2.1"
 #define NOTE_MEDIA "text/plain application/octet-stream application/x-www-form-urlencoded"
 /* What curl --data-binary says when it is told nothing is taken for lines, too. */
 #define BULK_MEDIA "text/plain application/x-ndjson application/ndjson application/jsonl application/json application/x-www-form-urlencoded"
@@ -103,6 +104,31 @@ const struct http_route http_routes[] = {
 	  { { "application/json", NULL } }, .right = RIGHT_READ },
 	{ "GET", "/users/view/me", http_misp_me, "mispMe", "MISP: who asks", "", NULL, { { "application/json", NULL } }, .right = RIGHT_READ },
 	{ "GET", "/users/view/me.json", http_misp_me, "mispMeJson", "MISP: the same", "", NULL, { { "application/json", NULL } }, .right = RIGHT_READ },
+	{ "GET", "/v1/stream", http_stream, "stream", "What lanes say, as it is committed (server-sent events)",
+	  "Parameters lane (names with commas; without it all that you may see), after (a cursor, or with one lane the number of entries that are known; "
+	  "without it, what comes from now on) and only=heads (how long each lane is, whenever it has grown). The id of an event is the cursor behind it, and Last-Event-ID "
+	  "goes on from there: each claim, retraction and decision is told once, in order, from any point of the past. 409 when the cursor is beyond the end "
+	  "of a lane. docs/stream.md has the events.",
+	  NULL, { { "text/event-stream", NULL } }, .right = RIGHT_READ },
+	{ "GET", "/taxii2/", http_taxii_discovery, "taxiiDiscovery", "TAXII 2.1: discovery",
+	  "Where the API root is. Everything below /taxii2/ is by TAXII 2.1, errors too, and needs an Accept field that takes "
+	  "application/taxii+json;version=2.1.",
+	  NULL, { { TAXII, "Taxii" } }, .own_order = true, .right = RIGHT_READ },
+	{ "GET", "/taxii2/api/", http_taxii_root, "taxiiRoot", "TAXII 2.1: the API root", "", NULL, { { TAXII, "Taxii" } }, .own_order = true, .right = RIGHT_READ },
+	{ "GET", "/taxii2/api/collections/", http_taxii_collections, "taxiiCollections", "TAXII 2.1: the lanes that you may see, as collections", "",
+	  NULL, { { TAXII, "Taxii" } }, .own_order = true, .right = RIGHT_READ },
+	{ "GET", "/taxii2/api/collections/{collection}/", http_taxii_collection, "taxiiCollection", "TAXII 2.1: one collection",
+	  "By its id, or by its alias, which is the name of the lane.", NULL, { { TAXII, "Taxii" } }, .own_order = true, .right = RIGHT_READ },
+	{ "GET", "/taxii2/api/collections/{collection}/manifest/", http_taxii_manifest, "taxiiManifest", "TAXII 2.1: what objects there are",
+	  "Parameters as for the objects.", NULL, { { TAXII, "Taxii" } }, .own_order = true, .right = RIGHT_READ },
+	{ "GET", "/taxii2/api/collections/{collection}/objects/", http_taxii_objects, "taxiiObjects", "TAXII 2.1: objects, page by page",
+	  "Parameters added_after, limit, next, match[id], match[type], match[version] and match[spec_version]. Objects come as they were received, octet "
+	  "for octet. A page has at most 1,000 objects, and 8 MiB of them.",
+	  NULL, { { TAXII, "Taxii" } }, .own_order = true, .right = RIGHT_READ },
+	{ "GET", "/taxii2/api/collections/{collection}/objects/{object}/", http_taxii_object, "taxiiObject", "TAXII 2.1: one object, by its id",
+	  "Parameters added_after, limit, next, match[version] and match[spec_version].", NULL, { { TAXII, "Taxii" } }, .own_order = true, .right = RIGHT_READ },
+	{ "GET", "/taxii2/api/collections/{collection}/objects/{object}/versions/", http_taxii_versions, "taxiiVersions", "TAXII 2.1: the versions of an object",
+	  "Parameters added_after, limit, next and match[spec_version].", NULL, { { TAXII, "Taxii" } }, .own_order = true, .right = RIGHT_READ },
 	{ "GET", "/healthz", http_healthz, "health", "Is the service answering, and from what", "", NULL,
 	  { { "application/json", "Health" } }, .right = RIGHT_READ },
 	{ "GET", "/metrics", http_metrics, "metrics", "Metrics in the Prometheus text format", "", NULL, { { "text/plain", NULL } }, .right = RIGHT_READ },
@@ -111,6 +137,13 @@ const struct http_route http_routes[] = {
 };
 
 _Static_assert(COUNT_OF(http_routes) - 1 <= HTTP_ROUTES_MAX, "the meter has room for each row");
+
+/* Clients leave the last '/' out, and must not be redirected: what they send along would get lost. */
+static bool ends_as(struct span path, struct span literal)
+{
+	bool slash = literal.n && literal.p[literal.n - 1] == '/';
+	return span_eq(path, literal) || (slash && span_eq(path, span_head(literal, literal.n - 1)));
+}
 
 /* A pattern's literals and the words between them. */
 static bool path_is(const char *pattern, struct span target, struct http_words *ret_words)
@@ -121,7 +154,7 @@ static bool path_is(const char *pattern, struct span target, struct http_words *
 		struct span literal = span_head(p, span_find(p, '{'));
 		if (literal.n == p.n) { /* the last one; what follows a '?' is not looked at */
 			*ret_words = w;
-			return span_eq(span_head(target, span_find(target, '?')), literal);
+			return ends_as(span_head(target, span_find(target, '?')), literal);
 		}
 		if (!span_starts(target, literal) || w.n == HTTP_WORDS_MAX)
 			return false;
@@ -133,7 +166,8 @@ static bool path_is(const char *pattern, struct span target, struct http_words *
 			return true;
 		}
 		struct span word = span_head(target, span_find(target, '/'));
-		if (!word.n || span_find(word, '?') < word.n)
+		word = span_head(word, span_find(word, '?'));
+		if (!word.n)
 			return false;
 		w.word[w.n++] = word;
 		target = span_from(target, word.n);

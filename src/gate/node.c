@@ -14,6 +14,7 @@
 #include "gate/consumers.h"
 #include "gate/fold.h"
 #include "gate/guard.h"
+#include "gate/stream.h"
 #include "sys/key.h"
 
 /* Who wants to know of something. */
@@ -43,6 +44,7 @@ struct node {
 	char *dir;
 	int lock_fd;
 	struct ledger *ledger;
+	struct stream *stream;
 	struct table *table;
 	struct fold *fold;
 	struct docket *docket;
@@ -245,6 +247,7 @@ enum err node_open(const char *dir, unsigned wait_ms, struct node **ret_node, st
 		node_close(n);
 		return e;
 	}
+	n->stream = stream_new(n->ledger);
 	n->told = docket_serial(n->docket);
 	docket_listen(n->docket, tell_consumers, n);
 	*ret_node = n;
@@ -281,11 +284,13 @@ enum err node_open_reader(const char *dir, struct node **ret_node, struct fault 
 	}
 	if (e == OK && (e = open_docket(n, false, f)) == OK)
 		e = parties_open(dir, false, n->ledger, &n->parties, f);
-	if (e)
+	if (e) {
 		node_close(n);
-	else
-		*ret_node = n;
-	return e;
+		return e;
+	}
+	n->stream = stream_new(n->ledger);
+	*ret_node = n;
+	return OK;
 }
 
 uint64_t node_seen(struct node *n)
@@ -304,6 +309,7 @@ void node_close(struct node *n)
 		(void)!fold_save(n->fold, NULL); /* derived: what is not saved is folded again at the next opening */
 		(void)!consumers_save(n->consumers, n->dir, NULL);
 	}
+	stream_free(n->stream);
 	guard_free(n->guard);
 	parties_close(n->parties);
 	docket_close(n->docket);
@@ -325,6 +331,11 @@ void node_close(struct node *n)
 struct ledger *node_ledger(struct node *n)
 {
 	return n->ledger;
+}
+
+struct stream *node_stream(struct node *n)
+{
+	return n->stream;
 }
 
 struct table *node_table(struct node *n)
@@ -508,6 +519,7 @@ enum err node_erase(struct node *n, uint64_t number, const char *reason, uint64_
 	uint64_t said = 0;
 	enum err e = ledger_erase(n->ledger, CLEARANCE_ALL, number, reason, &said, f);
 	if (said) {
+		stream_forget(n->stream);
 		enum err err = fold_refold(fold, n->ledger, e ? NULL : f);
 		e = e ? e : err;
 		*ret_number = said;
@@ -530,6 +542,7 @@ enum err node_prune(struct node *n, uint8_t lane, int64_t now_ms, uint64_t *ret_
 		sum += some; /* also when the log could not be emptied then */
 	}
 	if (sum) {
+		stream_forget(n->stream);
 		enum err err = fold_refold(fold, n->ledger, e ? NULL : f);
 		e = e ? e : err;
 	}

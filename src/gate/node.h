@@ -16,6 +16,7 @@
 
 struct node;
 struct fold;
+struct stream;
 struct consumers;
 
 /** What is fixed when a node is made. */
@@ -49,6 +50,8 @@ struct guard *node_guard(struct node *n);
 /** Who may ask under a name. */
 struct parties *node_parties(struct node *n);
 const char *node_dir(const struct node *n);
+/** What the lanes say, as events. */
+struct stream *node_stream(struct node *n);
 
 /** The feeds of feeds.conf as they are at this moment; the caller's to drop.  Any thread. */
 const struct feeds *node_feeds(struct node *n);
