@@ -26,7 +26,7 @@ static void put_lane(struct ledger *l, const struct lane *lane, struct buf *out)
 {
 	uint8_t keys[KEYS_MAX][KEY_OCTETS];
 	struct buf retention = { 0 };
-	unsigned n = ledger_keys(l, lane->realm, keys, KEYS_MAX);
+	unsigned n = ledger_lane_keys(l, lane, keys, KEYS_MAX);
 	retention_put(lane->retention_s, &retention);
 	buf_printf(out, "{\"name\":\"%s\",\"audience\":\"%s\",\"realm\":\"%s\",\"origin\":\"%s\",\"size\":%llu,\"retention\":\"%s\"", lane->name,
 		   tlp_name(lane->tlp), lane->realm, lane->origin, (unsigned long long)lane->size, buf_cstr(&retention));
