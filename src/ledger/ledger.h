@@ -171,6 +171,7 @@ struct mirror_order {
 	/** The objects in the body of a feed's entry, by rising offset, appended as struct object; ids that point into the body.  NULL: none are kept. */
 	void (*objects)(void *ctx, const struct record *r, struct span body, struct buf *ret_objects);
 	void *ctx;
+	bool only_check;                /**< take nothing; ret_done is what it would be */
 };
 enum mirror_state {
 	MIRROR_LEVEL,     /**< the peer has what is here */

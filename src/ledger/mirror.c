@@ -403,14 +403,14 @@ static enum err append(struct taking *t, struct writer *w, struct mirror_done *d
 		t->told[i].s.objects = objects;
 		objects += t->told[i].s.n_objects;
 	}
-	enum err e = writer_append(w, t->told, t->n, &d->first, f);
+	enum err e = t->order->only_check ? OK : writer_append(w, t->told, t->n, &d->first, f);
 	if (e)
 		return e;
 	d->state = MIRROR_GREW;
 	d->n = t->n;
 	d->size = t->checkpoint.size;
 	d->erased = t->erases;
-	return t->erases ? writer_flush(w, f) : OK;
+	return t->erases && !t->order->only_check ? writer_flush(w, f) : OK;
 }
 
 static enum err take(struct taking *t, struct writer *w, struct mirror_done *d, struct fault *f)
