@@ -36,7 +36,7 @@ struct peer_options {
 
 static enum err read_every(const char *text, uint32_t *ret_ms, struct fault *f)
 {
-	static const struct { const char *unit; uint32_t ms; } units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 } };
+	static const struct { const char *unit; uint32_t ms; } units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 } };
 	size_t digits = strspn(text, "0123456789");
 	uint64_t n;
 	for (size_t i = 0; i < COUNT_OF(units); i++)
