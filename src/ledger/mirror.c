@@ -10,6 +10,7 @@
 
 #include "base/base64.h"
 #include "ledger/checkpoint.h"
+#include "ledger/lane.h"
 #include "ledger/lanelog.h"
 #include "ledger/parcel.h"
 #include "ledger/reader.h"

@@ -3,7 +3,7 @@
 #ifndef LEDGER_MIRROR_H
 #define LEDGER_MIRROR_H
 
-#include "ledger/ledger.h"
+#include "ledger/parcel.h"
 #include "ledger/pool.h"
 #include "ledger/writer.h"
 

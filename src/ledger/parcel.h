@@ -54,4 +54,33 @@ enum err parcel_next(struct parcel *p, struct parcel_entry *ret_entry, struct fa
 void parcel_put_head(const struct parcel *p, struct buf *out);
 void parcel_put_entry(const struct parcel_entry *e, struct buf *out);
 
+/* ---- taking one: ledger_mirror() ---- */
+
+struct record;
+/** Where a parcel comes from, and who must have signed it. */
+struct mirror_order {
+	const char *peer, *lane;        /**< name of the node here, and of the lane there: together it is "PEER.LANE" */
+	const uint8_t (*keys)[32];      /**< of the peer, as the operator has them; needed for the first parcel only, or after a loss of its key */
+	unsigned n_keys;
+	/** The objects in the body of a feed's entry, by rising offset, appended as struct object; ids that point into the body.  NULL: none are kept. */
+	void (*objects)(void *ctx, const struct record *r, struct span body, struct buf *ret_objects);
+	void *ctx;
+	bool only_check;                /**< take nothing; ret_done is what it would be */
+};
+enum mirror_state {
+	MIRROR_LEVEL,     /**< the peer has what is here */
+	MIRROR_GREW,      /**< entries were added, durably */
+	MIRROR_SMALLER,   /**< the peer has signed that it has fewer than it had signed before: rolled back */
+	MIRROR_DIFFERENT, /**< what the peer has signed does not continue what is here by these entries: forked, or they were altered on the way */
+};
+struct mirror_done {
+	enum mirror_state state;
+	uint8_t lane;
+	bool founded;               /**< the lane is new here */
+	bool erased;                /**< entries said that bodies are gone, and so they are here */
+	uint64_t size, size_there;  /**< entries here by now, and there as the peer says */
+	uint64_t first;             /**< MIRROR_GREW: number of the first entry; the others have those behind it */
+	uint32_t n;
+};
+
 #endif
