@@ -45,6 +45,8 @@ static const struct { const char *name, *text, *example; } parameters[] = {
 	{ "lane", "Name of a lane.", "public" },
 	{ "tile", "Level or \"entries\", number, and width of a partial one.", "0/000.p/5" },
 	{ "digest", "64 hexadecimal digits.", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
+	{ "collection", "Id of a collection, or the name of its lane.", "public" },
+	{ "object", "Id of a STIX object.", "indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f" },
 	{ "index", "Place of the entry in the lane, from 0.", "7" },
 };
 
@@ -69,9 +71,15 @@ static void put_parameters(struct buf *out, const char *path)
 		buf_puts(out, "],");
 }
 
+/* The ways in which a token comes. */
+#define SECURITY "{\"bearer\":[]},{\"basic\":[]},{\"key\":[]}"
+
 static void put_operation(struct buf *out, const struct http_route *r)
 {
-	buf_puts(out, r->method[0] == 'G' ? "\"get\":{" : "\"post\":{");
+	buf_putc(out, '"');
+	for (const char *c = r->method; *c; c++)
+		buf_putc(out, ascii_lower((uint8_t)*c));
+	buf_puts(out, "\":{");
 	string(out, "operationId", r->id);
 	buf_putc(out, ',');
 	string(out, "summary", r->summary);
@@ -80,6 +88,8 @@ static void put_operation(struct buf *out, const struct http_route *r)
 		string(out, "description", r->description);
 		buf_putc(out, ',');
 	}
+	if (r->right != RIGHT_READ)
+		buf_puts(out, "\"security\":[" SECURITY "],");
 	put_parameters(out, r->path);
 	if (r->takes)
 		put_request_body(out, r);
@@ -168,7 +178,8 @@ static const char schemas[] =
 	"\"source\",\"mdb\",\"counts\",\"fate\"],\"properties\":{\"source\":" TEXT ",\"group\":" TEXT ",\"weight_db\":" COUNT ","
 	"\"lane\":" COUNT ",\"stance\":" TEXT ",\"category\":" REF("Category") ",\"confidence\":" COUNT ",\"seen\":" COUNT ","
 	"\"age_s\":" COUNT ",\"lifetime_d\":" COUNT ",\"speed_x10\":" COUNT ",\"decay_1024\":" COUNT ",\"mdb\":" INTEGER ","
-	"\"counts\":{\"type\":\"boolean\"},\"fate\":" TEXT ",\"key\":" TEXT ",\"match\":" TEXT ",\"entry\":" TEXT ",\"until\":" COUNT "}},"
+	"\"counts\":{\"type\":\"boolean\"},\"fate\":" TEXT ",\"key\":" TEXT ",\"match\":" TEXT ",\"entry\":" TEXT ",\"until\":" COUNT ",\"retraction\":{"
+	"\"type\":\"object\",\"description\":\"Who took it back.\",\"properties\":{\"at\":" TEXT ",\"by\":" TEXT ",\"why\":" TEXT "}}}},"
 	"\"Feeds\":{\"type\":\"object\",\"required\":[\"serial\",\"feeds\"],\"properties\":{\"serial\":" COUNT ",\"feeds\":{\"type\":\"array\",\"items\":{"
 	"\"type\":\"object\",\"required\":[\"feed\",\"type\",\"open\",\"reasons\",\"forms\"],\"properties\":{\"feed\":" TEXT ",\"type\":{\"enum\":"
 	"[\"rpz\",\"list\"]},\"open\":{\"type\":\"boolean\"},\"reasons\":{\"type\":\"array\",\"items\":" TEXT "},\"forms\":{\"type\":\"array\","
@@ -206,6 +217,7 @@ static const char schemas[] =
 	"\"Health\":{\"type\":\"object\",\"required\":[\"status\",\"version\"],\"properties\":{\"status\":{\"const\":\"ok\"},"
 	"\"version\":{\"type\":\"string\"},\"keys\":" COUNT ",\"claims\":" COUNT ",\"levels\":" COUNT ","
 	"\"uptime_s\":" COUNT "}},"
+	"\"Taxii\":{\"type\":\"object\",\"description\":\"A resource of TAXII 2.1.\"},"
 	"\"OpenAPI\":{\"type\":\"object\",\"required\":[\"openapi\",\"info\",\"paths\"]},"
 	"\"Problem\":{\"type\":\"object\",\"description\":\"RFC 9457.\",\"required\":[\"type\",\"title\",\"status\",\"detail\"],"
 	"\"properties\":{\"type\":{\"type\":\"string\"},\"title\":{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},"
@@ -215,11 +227,13 @@ void http_openapi(struct buf *out)
 {
 	buf_puts(out, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Sipar\",\"version\":\"" SIPAR_VERSION "\",\"summary\":"
 		      "\"Reputation of addresses, domains, URLs and files\",\"license\":{\"name\":\"GPL-3.0-or-later\","
-		      "\"identifier\":\"GPL-3.0-or-later\"}},\"servers\":[{\"url\":\"/\"}],\"paths\":{");
+		      "\"identifier\":\"GPL-3.0-or-later\"}},\"servers\":[{\"url\":\"/\"}],\"security\":[{}," SECURITY "],\"paths\":{");
 	put_paths(out);
 	buf_puts(out, "},\"components\":{\"responses\":{\"Problem\":{\"description\":\"Why there is no answer.\",\"content\":{");
 	schema_of(out, "application/problem+json", "Problem");
-	buf_puts(out, "}}},\"schemas\":{");
+	buf_puts(out, "}}},\"securitySchemes\":{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":\"A token of a party: sipar_ and 51 digits.\"},"
+		      "\"basic\":{\"type\":\"http\",\"scheme\":\"basic\",\"description\":\"The token as the password.\"},"
+		      "\"key\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"X-Api-Key\",\"description\":\"The token, or of feeds the key of a consumer.\"}},\"schemas\":{");
 	put_lists(out);
 	buf_puts(out, schemas);
 	buf_puts(out, "}}}\n");
