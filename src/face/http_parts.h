@@ -164,6 +164,7 @@ http_handler http_feeds, http_feed, http_decisions, http_decisions_stream, http_
 http_handler http_lookup_one, http_allow, http_why, http_bulk, http_healthz, http_metrics, http_openapi_get;
 http_handler http_lanes, http_lane_checkpoint, http_lane_tile, http_lane_body, http_lane_receipt, http_lane_cosignature;
 http_handler http_add_checkpoint;
+http_handler http_lane_from;
 http_handler http_stream;
 http_handler http_taxii_discovery, http_taxii_root, http_taxii_collections, http_taxii_collection, http_taxii_manifest, http_taxii_objects;
 http_handler http_taxii_object, http_taxii_versions;

@@ -73,6 +73,10 @@ const struct http_route http_routes[] = {
 	{ "GET", "/lanes/{lane}/receipt/{index}", http_lane_receipt, "laneReceipt", "Proof that an entry is in a lane",
 	  "A C2SP tlog-proof with the record of the entry: \"sipar verify\" checks it without a network.",
 	  NULL, { { "text/plain", NULL } }, .right = RIGHT_READ },
+	{ "GET", "/lanes/{lane}/from/{index}", http_lane_from, "laneFrom", "Entries of a lane from an index on, for those who mirror it",
+	  "A parcel: records and bodies in a row, and the signed checkpoint that ends with them; at most some megabytes. With an index that the lane has "
+	  "not reached, the checkpoint alone. Everything in it can be checked by who has the entries before.",
+	  NULL, { { "application/octet-stream", NULL } }, .right = RIGHT_READ },
 	{ "POST", "/lanes/{lane}/cosignature", http_lane_cosignature, "laneCosignature", "Hand in a checkpoint that a witness has cosigned",
 	  "The note with the witness's line. Lines by witnesses that this node is configured with are kept and shown with the checkpoint.",
 	  NOTE_MEDIA, { { "application/json", "Cosigned" } }, .right = RIGHT_READ },
