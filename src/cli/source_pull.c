@@ -369,7 +369,8 @@ void source_pull_text(struct verb_env *env, const struct pull *p, bool whole, st
 	put_row("last try", h.tried_ms, out);
 	put_row("last success", h.good_ms, out);
 	put_row("last change", h.changed_ms, out);
-	put_row("next", h.next_ms, out);
+	if (h.next_ms)
+		put_row("next", h.next_ms, out);
 	if (h.good_ms)
 		buf_printf(out, "%-14s%lld s\n", "lag", (long long)((clock_ms() - h.good_ms) / 1000));
 	buf_printf(out, "%-14s%llu\n%-14s%s\n", "status", (unsigned long long)h.status, "error", h.error[0] ? h.error : "none");
