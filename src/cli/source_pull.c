@@ -334,7 +334,7 @@ void source_pull_json(struct verb_env *env, const struct pull *p, struct buf *ou
 	else
 		buf_puts(out, "null");
 	put_json_text("etag", h.etag, out);
-	put_json_text("added_after", h.after[0] ? h.after : h.cursor, out);
+	put_json_text("added_after", h.after, out);
 	buf_printf(out, ",\"objects\":%llu,\"octets\":%llu,\"pulls\":%llu,\"failed\":%llu}", (unsigned long long)h.objects, (unsigned long long)h.octets,
 		   (unsigned long long)h.pulls, (unsigned long long)h.failed);
 	buf_release(&url);
@@ -376,6 +376,6 @@ void source_pull_text(struct verb_env *env, const struct pull *p, bool whole, st
 	buf_printf(out, "%-14s%llu\n%-14s%s\n", "status", (unsigned long long)h.status, "error", h.error[0] ? h.error : "none");
 	buf_printf(out, "%-14s%s\n%-14s%llu records of %llu octets\n", "tag", h.etag[0] ? h.etag : "none", "last brought", (unsigned long long)h.objects,
 		   (unsigned long long)h.octets);
-	if (h.after[0] || h.cursor[0])
-		buf_printf(out, "%-14s%s\n", "stands at", h.after[0] ? h.after : h.cursor);
+	if (h.after[0])
+		buf_printf(out, "%-14s%s\n", "stands at", h.after);
 }

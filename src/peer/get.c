@@ -16,11 +16,12 @@ static bool number(struct span s, size_t at, size_t n, unsigned *ret)
 	return true;
 }
 
-/* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7); its two older forms are not sent by anybody any more. */
-static int64_t http_date(struct span s)
+/* RFC 9110, 5.6.7; its two older forms are not sent by anybody any more. */
+int64_t get_http_date(struct span value)
 {
 	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 	unsigned day, year, hour, minute, second, month = 0;
+	struct span s = span_trim(value);
 	if (s.n != 29 || !number(s, 5, 2, &day) || !number(s, 12, 4, &year) || !number(s, 17, 2, &hour) || !number(s, 20, 2, &minute) ||
 	    !number(s, 23, 2, &second))
 		return 0;
@@ -37,7 +38,7 @@ uint32_t get_retry_after(struct span value, int64_t now_s)
 	struct span s = span_trim(value);
 	if (num_parse_u64(s, UINT32_MAX, &n) == OK)
 		return (uint32_t)n;
-	int64_t until_s = http_date(s);
+	int64_t until_s = get_http_date(s);
 	return until_s > now_s && until_s - now_s < UINT32_MAX ? (uint32_t)(until_s - now_s) : 0;
 }
 

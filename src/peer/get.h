@@ -28,6 +28,8 @@ struct get {
 
 /** @return OK: there is an answer, whatever its status; ERR_FORBIDDEN: a redirect that must not be followed; as fetch_run(). */
 enum err get_run(struct fetcher *t, const struct pull *p, struct get *g, struct fault *f) MUST_USE;
+/** "Sun, 06 Nov 1994 08:49:37 GMT" in seconds since 1970; 0: it is none. */
+int64_t get_http_date(struct span value);
 /** Seconds from a Retry-After: a number, or an HTTP date of after `now_s`.  Anything else is 0. */
 uint32_t get_retry_after(struct span value, int64_t now_s);
 /** "the server answers 503 (try again later)" and the like. */

@@ -29,8 +29,6 @@ static const struct store_field rows[] = {
 	STORE_ROW_TEXT(health, digest, "digest"),
 	STORE_ROW_TEXT(health, refused, "refused"),
 	STORE_ROW_TEXT(health, after, "after"),
-	STORE_ROW_TEXT(health, next, "next"),
-	STORE_ROW_TEXT(health, cursor, "cursor"),
 };
 
 enum err health_parse(struct span text, const char *name, struct health *h, struct fault *f)
@@ -63,9 +61,7 @@ void health_format(const struct health *h, struct buf *out)
 	clean(safe.error);
 	clean(safe.etag);
 	clean(safe.modified);
-	clean(safe.next);
 	clean(safe.after);
-	clean(safe.cursor);
 	store_fields_put(rows, COUNT_OF(rows), &safe, out);
 }
 
@@ -100,19 +96,25 @@ enum err health_write(const char *dir, const char *source, const struct health *
 	return e;
 }
 
-void health_forget(const char *dir, const char *source)
+static void forget(const char *dir, const char *source, const char *ending)
 {
-	static const char *const endings[] = { ".health", ".events" };
 	char path[PATH_HERE];
-	for (size_t i = 0; i < COUNT_OF(endings); i++) {
-		path_of(dir, source, endings[i], path);
-		unlink(path);
-	}
+	path_of(dir, source, ending, path);
+	unlink(path);
 }
 
-void health_anew(struct health *h)
+void health_forget(const char *dir, const char *source)
 {
-	h->etag[0] = h->modified[0] = h->digest[0] = h->refused[0] = h->after[0] = h->next[0] = h->cursor[0] = 0;
+	struct health h;
+	forget(dir, source, ".health");
+	health_anew(dir, source, &h);
+}
+
+void health_anew(const char *dir, const char *source, struct health *h)
+{
+	h->etag[0] = h->modified[0] = h->digest[0] = h->refused[0] = h->after[0] = 0;
+	forget(dir, source, ".cursors");
+	forget(dir, source, ".events");
 }
 
 enum err health_directory(const char *dir, struct fault *f)

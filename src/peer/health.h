@@ -22,9 +22,7 @@ struct health {
 	char etag[256], modified[64];
 	char digest[65];             /**< of the body that was imported last */
 	char refused[65];            /**< of one that could not be: it is not tried again */
-	char after[64];              /**< TAXII: everything up to this date_added is here */
-	char next[1024];             /**< ... and of what is behind it the pages before this one */
-	char cursor[64];             /**< MISP: everything up to this timestamp is here */
+	char after[64];              /**< of TAXII and MISP: everything up to this time is here, of the collection that is furthest */
 };
 
 /** @return ERR_USAGE with the line. */
@@ -35,8 +33,8 @@ enum err health_read(const char *dir, const char *source, struct health *ret_hea
 enum err health_write(const char *dir, const char *source, const struct health *h, struct fault *f) MUST_USE;
 /** Forget it, with whatever else is kept of the source. */
 void health_forget(const char *dir, const char *source);
-/** Forget where it stands. */
-void health_anew(struct health *h);
+/** Forget where it stands: tags and digests in `h`, and the files beside it. */
+void health_anew(const char *dir, const char *source, struct health *h);
 /** Make DIR/pulls. */
 enum err health_directory(const char *dir, struct fault *f) MUST_USE;
 

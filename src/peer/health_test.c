@@ -11,7 +11,7 @@
 static const struct health full = {
 	.tried_ms = 1764000000001, .good_ms = 1764000000002, .changed_ms = 3, .next_ms = 4, .failures = 5, .pulls = UINT64_MAX, .failed = 7, .status = 503,
 	.octets = 8, .objects = 9, .objects_all = 10, .error = "\"l\": it = broken", .of = "ab", .etag = "W/\"x\"", .modified = "Sun, 06 Nov 1994 08:49:37 GMT",
-	.digest = "cd", .refused = "ef", .after = "2026-01-01T00:00:00.000001Z", .next = "tok=en", .cursor = "1764000000",
+	.digest = "cd", .refused = "ef", .after = "2026-01-01T00:00:00.000001Z",
 };
 
 static void there_and_back(void **state)
@@ -30,12 +30,12 @@ static void there_and_back(void **state)
 /* What a server sends cannot make a line of its own. */
 static void harmless(void **state)
 {
-	struct health h = { .error = "a\nfailures = 0\n", .next = " \tx\x7f " }, back = { 0 };
+	struct health h = { .error = "a\nfailures = 0\n", .etag = " \tx\x7f " }, back = { 0 };
 	struct buf text = { 0 };
 	health_format(&h, &text);
 	assert_int_equal(health_parse(buf_span(&text), "t", &back, NULL), OK);
 	assert_string_equal(back.error, "a?failures = 0?");
-	assert_string_equal(back.next, "?x?");
+	assert_string_equal(back.etag, "?x?");
 	assert_int_equal(health_parse(SPAN_LIT("status = 1000\n"), "t", &back, NULL), ERR_USAGE);
 	buf_release(&text);
 }

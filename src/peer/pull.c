@@ -205,14 +205,16 @@ static enum err run(struct pulling *x, struct fault *f)
 	table_leave(node_table(x->node));
 	if (!there)
 		return fault_set(f, ERR_NOTFOUND, "there is no source \"%s\"", x->p->source);
+	if (snapshot && pull_kind(x->p) != PULL_PLAIN)
+		return fault_set(f, ERR_FORBIDDEN, "source \"%s\" is of type snapshot, and what comes from there are events: set its type", x->p->source);
 	switch (pull_kind(x->p)) {
 	case PULL_PLAIN:
 		return pull_plain(x, f);
 	case PULL_TAXII:
+		return pull_taxii(x, f);
 	case PULL_MISP:
 		break;
 	}
-	(void)snapshot;
 	return fault_set(f, ERR_UNSUPPORTED, "source \"%s\": URLs of type %s cannot be pulled", x->p->source, pull_kind_name(pull_kind(x->p)));
 }
 
@@ -233,7 +235,7 @@ enum err pull_source(struct node *n, const struct pull *p, const struct pull_wat
 	before = h;
 	digest_of(p, of);
 	if (strcmp(of, h.of) != 0 || w->anew)
-		health_anew(&h);
+		health_anew(dir, p->source, &h);
 	memcpy(h.of, of, sizeof(of));
 	h.tried_ms = clock_ms();
 	struct pulling x = { .node = n, .p = p, .w = w, .health = &h, .report = ret_report };

@@ -40,5 +40,6 @@ enum err pulling_finish(struct pulling *x, struct import_counts *ret_counts, str
 void pulling_drop(struct pulling *x);
 
 enum err pull_plain(struct pulling *x, struct fault *f) MUST_USE;
+enum err pull_taxii(struct pulling *x, struct fault *f) MUST_USE;
 
 #endif
