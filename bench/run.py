@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Measures what bench/RESULTS.md reports.  Each figure is a median of several runs and stands beside a limit or a peer measured in the
 same run.  bench/run.py [NAME...]: import, memory, stix, check, start, data, lookup, scan, finder, table, base, address, incremental,
-ledger, merkle, replay, dns, block, guard, docket, rpz, resolvers, nft, snapshot, lib."""
+ledger, merkle, replay, dns, http, block, guard, docket, rpz, resolvers, nft, snapshot, lib."""
 import json
 import os
 import pathlib
@@ -388,6 +388,55 @@ def bench_block(base):
 def cpu_seconds(pid):
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def children(pid):
+    return [int(c) for t in pathlib.Path(f"/proc/{pid}/task").iterdir() for c in (t / "children").read_text().split()]
+
+
+def asked_by_wrk(url, pids, seconds=4):
+    """(answers per second of these processes, answers per second) of 64 clients that keep their connections."""
+    before = sum(map(cpu_seconds, pids))
+    out = subprocess.run(["wrk", "-t", "1", "-c", "64", "-d", f"{seconds}s", url], capture_output=True, text=True, check=True).stdout
+    assert "Non-2xx" not in out and "Socket errors" not in out, out
+    n = int(re.search(r"(\d+) requests in", out)[1])
+    return n / (sum(map(cpu_seconds, pids)) - before), n / seconds
+
+
+def bench_http(base):
+    """Lookups over HTTP on a node with a million values, beside nginx that serves a file of the same size; each answer's cost in the server's
+    own processor time."""
+    values, _ = real_lines()
+    node = fresh(base)
+    sipar(node, "import", "-q", "--source", "bench", write_list(base, values))
+    process, ready, _ = serve(node)
+    url = f"http://127.0.0.1:{ready['http_port']}/v1/lookup/{values[0]}"
+    body = subprocess.run(["curl", "-sf", url], capture_output=True, check=True).stdout
+    root = pathlib.Path(base) / "nginx"
+    root.mkdir(mode=0o755)
+    (root / "file").write_bytes(body)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    (root / "conf").write_text(f"""worker_processes {os.cpu_count()}; user root; daemon off; pid {root}/pid; error_log {root}/error;
+events {{ worker_connections 1024; }}
+http {{ access_log off; default_type application/json; open_file_cache max=10; keepalive_requests 1000000000;
+client_body_temp_path {root}/a; proxy_temp_path {root}/b; fastcgi_temp_path {root}/c; uwsgi_temp_path {root}/d; scgi_temp_path {root}/e;
+server {{ listen 127.0.0.1:{port}; root {root}; }} }}""")
+    peer = subprocess.Popen(["nginx", "-c", str(root / "conf"), "-p", str(root)], stderr=subprocess.DEVNULL)
+    while subprocess.run(["curl", "-sf", "-o", "/dev/null", f"http://127.0.0.1:{port}/file"]).returncode:
+        time.sleep(0.1)
+    ours, theirs, ratios = [], [], []
+    for _ in range(RUNS):
+        ours.append(asked_by_wrk(url, [process.pid]))
+        theirs.append(asked_by_wrk(f"http://127.0.0.1:{port}/file", children(peer.pid)))
+        ratios.append(ours[-1][0] / theirs[-1][0])
+    peer.terminate()
+    process.terminate()
+    peer.wait()
+    process.wait()
+    say(f"HTTP lookups, {len(body)} octets, 64 connections: {median(o[0] for o in ours) / 1000:.0f},000 answers per processor second (nginx with a "
+        f"file of that size: {median(t[0] for t in theirs) / 1000:.0f},000), {median(ratios):.2f} of nginx ({min(ratios):.2f}-{max(ratios):.2f}); "
+        f"{median(o[1] for o in ours):.0f} and {median(t[1] for t in theirs):.0f} answers/s")
 
 
 def hear(listener, seconds):

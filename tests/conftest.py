@@ -94,7 +94,7 @@ class Daemon:
         request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}{path}", data=body, method=method, headers=headers or {})
         try:
             with urllib.request.urlopen(request, timeout=LIMIT) as answer:
-                return answer.status, answer.headers, answer.read().decode()
+                return answer.status, answer.headers, answer.read().decode(errors="backslashreplace")
         except urllib.error.HTTPError as error:
             return error.code, error.headers, error.read().decode()
 

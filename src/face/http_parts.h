@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/siphash.h"
 #include "face/http.h"
 #include "gate/asker.h"
 #include "gate/node.h"
@@ -15,7 +16,7 @@
 
 struct http_server;
 
-enum { HTTP_ROUTES_MAX = 96, HTTP_WORDS_MAX = 4 };
+enum { HTTP_ROUTES_MAX = 96, HTTP_WORDS_MAX = 4, HTTP_FAILURES = 1024 };
 
 /** What stands for the {names} of a path, in their order. */
 struct http_words {
@@ -39,6 +40,7 @@ struct http_route {
 		const char *schema;   /**< name in components/schemas; NULL: plain text */
 	} gives[2];               /**< of the answer 200 or `status`; none: it is 204 */
 	unsigned status;          /**< 0: 200 */
+	unsigned right;           /**< enum right: what the asker's role must allow; none: nobody may */
 };
 
 /** All rows, ended by one without a method. */
@@ -75,9 +77,21 @@ struct http_server {
 	_Atomic clearance clear; /**< of askers that nobody knows */
 	pthread_key_t reader;     /**< set in threads that are registered with the table */
 	int64_t since_ms;
+	_Atomic int64_t failures[HTTP_FAILURES]; /**< of authentication, by address: when the next one would be due, ms */
+	struct siphash_seed failure_seed;
+	_Atomic int64_t parties_saved_ms; /**< when the use of tokens was saved last */
 	_Atomic int64_t saved_ms; /**< when what consumers have was saved last */
 	struct http_meter meter;
+	struct http_streams *streams;
 };
+
+/** Those who listen to the stream. */
+struct http_streams;
+struct http_streams *http_streams_new(struct node *n, unsigned room);
+void http_streams_free(struct http_streams *t);
+/** All of them end, and their clients come back with their cursors: what somebody may see is another. */
+void http_streams_end(struct http_streams *t);
+void http_streams_metrics(struct http_streams *t, struct buf *out);
 
 /** Who asks; lives while the handler runs: what makes an answer later copies what it needs. */
 static inline const struct asker *http_asker(const struct http_request *q)
@@ -89,6 +103,11 @@ static inline clearance http_clear(const struct http_request *q)
 {
 	return http_asker(q)->clear;
 }
+
+/** Find out who asks.  @return false: what came with the request is not taken, and the answer says so. */
+bool http_authenticate(struct http_server *s, struct http_request *q, struct asker *ret_asker, struct http_answer *a);
+/** May the one who asks do what the row does?  @return false: no, and the answer says so (401, 403). */
+bool http_may(const struct http_request *q, const struct http_route *r, struct http_answer *a);
 
 /** Before a handler, or what makes its answer, calls what reads a table: the thread is registered when it is its first. */
 void http_reader(struct http_server *s);
@@ -136,5 +155,6 @@ http_handler http_feeds, http_feed, http_decisions, http_decisions_stream, http_
 http_handler http_lookup_one, http_allow, http_why, http_bulk, http_healthz, http_metrics, http_openapi_get;
 http_handler http_lanes, http_lane_checkpoint, http_lane_tile, http_lane_body, http_lane_receipt, http_lane_cosignature;
 http_handler http_add_checkpoint;
+http_handler http_stream;
 
 #endif

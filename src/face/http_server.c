@@ -1,6 +1,9 @@
 /* The server: opening, closing, and the way of a request to its handler and back. */
 #include "base/clock.h"
 #include "face/http_parts.h"
+#include "sys/key.h"
+
+enum { CONNECTIONS = 1024 };
 
 /* The library has threads of its own and says neither when one starts nor when it ends, but each must be registered with
  * the table before it reads.  So the first read in a thread registers it, and marks it with this thread-specific value,
@@ -66,6 +69,8 @@ static bool screen(const struct http_server *s, const struct http_request *q, co
 		http_problem(a, 405, q->target, "the method is not one of those in the Allow field");
 	} else if (!r)
 		http_problem(a, 404, q->target, "there is nothing at this path; /openapi.json lists what there is");
+	else if (!http_may(q, r, a))
+		return true;
 	else if (!http_route_takes(r, http_request_header(q, "Content-Type")))
 		wrong_media(q, r, a);
 	return a->status || q->incomplete;
@@ -100,10 +105,10 @@ static void dispatch(void *ctx, struct http_request *q, struct http_answer *a)
 	uint8_t decoded[HTTP_TARGET_MAX];
 	struct http_words words;
 	struct fault f;
-	struct asker asker = { .clear = atomic_load_explicit(&s->clear, memory_order_relaxed) };
+	struct asker asker;
 	q->asker = &asker;
 	const struct http_route *r = http_route_find(q->method, q->target, &words, allow);
-	if (!screen(s, q, r, allow, a)) {
+	if (http_authenticate(s, q, &asker, a) && !screen(s, q, r, allow, a)) {
 		if (decode(&words, decoded, &f))
 			http_problem(a, 400, q->target, f.text);
 		else
@@ -119,7 +124,8 @@ static void dispatch(void *ctx, struct http_request *q, struct http_answer *a)
 
 void http_server_set_clear(struct http_server *s, clearance clear)
 {
-	atomic_store_explicit(&s->clear, clear, memory_order_relaxed);
+	if (atomic_exchange(&s->clear, clear) != clear)
+		http_streams_end(s->streams);
 }
 
 enum err http_server_open(const struct http_options *o, struct table *t, struct ledger *l, struct http_server **ret_server,
@@ -131,17 +137,22 @@ enum err http_server_open(const struct http_options *o, struct table *t, struct 
 	s->table = t;
 	s->ledger = l;
 	s->since_ms = clock_ms();
+	random_octets(&s->failure_seed, sizeof(s->failure_seed));
+	unsigned connections = o->connections ? o->connections : CONNECTIONS;
+	s->streams = o->node ? http_streams_new(o->node, connections - connections / 8) : NULL;
 	if (pthread_key_create(&s->reader, reader_ends)) {
+		http_streams_free(s->streams);
 		free(s);
 		return fault_set(f, ERR_IO, "no thread-specific key is left for the HTTP server");
 	}
 	const struct httpd_options options = {
 		.address = o->address, .threads = o->threads, .body_max = o->body_max, .server = "sipar/" SIPAR_VERSION,
-		.handle = dispatch, .ctx = s,
+		.handle = dispatch, .ctx = s, .connections = connections,
 	};
 	enum err e = httpd_open(&options, &s->httpd, f);
 	if (e) {
 		pthread_key_delete(s->reader);
+		http_streams_free(s->streams);
 		free(s);
 		return e;
 	}
@@ -160,5 +171,6 @@ void http_server_close(struct http_server *s)
 		return;
 	httpd_close(s->httpd);
 	pthread_key_delete(s->reader);
+	http_streams_free(s->streams);
 	free(s);
 }
