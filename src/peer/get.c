@@ -42,6 +42,13 @@ uint32_t get_retry_after(struct span value, int64_t now_s)
 	return until_s > now_s && until_s - now_s < UINT32_MAX ? (uint32_t)(until_s - now_s) : 0;
 }
 
+void get_join(const char *base, const char *more, char ret_url[PULL_URL_MAX + 1])
+{
+	struct span all = span_str(base), path = span_head(all, span_find(all, '?')), query = span_from(all, path.n);
+	bool slash = path.n && path.p[path.n - 1] == '/';
+	snprintf(ret_url, PULL_URL_MAX + 1, SPAN_FMT "%s%s" SPAN_FMT, SPAN_ARG(path), slash ? "" : "/", more, SPAN_ARG(query));
+}
+
 enum err get_refused(const struct get *g, struct fault *f)
 {
 	static const struct { unsigned status; const char *why; } rows[] = {

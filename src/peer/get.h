@@ -32,6 +32,8 @@ enum err get_run(struct fetcher *t, const struct pull *p, struct get *g, struct 
 int64_t get_http_date(struct span value);
 /** Seconds from a Retry-After: a number, or an HTTP date of after `now_s`.  Anything else is 0. */
 uint32_t get_retry_after(struct span value, int64_t now_s);
+/** `more` behind the path of `base`, with one slash between them; what stands behind a '?' stays behind it. */
+void get_join(const char *base, const char *more, char ret_url[PULL_URL_MAX + 1]);
 /** "the server answers 503 (try again later)" and the like. */
 enum err get_refused(const struct get *g, struct fault *f);
 

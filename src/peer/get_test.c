@@ -17,8 +17,21 @@ static void retry_after(void **state)
 		assert_int_equal(get_retry_after(span_str(rows[i].value), 784111777 - 100), rows[i].seconds);
 }
 
+static void joins(void **state)
+{
+	static const struct { const char *base, *more, *url; } rows[] = {
+		{ "https://a.example", "x.json", "https://a.example/x.json" }, { "https://a.example/b/", "x.json", "https://a.example/b/x.json" },
+		{ "https://a.example/b?k=1/2", "c/", "https://a.example/b/c/?k=1/2" }, { "https://a.example/b?k", "", "https://a.example/b/?k" },
+	};
+	char url[PULL_URL_MAX + 1];
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		get_join(rows[i].base, rows[i].more, url);
+		assert_string_equal(url, rows[i].url);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(retry_after) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(retry_after), cmocka_unit_test(joins) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/num.h"
+#include "codec/formats.h"
 #include "peer/schedule.h"
 #include "sys/digest.h"
 
@@ -84,13 +85,23 @@ static bool progress(void *ctx, const struct import_counts *c, uint64_t done, ui
 	return !x->too_large && !pulling_cancelled(x);
 }
 
-enum err pulling_begin(struct pulling *x, const struct feed_format *format, struct fault *f)
+static enum err begin(struct pulling *x, const struct feed_format *format, const char *why, struct fault *f)
 {
 	const struct import_options o = {
 		.source = x->p->source, .lane = x->p->lane[0] ? x->p->lane : NULL, .format = format, .column = span_str(x->p->column),
-		.stance = STANCE_INDICATOR, .allow_empty = x->p->allow_empty,
+		.stance = STANCE_INDICATOR, .allow_empty = x->p->allow_empty, .why = why ? span_str(why) : (struct span){ 0 },
 	};
 	return import_begin(x->node, &o, complain, progress, x, &x->import, f);
+}
+
+enum err pulling_begin(struct pulling *x, const struct feed_format *format, struct fault *f)
+{
+	return begin(x, format, NULL, f);
+}
+
+enum err pulling_begin_retraction(struct pulling *x, const char *why, struct fault *f)
+{
+	return begin(x, &feed_retraction, why, f);
 }
 
 enum err pulling_stream(struct pulling *x, int fd, const char *name, struct fault *f)
@@ -215,7 +226,7 @@ static enum err run(struct pulling *x, struct fault *f)
 	case PULL_MISP:
 		break;
 	}
-	return fault_set(f, ERR_UNSUPPORTED, "source \"%s\": URLs of type %s cannot be pulled", x->p->source, pull_kind_name(pull_kind(x->p)));
+	return pull_misp(x, f);
 }
 
 enum err pull_source(struct node *n, const struct pull *p, const struct pull_watch *w, struct pull_report *ret_report, struct fault *f)

@@ -34,11 +34,14 @@ enum err pulling_keep(struct pulling *x, struct fault *f) MUST_USE;
 
 /** Imports for the source: begin, streams, finish.  After an error pulling_drop().  `strict`: a stream that is damaged is an error, too. */
 enum err pulling_begin(struct pulling *x, const struct feed_format *format, struct fault *f) MUST_USE;
+/** The same, of a retraction. */
+enum err pulling_begin_retraction(struct pulling *x, const char *why, struct fault *f) MUST_USE;
 /** From the start of `fd`, which is taken over. */
 enum err pulling_stream(struct pulling *x, int fd, const char *name, struct fault *f) MUST_USE;
 enum err pulling_finish(struct pulling *x, struct import_counts *ret_counts, struct fault *f) MUST_USE;
 void pulling_drop(struct pulling *x);
 
+enum err pull_misp(struct pulling *x, struct fault *f) MUST_USE;
 enum err pull_plain(struct pulling *x, struct fault *f) MUST_USE;
 enum err pull_taxii(struct pulling *x, struct fault *f) MUST_USE;
 

@@ -92,14 +92,6 @@ static enum err not_taxii(struct taxii *t, const char *url, struct fault *f)
 
 /* ---- from the URL to collections ---- */
 
-/* Its path ends with a slash; what stands behind '?' stays behind it. */
-static void join(const char *base, const char *more, char ret_url[PULL_URL_MAX + 1])
-{
-	struct span all = span_str(base), path = span_head(all, span_find(all, '?')), query = span_from(all, path.n);
-	bool slash = path.n && path.p[path.n - 1] == '/';
-	snprintf(ret_url, PULL_URL_MAX + 1, SPAN_FMT "%s%s" SPAN_FMT, SPAN_ARG(path), slash ? "" : "/", more, SPAN_ARG(query));
-}
-
 static bool ends_with(struct span s, const char *end)
 {
 	size_t n = strlen(end);
@@ -158,7 +150,7 @@ static bool on_collection(void *ctx, const struct taxii_collection *c)
 	if (c->id.n + 2 > sizeof(id))
 		return true;
 	snprintf(id, sizeof(id), SPAN_FMT "/", SPAN_ARG(c->id));
-	join(d->root, id, url);
+	get_join(d->root, id, url);
 	add_collection(d->t, url);
 	return true;
 }
@@ -168,7 +160,7 @@ static enum err find_in_root(struct taxii *t, const char *root, struct fault *f)
 	char url[PULL_URL_MAX + 1];
 	struct get g;
 	struct finding d = { .t = t, .root = url };
-	join(root, "collections/", url);
+	get_join(root, "collections/", url);
 	enum err e = ask(t, url, &g, f);
 	if (e)
 		return e;
@@ -233,7 +225,7 @@ static enum err find_collections(struct taxii *t, struct fault *f)
 		add_collection(t, url);
 		return OK;
 	}
-	join(given, "", url);
+	get_join(given, "", url);
 	enum err e = ask(t, url, &g, f);
 	if (e)
 		return e;
@@ -348,7 +340,7 @@ static void objects_url(const struct cursor *c, struct buf *out)
 {
 	char url[PULL_URL_MAX + 1];
 	out->n = 0;
-	join(c->url, "objects/", url);
+	get_join(c->url, "objects/", url);
 	buf_printf(out, "%s%climit=%d", url, strchr(url, '?') ? '&' : '?', LIMIT);
 	if (c->after[0]) {
 		buf_puts(out, "&added_after=");
