@@ -3,12 +3,15 @@ import gzip
 import http.server
 import json
 import os
+import signal
+import ssl
 import stat
+import subprocess
 import threading
 
 import pytest
 
-from conftest import wait_for
+from conftest import LIMIT, SIPAR, wait_for
 
 for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
     os.environ.pop(name, None)
@@ -17,7 +20,7 @@ for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_prox
 class Fake:
     """A server whose answers are functions of the request: `routes` PATH -> f(handler); what was asked is in `asked`."""
 
-    def __init__(self):
+    def __init__(self, certificate=None):
         self.routes, self.asked, self.held = {}, [], threading.Event()
         fake = self
 
@@ -49,11 +52,16 @@ class Fake:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        self.scheme = "https" if certificate else "http"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def url(self, path, host="127.0.0.1"):
-        return f"http://{host}:{self.port}{path}"
+        return f"{self.scheme}://{host}:{self.port}{path}"
 
     def serve(self, path, body, status=200, **headers):
         self.routes[path] = lambda h: h.reply(status, body() if callable(body) else body, **headers)
@@ -374,3 +382,61 @@ def test_the_daemon_stops_in_the_middle(node, fake, serve):
     assert show(node, "vendor")["failures"] == 0
     pull(node, "vendor")
     assert node.listed("198.51.100.9")
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """A certificate of nobody's, for 127.0.0.1, and its key."""
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
+                    "-subj", "/CN=fake.example", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True, timeout=LIMIT)
+    return str(cert), str(key)
+
+
+def test_certificates_are_looked_at(node, fake, certificate):
+    secure = Fake(certificate)
+    try:
+        secure.serve("/l", b"198.51.100.7\n")
+        secure.serve("/down", b"", 302, Location=fake.url("/l"))
+        fake.serve("/l", b"198.51.100.8\n")
+        add(node, "vendor", secure.url("/l"))
+        assert "cannot be trusted" in pull(node, "vendor", code=2)
+        assert secure.count("/l") == 0
+        node.run("source", "set", "vendor", "--ca-file", certificate[0])
+        assert pull(node, "vendor")["accepted"] == 1
+        node.run("source", "set", "vendor", "--url", secure.url("/l", "localhost"))
+        assert "cannot be trusted" in pull(node, "vendor", code=2), "the certificate is of another name"
+        node.run("source", "set", "vendor", "--url", secure.url("/down"))
+        assert "from https" in pull(node, "vendor", code=2)
+        assert fake.count("/l") == 0
+    finally:
+        secure.close()
+
+
+def test_through_a_proxy(node, fake):
+    fake.routes["http://feeds.example/l"] = lambda h: h.reply(200, b"198.51.100.7\n")
+    add(node, "vendor", "http://feeds.example/l", "--insecure-http", "--proxy", fake.url(""))
+    assert pull(node, "vendor")["accepted"] == 1
+    assert fake.asked[-1][2]["Host"] == "feeds.example"
+
+
+@pytest.mark.parametrize("moment", range(6))
+def test_killed_in_the_middle(node, fake, moment):
+    """Whenever it is killed, what was said before counts until what is said now does, whole."""
+    lists = [b"".join(b"h%d.%s.example\n" % (n, which) for n in range(50000)) for which in (b"old", b"new")]
+    now = {"body": lists[0]}
+    fake.routes["/l"] = lambda h: h.reply(200, now["body"])
+    add(node, "vendor", fake.url("/l"))
+    pull(node, "vendor")
+    now["body"] = lists[1]
+    process = subprocess.Popen([SIPAR, "source", "pull", "-d", str(node.path), "vendor", "--json"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        process.wait(timeout=0.03 * moment + 0.01)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+    process.wait(timeout=LIMIT)
+    old, new = node.listed("h7.old.example"), node.listed("h7.new.example")
+    assert old != new
+    again = pull(node, "vendor")
+    assert again["unchanged"] or again["accepted"] == 50000
+    assert [c["listed"] for c in node.check("h7.old.example", "h7.new.example", "h49999.new.example")] == [False, True, True]
