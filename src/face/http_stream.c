@@ -29,8 +29,9 @@ struct answer {
 	struct stream *stream;
 	struct stream_listener listener;
 	struct stream_cursor *cursor;
-	clearance clear, own;        /* own: of the token alone */
-	char token[TOKEN_ID_DIGITS + 1]; /* "": nobody's that is known */
+	clearance clear;             /* what they could see when they came, */
+	clearance open;              /* and of it what everybody may */
+	char token[sizeof(((struct asker *)0)->token)]; /* by which they are known; "" */
 	unsigned generation;
 	bool heads, begun;
 };
@@ -93,13 +94,13 @@ static void put_heads(struct answer *t, struct buf *out)
 	}
 }
 
-/* A token that is revoked or over hears no more, and one that may see another now comes back with its cursor. */
-static bool may_go_on(const struct answer *t)
+/* Nothing is sent to one whose token has ended, and one who may see another set of lanes by now begins anew. */
+static bool goes_on(const struct answer *t)
 {
-	clearance own;
+	clearance clear;
 	if (t->generation != atomic_load_explicit(&t->all->generation, memory_order_relaxed))
 		return false;
-	return !t->token[0] || (parties_still(node_parties(t->all->node), t->token, clock_ms(), &own) && own == t->own);
+	return !t->token[0] || (parties_still(node_parties(t->all->node), t->token, clock_ms(), &clear) == OK && (clear | t->open) == t->clear);
 }
 
 static enum http_next pull(void *ctx, struct buf *out)
@@ -107,7 +108,7 @@ static enum http_next pull(void *ctx, struct buf *out)
 	struct answer *t = ctx;
 	uint64_t now = now_ms();
 	size_t before = out->n;
-	if (!may_go_on(t))
+	if (!goes_on(t))
 		return HTTP_OVER;
 	if (!t->begun) {
 		buf_printf(out, "retry: %d\n", RETRY_MS);
@@ -211,10 +212,8 @@ static void answer(struct http_server *s, struct http_request *q, struct wishes 
 	struct fault f;
 	struct answer *t = mem_zalloc(sizeof(*t));
 	*t = (struct answer){ .all = s->streams, .clear = http_clear(q), .heads = w->heads, .stream = node_stream(s->options.node),
-			      .generation = atomic_load_explicit(&s->streams->generation, memory_order_relaxed) };
+			      .generation = atomic_load(&s->streams->generation), .open = atomic_load(&s->clear) };
 	memcpy(t->token, http_asker(q)->token, sizeof(t->token));
-	if (t->token[0] && !parties_still(node_parties(s->options.node), t->token, clock_ms(), &t->own))
-		t->own = 0; /* it was revoked a moment ago: the first pull ends it */
 	if (open_cursor(s, q, w, t, &f)) {
 		refuse(q, a, &f);
 		free(t);
