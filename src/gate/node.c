@@ -298,8 +298,9 @@ enum err node_open_reader(const char *dir, struct node **ret_node, struct fault 
 
 uint64_t node_seen(struct node *n)
 {
-	uint64_t seen = fold_seen(node_write_begin(n));
-	node_write_end(n);
+	pthread_mutex_lock(&n->writing);
+	uint64_t seen = fold_seen(n->fold);
+	pthread_mutex_unlock(&n->writing); /* and nobody is told: nothing has changed */
 	return seen;
 }
 

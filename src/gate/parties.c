@@ -350,6 +350,18 @@ static enum err admit(struct parties *p, unsigned place, const char *peer, int64
 	return OK;
 }
 
+enum err parties_still(struct parties *p, const char *id, int64_t now_ms, clearance *ret_clear)
+{
+	pthread_rwlock_rdlock(&p->lock);
+	unsigned place = token_find(p->set, span_str(id));
+	const struct token *t = place != TOKENS_MAX ? token_at(p->set, place) : NULL;
+	bool good = t && !t->revoked && (!t->expires_s || now_ms < (int64_t)t->expires_s * 1000);
+	if (good)
+		*ret_clear = clear_of(p, t->party, t->role);
+	pthread_rwlock_unlock(&p->lock);
+	return good ? OK : ERR_FORBIDDEN;
+}
+
 enum err parties_authenticate(struct parties *p, struct span token, const char *peer, int64_t now_ms, struct asker *ret, struct fault *f)
 {
 	char id[TOKEN_ID_DIGITS + 1];
