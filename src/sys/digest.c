@@ -21,3 +21,12 @@ void sha256_two(struct span a, struct span b, uint8_t ret_digest[32])
 {
 	sha256_three(a, b, (struct span){ 0 }, ret_digest);
 }
+
+void sha1_two(struct span a, struct span b, uint8_t ret_digest[20])
+{
+	SHA_CTX context;
+	SHA1_Init(&context);
+	SHA1_Update(&context, a.p, a.n);
+	SHA1_Update(&context, b.p, b.n);
+	SHA1_Final(ret_digest, &context);
+}
