@@ -123,14 +123,32 @@ static enum err read_rest(struct retract_job *j, const struct entry *e, struct b
 	return err;
 }
 
+/* The entry that a body begins in: it has the state of the parser, and its number is that of the claims. */
+static enum err find_head(struct retract_job *j, uint64_t *number, struct entry *ret_entry)
+{
+	struct ledger *l = node_ledger(j->node);
+	for (;;) {
+		if (ledger_entry(l, j->who->clear, *number, ret_entry))
+			break;
+		uint64_t index = ret_entry->index;
+		uint8_t lane = ret_entry->lane;
+		if (!(ret_entry->flags & ENTRY_CONTINUES))
+			return OK;
+		entry_release(ret_entry);
+		if (index == 0 || ledger_find(l, j->who->clear, lane, index - 1, number))
+			break;
+	}
+	return fault_set(j->f, ERR_CORRUPT, "an entry that its body begins in is not there");
+}
+
 enum err retract_body(struct retract_job *j, uint64_t number, uint64_t import, struct span only)
 {
 	struct ledger *l = node_ledger(j->node);
 	struct buf body = { 0 };
 	struct entry e;
-	enum err err = ledger_entry(l, j->who->clear, number, &e);
+	enum err err = find_head(j, &number, &e);
 	if (err)
-		return fault_set(j->f, err, "the entry is not there");
+		return err;
 	struct reading g = { .j = j, .entry = number, .last = number, .import = import, .source = e.source, .lane = e.lane, .only = only };
 	if (retract_may(j, e.party) && (err = ledger_body(l, j->who->clear, number, &body, j->f)) == OK &&
 	    (err = read_rest(j, &e, &body, &g.last)) == OK)
