@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "codec/misp_event.h"
 #include "gate/dump_parts.h"
-#include "sys/uuid.h"
 
 enum { FLUSH_OCTETS = 256 << 10 };
 
@@ -62,25 +61,26 @@ static void stix_claim(struct dump_job *j, const struct outgoing *claim)
 
 /* ---- MISP: an event of each lane, with its audience ---- */
 
-static struct misp_event event_of(const struct dump_job *j, char uuid[UUID_TEXT], char org[UUID_TEXT], char info[120])
+static void name_event(struct dump_job *j)
 {
-	const char *node = ledger_name(node_ledger(j->node));
-	name_all(j, j->lane.origin, uuid);
-	uuid_named(uuid_urls, span_str(node), org);
-	snprintf(info, 120, "Lane %s%s%s, exported", j->lane.name, j->o->source ? ", source " : "", j->o->source ? j->o->source : "");
-	return (struct misp_event){ .uuid = uuid, .id = j->lane.number + 1u, .info = span_str(info), .org = { span_str(node), org },
-				    .time_s = j->changed_s, .date_s = j->changed_s, .tlp = j->lane.tlp };
+	const char *source = j->o->source;
+	name_all(j, j->lane.origin, j->event_uuid);
+	uuid_named(uuid_urls, span_str(ledger_name(node_ledger(j->node))), j->org_uuid);
+	snprintf(j->info, sizeof(j->info), "Lane %s%s%s, exported", j->lane.name, source ? ", source " : "", source ? source : "");
 }
 
 static void misp_claim(struct dump_job *j, const struct outgoing *claim)
 {
-	char uuid[UUID_TEXT], org[UUID_TEXT], info[120], attribute[UUID_TEXT], sighting[MISP_SIGHTINGS][UUID_TEXT];
-	struct misp_event e = event_of(j, uuid, org, info);
+	char attribute[UUID_TEXT], sighting[MISP_SIGHTINGS][UUID_TEXT];
 	struct misp_attribute a;
 	struct feed_claim c = { .obs = claim->obs, .stance = claim->stance, .category = claim->category, .confidence = claim->confidence, .kinds = KINDS_ALL,
 				.seen = claim->seen, .until = claim->until };
 	if (!misp_attribute_of(&c, &a))
 		return;
+	if (j->written == 0)
+		name_event(j);
+	struct misp_event e = { .uuid = j->event_uuid, .id = j->lane.number + 1u, .info = span_str(j->info), .time_s = j->changed_s, .date_s = j->changed_s,
+				.org = { span_str(ledger_name(node_ledger(j->node))), j->org_uuid }, .tlp = j->lane.tlp };
 	name_claim(j, claim, "", attribute);
 	a.uuid = attribute;
 	a.id = j->counts->claims + 1;
@@ -88,6 +88,8 @@ static void misp_claim(struct dump_job *j, const struct outgoing *claim)
 	a.comment = claim->source;
 	for (unsigned i = 0; i < MISP_SIGHTINGS; i++) {
 		char more[4] = { '|', (char)('0' + i), 0, 0 };
+		if (!a.sighted_s[i])
+			continue;
 		name_claim(j, claim, more, sighting[i]);
 		a.sighting_uuid[i] = sighting[i];
 	}

@@ -5,6 +5,7 @@
 #include "codec/outgoing.h"
 #include "gate/dump.h"
 #include "ledger/ledger.h"
+#include "sys/uuid.h"
 
 struct dump_job {
 	struct node *node;
@@ -16,6 +17,7 @@ struct dump_job {
 	struct lane lane;        /* that is being read */
 	uint32_t changed_s;      /* when the state that is dumped came about */
 	uint64_t written;        /* in this lane */
+	char event_uuid[UUID_TEXT], org_uuid[UUID_TEXT], info[120]; /* MISP: of this lane, when something is written */
 	bool gone;               /* the sink has had enough */
 };
 
