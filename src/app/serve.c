@@ -20,6 +20,7 @@
 #include "cli/option.h"
 #include "face/http.h"
 #include "gate/consumers.h"
+#include "peer/puller.h"
 
 struct serve_options {
 	const char *dir, *http, *dns, *rpz, *rpz_tls;
@@ -50,6 +51,7 @@ struct daemon {
 	struct keeper *keeper;
 	struct leases *leases;
 	struct zones *zones;
+	struct puller *puller;
 	struct tls_source *tls; /* NULL: no face speaks it */
 	uint8_t audience; /* enum tlp: of those who ask without a name */
 	clearance clear;
@@ -63,6 +65,7 @@ static void more_metrics(void *ctx, struct buf *out)
 	if (d->zones)
 		zones_metrics(d->zones, out);
 	certificate_metrics(d->tls, out);
+	puller_metrics(d->puller, out);
 	consumers_metrics(node_consumers(d->node), docket_serial(node_docket(d->node)), out);
 }
 
@@ -141,7 +144,7 @@ static enum err open_faces(struct daemon *d, struct fault *f)
 		return e;
 	node_on_lanes(d->node, show_new_lane, d);
 	if ((e = keeper_start(d->node, &d->keeper, f)) || (e = leases_start(node_docket(d->node), &d->leases, f)) ||
-	    (e = control_open(d->node, &d->control, f)))
+	    (e = puller_start(d->node, &d->puller, f)) || (e = control_open(d->node, &d->control, f)))
 		return e;
 	if (pthread_create(&d->control_thread, NULL, control_thread, d->control)) {
 		control_close(d->control);
@@ -159,6 +162,7 @@ static void close_all(struct daemon *d)
 		control_close(d->control);
 	}
 	leases_stop(d->leases);
+	puller_stop(d->puller);
 	keeper_stop(d->keeper);
 	http_server_close(d->http);
 	zones_stop(d->zones);
