@@ -21,6 +21,7 @@
 #include "face/http.h"
 #include "gate/consumers.h"
 #include "peer/puller.h"
+#include "peer/rounds.h"
 
 struct serve_options {
 	const char *dir, *http, *dns, *rpz, *rpz_tls;
@@ -51,6 +52,7 @@ struct daemon {
 	struct keeper *keeper;
 	struct leases *leases;
 	struct zones *zones;
+	struct rounds *rounds;
 	struct puller *puller;
 	struct tls_source *tls; /* NULL: no face speaks it */
 	uint8_t audience; /* enum tlp: of those who ask without a name */
@@ -65,8 +67,9 @@ static void more_metrics(void *ctx, struct buf *out)
 	if (d->zones)
 		zones_metrics(d->zones, out);
 	certificate_metrics(d->tls, out);
+	puller_metrics(d->puller, out);
 	consumers_metrics(node_consumers(d->node), docket_serial(node_docket(d->node)), out);
-	puller_metrics(d->puller, ledger_clearance(node_ledger(d->node), d->audience), out); /* for those who ask without a name */
+	rounds_metrics(d->rounds, ledger_clearance(node_ledger(d->node), d->audience), out); /* for those who ask without a name */
 }
 
 static void *control_thread(void *arg)
@@ -130,7 +133,7 @@ static enum err open_faces(struct daemon *d, struct fault *f)
 		return e;
 	if ((e = open_zones(d, f)) != OK)
 		return e;
-	d->puller = puller_new(d->node);
+	d->rounds = rounds_new(d->node);
 	struct http_options o = {
 		.address = d->config.http, .threads = or_cores(d->config.http_threads), .clear = d->clear,
 		.connections = d->config.http_connections < CONNECTIONS_LEAST ? CONNECTIONS_LEAST : (unsigned)d->config.http_connections,
@@ -144,8 +147,8 @@ static enum err open_faces(struct daemon *d, struct fault *f)
 	    (e = http_server_open(&o, node_table(d->node), node_ledger(d->node), &d->http, f)) != OK)
 		return e;
 	node_on_lanes(d->node, show_new_lane, d);
-	if ((e = keeper_start(d->node, &d->keeper, f)) || (e = leases_start(node_docket(d->node), &d->leases, f)) || (e = puller_start(d->puller, f)) ||
-	    (e = control_open(d->node, &d->control, f)))
+	if ((e = keeper_start(d->node, &d->keeper, f)) || (e = leases_start(node_docket(d->node), &d->leases, f)) ||
+	    (e = puller_start(d->node, &d->puller, f)) || (e = rounds_start(d->rounds, f)) || (e = control_open(d->node, &d->control, f)))
 		return e;
 	if (pthread_create(&d->control_thread, NULL, control_thread, d->control)) {
 		control_close(d->control);
@@ -163,9 +166,10 @@ static void close_all(struct daemon *d)
 		control_close(d->control);
 	}
 	leases_stop(d->leases);
+	puller_stop(d->puller);
 	keeper_stop(d->keeper);
 	http_server_close(d->http);
-	puller_free(d->puller);
+	rounds_free(d->rounds);
 	zones_stop(d->zones);
 	tls_source_close(d->tls);
 	dnsbl_stop(d->dns);

@@ -1,266 +1,412 @@
-#include "peer/puller.h"
+#include "peer/puller_parts.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "peer/pull.h"
+#include "gate/mirror.h"
+#include "ledger/audit.h"
+#include "ledger/parcel.h"
+#include "ledger/witness.h"
 
-enum { PATH_HERE = 4096 };
+enum { BACK_OFF_MAX_MS = 30000, COSIGN_EVERY_MS = 10000, COSIGN_AGAIN_MS = 600000 };
 
-/* Threads look by turns who is due: the list is in memory, and when each is due is known without a file. */
-struct due {
-	char source[SOURCE_NAME_MAX + 1];
-	int64_t next_ms;
-	bool busy; /* one of our threads has it */
+static bool is_stopped(void *ctx)
+{
+	struct station *s = ctx;
+	pthread_mutex_lock(&s->puller->lock);
+	bool stop = s->stop;
+	pthread_mutex_unlock(&s->puller->lock);
+	return stop;
+}
+
+/* What has become of a lane; a change of state is told to the log. */
+static void set_state(struct station *s, struct pulled *l, enum pull_state state, const char *why)
+{
+	struct pull_status *t = &l->status;
+	pthread_mutex_lock(&s->puller->lock);
+	bool changed = t->state != state && !(t->state == PULL_STARTING && state == PULL_OK) && !(t->state == PULL_OK && state == PULL_BEHIND) &&
+		       !(t->state == PULL_BEHIND && state == PULL_OK);
+	t->state = state;
+	snprintf(t->why, sizeof(t->why), "%s", why);
+	if (state == PULL_OK)
+		t->level_ms = clock_ms();
+	pthread_mutex_unlock(&s->puller->lock);
+	if (changed)
+		log_line(pull_state_is_bad(state) ? LOG_ERROR : state == PULL_OK ? LOG_NOTICE : LOG_WARNING, "peer %s, lane %s: %s%s%s", t->peer, t->lane,
+			 pull_state_name(state), why[0] ? ": " : "", why);
+}
+
+static void note_sizes(struct station *s, struct pulled *l, const struct mirror_done *d, size_t octets)
+{
+	pthread_mutex_lock(&s->puller->lock);
+	l->status.size = d->size;
+	l->status.there = d->size_there > d->size ? d->size_there : d->size;
+	l->status.contact_ms = clock_ms();
+	l->status.octets += octets;
+	pthread_mutex_unlock(&s->puller->lock);
+}
+
+/* ---- a peer against itself ---- */
+
+struct proving {
+	struct remote *remote;
 };
 
-struct puller {
-	struct node *node;
-	pthread_t thread[PULLER_THREADS];
-	unsigned n_threads;
-	pthread_mutex_t lock;
-	pthread_cond_t wakes;
-	struct pulls pulls;
-	struct due *due; /* of each of them */
-	struct timespec changed; /* the file was, when it was read */
-	ino_t inode;
-	atomic_bool stop;
-};
-
-static bool stopping(void *ctx)
+static enum err get_tile(void *ctx, const struct tile *t, struct buf *out, struct fault *f)
 {
-	struct puller *p = ctx;
-	return p->stop;
+	return remote_tile(((struct proving *)ctx)->remote, t, out, f);
 }
 
-static int64_t next_of(struct puller *p, const char *source)
+/* By the peer's own hash tiles: is what it shows now a continuation of what is here?  @return as audit_continues(). */
+static enum err continues(struct pulled *l, struct span ours, struct span theirs, struct fault *f)
 {
-	struct health h;
-	return health_read(node_dir(p->node), source, &h, NULL) ? 0 : h.next_ms;
+	struct note a, b;
+	struct checkpoint old, now;
+	struct proving proving = { l->remote };
+	enum err e;
+	if ((e = note_parse(ours, &a, f)) || (e = note_parse(theirs, &b, f)) || (e = checkpoint_parse(a.text, &old, f)) ||
+	    (e = checkpoint_parse(b.text, &now, f)))
+		return e;
+	struct tile_source tiles = { .get = get_tile, .ctx = &proving, .size = now.size };
+	e = audit_continues(&tiles, &now, &old, NULL, f);
+	tile_source_release(&tiles);
+	return e;
 }
 
-static bool is_busy(const struct puller *p, const char *source)
+/* What the peer has signed does not go on from what is here.  Only what its tiles confirm is held against it. */
+static void judge(struct station *s, struct pulled *l, const struct mirror_done *d)
 {
-	for (unsigned i = 0; i < p->pulls.n; i++)
-		if (strcmp(p->due[i].source, source) == 0)
-			return p->due[i].busy;
-	return false;
+	struct ledger *ledger = node_ledger(s->puller->node);
+	struct buf ours = { 0 };
+	struct parcel p;
+	struct fault f = { .text = "" };
+	enum err e = parcel_open(buf_span(&s->parcel), &p, &f);
+	bool forked = d->state != MIRROR_SMALLER, proved = false;
+	if (e == OK && (e = ledger_checkpoint(ledger, CLEARANCE_ALL, d->lane, &ours, &f)) == OK) {
+		e = continues(l, buf_span(&ours), p.note, &f);
+		proved = d->state == MIRROR_SMALLER ? e == ERR_RANGE : e == ERR_CORRUPT && span_starts(span_str(f.text), SPAN_LIT("forked"));
+	}
+	if (proved && (e = evidence_keep(node_dir(s->puller->node), l->status.lane, forked, f.text, buf_span(&ours), p.note, &f)) == OK)
+		set_state(s, l, forked ? PULL_FORKED : PULL_ROLLED_BACK, f.text);
+	else if (proved)
+		set_state(s, l, PULL_REFUSED, f.text);
+	else
+		set_state(s, l, PULL_REFUSED, e ? f.text : "the entries that came are not those that the peer has signed: they were altered on the way");
+	buf_release(&ours);
 }
 
-/* A file that cannot be read leaves the settings as they were. */
-static void read_settings(struct puller *p)
+/* ---- cosigning ---- */
+
+/* So the peer, and whoever asks it, sees that its mirrors see the same log.  One that does not want it is not asked again soon. */
+static enum err cosign_now(struct station *s, struct pulled *l, uint8_t lane, struct fault *f)
 {
-	char path[PATH_HERE];
-	struct stat st = { 0 };
-	struct pulls now = { 0 };
+	struct ledger *ledger = node_ledger(s->puller->node);
+	struct buf note = { 0 }, old_note = { 0 }, line = { 0 }, whole = { 0 };
+	struct checkpoint c, last;
+	struct note parsed;
+	struct merkle_proof proof;
+	uint64_t busy;
+	enum err e = ledger_checkpoint(ledger, CLEARANCE_ALL, lane, &note, f);
+	if (e == OK && (e = note_parse(buf_span(&note), &parsed, f)) == OK && (e = checkpoint_parse(parsed.text, &c, f)) == OK)
+		e = witness_last(ledger, c.origin, &old_note, &last, f);
+	if (e == OK && last.size < c.size && (e = ledger_consistency(ledger, CLEARANCE_ALL, lane, last.size, c.size, &proof, f)) == OK &&
+	    (e = witness_cosign(ledger, buf_span(&note), &c, last.size, &proof, (uint64_t)clock_ms() / 1000, &line, &busy, f)) == OK &&
+	    (e = witness_add_line(buf_span(&note), buf_span(&line), &whole, f)) == OK)
+		e = remote_cosign(l->remote, buf_span(&whole), f);
+	if (e == OK)
+		l->cosigned = c.size;
+	buf_release(&note);
+	buf_release(&old_note);
+	buf_release(&line);
+	buf_release(&whole);
+	return e;
+}
+
+static void cosign(struct station *s, struct pulled *l, uint8_t lane)
+{
 	struct fault f;
-	snprintf(path, sizeof(path), "%s/pulls.conf", node_dir(p->node));
-	if (stat(path, &st))
-		st = (struct stat){ 0 };
-	if (st.st_ino == p->inode && st.st_mtim.tv_sec == p->changed.tv_sec && st.st_mtim.tv_nsec == p->changed.tv_nsec)
-		return;
-	p->inode = st.st_ino;
-	p->changed = st.st_mtim;
-	if (pulls_read(node_dir(p->node), &now, &f)) {
-		log_line(LOG_ERROR, "pulls: %s", f.text);
-		pulls_release(&now);
-		return;
-	}
-	struct due *due = mem_zalloc((now.n + 1) * sizeof(*due));
-	for (unsigned i = 0; i < now.n; i++) {
-		snprintf(due[i].source, sizeof(due[i].source), "%s", now.v[i].source);
-		due[i].next_ms = next_of(p, now.v[i].source);
-		due[i].busy = is_busy(p, now.v[i].source);
-	}
-	free(p->due);
-	pulls_release(&p->pulls);
-	p->pulls = now;
-	p->due = due;
-}
-
-static struct due *find_due(struct puller *p, const char *source)
-{
-	for (unsigned i = 0; i < p->pulls.n; i++)
-		if (strcmp(p->due[i].source, source) == 0)
-			return &p->due[i];
-	return NULL;
-}
-
-/* The one that waits longest.  Somebody may have pulled it by hand meanwhile. */
-static bool take_due(struct puller *p, struct pull *ret_pull)
-{
 	int64_t now = clock_ms();
-	struct due *first = NULL;
-	for (unsigned i = 0; i < p->pulls.n; i++) {
-		struct due *d = &p->due[i];
-		if (!d->busy && d->next_ms <= now && (!first || d->next_ms < first->next_ms))
-			first = d;
-	}
-	if (!first)
+	if (l->cosigned == l->status.size || now < l->cosign_ms)
+		return;
+	l->cosign_ms = now + (cosign_now(s, l, lane, &f) ? COSIGN_AGAIN_MS : COSIGN_EVERY_MS);
+}
+
+/* ---- pulling ---- */
+
+static uint64_t size_here(struct station *s, const struct pulled *l)
+{
+	struct lane lane;
+	return ledger_lane_find(node_ledger(s->puller->node), CLEARANCE_ALL, l->status.lane, &lane) == OK ? lane.size : 0;
+}
+
+static bool is_held(struct station *s, struct pulled *l)
+{
+	char why[EVIDENCE_WHY_MAX + 1] = "";
+	bool forked = true;
+	if (!evidence_find(node_dir(s->puller->node), l->status.lane, &forked, why))
 		return false;
-	first->next_ms = next_of(p, first->source);
-	if (first->next_ms > now)
-		return false; /* another one may be due: at the next look */
-	first->busy = true;
-	*ret_pull = p->pulls.v[first - p->due];
+	set_state(s, l, forked ? PULL_FORKED : PULL_ROLLED_BACK, why);
 	return true;
 }
 
-static void tell(const struct pull *pull, enum err e, const struct pull_report *r, const struct fault *f)
+static void take_result(struct station *s, struct pulled *l, enum err e, const struct mirror_done *d, const struct fault *f, bool *ret_more)
 {
-	if (e == OK && !r->unchanged)
-		log_line(LOG_INFO, "pull: source \"%s\": %llu records read, %llu accepted, %llu rejected", pull->source, (unsigned long long)r->counts.read,
-			 (unsigned long long)r->counts.accepted, (unsigned long long)r->counts.rejected);
-	else if (e && e != ERR_CANCELLED && e != ERR_BUSY)
-		log_line(LOG_WARNING, "pull: source \"%s\": %s", pull->source, f->text);
+	if (e) {
+		set_state(s, l, PULL_REFUSED, f->text);
+		s->failures++;
+		return;
+	}
+	note_sizes(s, l, d, s->parcel.n);
+	if (d->state == MIRROR_SMALLER || d->state == MIRROR_DIFFERENT) {
+		judge(s, l, d);
+		return;
+	}
+	s->failures = 0;
+	*ret_more = d->state == MIRROR_GREW && d->size < d->size_there;
+	set_state(s, l, *ret_more ? PULL_BEHIND : PULL_OK, "");
+	if (!*ret_more)
+		cosign(s, l, d->lane);
 }
 
-static void pull_one(struct puller *p, const struct pull *pull)
+/* One parcel.  @return true: there is more. */
+static bool pull(struct station *s, struct pulled *l, const char *there)
 {
-	const struct pull_watch w = { .cancelled = stopping, .ctx = p };
-	struct pull_report r;
+	struct mirror_order order = { .peer = s->peer.name, .lane = there, .keys = (const uint8_t (*)[32])s->peer.key, .n_keys = s->peer.n_keys,
+				      .objects = mirror_objects };
+	struct mirror_done d;
 	struct fault f = { .text = "" };
-	enum err e = pull_source(p->node, pull, &w, &r, &f);
-	tell(pull, e, &r, &f);
-	pthread_mutex_lock(&p->lock);
-	struct due *d = find_due(p, pull->source);
-	if (d) {
-		d->busy = false;
-		d->next_ms = next_of(p, pull->source);
-		if (d->next_ms <= clock_ms()) /* busy, or its health cannot be written: not at once again */
-			d->next_ms = clock_ms() + 5000;
+	bool more = false;
+	if (is_held(s, l))
+		return false;
+	s->parcel.n = 0;
+	enum err e = remote_parcel(l->remote, size_here(s, l), &s->parcel, &f);
+	if (e == ERR_CANCELLED)
+		return false;
+	if (e) {
+		bool answered = e == ERR_NOTFOUND || e == ERR_FORBIDDEN || e == ERR_GONE;
+		set_state(s, l, answered ? PULL_REFUSED : PULL_UNREACHABLE,
+			  e == ERR_NOTFOUND ? "the peer has no such lane, or none that it shows to this node" : f.text);
+		s->failures++;
+		return false;
 	}
-	pthread_mutex_unlock(&p->lock);
+	e = node_mirror(s->puller->node, &order, buf_span(&s->parcel), &d, &f);
+	take_result(s, l, e, &d, &f, &more);
+	return more;
+}
+
+/* One parcel of each lane in turn, until there are no more: those of decisions come first again and again. */
+static void pull_all(struct station *s)
+{
+	bool more = true;
+	while (more && !is_stopped(s)) {
+		more = false;
+		for (unsigned i = 0; i < s->peer.n_lanes && !is_stopped(s); i++)
+			more |= pull(s, &s->lane[i], s->peer.lane[i]);
+	}
+	if (s->parcel.cap > PARCEL_OCTETS) {
+		buf_release(&s->parcel);
+		s->parcel = (struct buf){ 0 };
+	}
+}
+
+/* Until it is time, or somebody wakes us. */
+static void rest(struct station *s)
+{
+	uint64_t ms = s->peer.every_ms;
+	struct timespec until;
+	for (unsigned i = 0; i < s->failures && ms < BACK_OFF_MAX_MS; i++)
+		ms *= 2;
+	if (s->failures && ms > BACK_OFF_MAX_MS)
+		ms = s->peer.every_ms > BACK_OFF_MAX_MS ? s->peer.every_ms : BACK_OFF_MAX_MS;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += (time_t)(ms / 1000);
+	until.tv_nsec += (long)(ms % 1000) * 1000000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_mutex_lock(&s->puller->lock);
+	while (!s->stop && !s->wake && pthread_cond_timedwait(&s->puller->changed, &s->puller->lock, &until) == 0)
+		;
+	s->wake = false;
+	pthread_mutex_unlock(&s->puller->lock);
 }
 
 static void *run(void *arg)
 {
-	struct puller *p = arg;
-	struct pull *pull = mem_zalloc(sizeof(*pull));
-	table_reader_init();
-	pthread_mutex_lock(&p->lock);
-	while (!p->stop) {
-		read_settings(p);
-		if (take_due(p, pull)) {
-			pthread_mutex_unlock(&p->lock);
-			pull_one(p, pull);
-			explicit_bzero(pull, sizeof(*pull));
-			pthread_mutex_lock(&p->lock);
-			continue;
-		}
-		struct timespec at;
-		clock_gettime(CLOCK_MONOTONIC, &at);
-		at.tv_sec++;
-		if (!p->stop)
-			pthread_cond_timedwait(&p->wakes, &p->lock, &at);
+	struct station *s = arg;
+	while (!is_stopped(s)) {
+		pull_all(s);
+		rest(s);
 	}
-	pthread_mutex_unlock(&p->lock);
-	table_reader_exit();
-	free(pull);
 	return NULL;
 }
 
-struct puller *puller_new(struct node *n)
+/* ---- stations ---- */
+
+static void free_station(struct station *s)
+{
+	for (unsigned i = 0; i < s->peer.n_lanes; i++)
+		remote_close(s->lane[i].remote);
+	buf_release(&s->parcel);
+	explicit_bzero(&s->peer, sizeof(s->peer));
+	free(s);
+}
+
+/* "decisions", and those that the peer has from others. */
+static bool of_decisions(const char *lane)
+{
+	struct span s = span_str(lane), word = SPAN_LIT(DOCKET_LANE);
+	return s.n >= word.n && span_eq(span_from(s, s.n - word.n), word) && (s.n == word.n || s.p[s.n - word.n - 1] == '.');
+}
+
+/* Lanes of decisions first, the others in the order of the file. */
+static void put_in_order(struct peer *p)
+{
+	struct peer from = *p;
+	unsigned n = 0;
+	for (unsigned first = 2; first-- > 0;)
+		for (unsigned i = 0; i < from.n_lanes; i++)
+			if (of_decisions(from.lane[i]) == (first == 1))
+				memcpy(p->lane[n++], from.lane[i], sizeof(from.lane[i]));
+	explicit_bzero(&from, sizeof(from));
+}
+
+static enum err open_lane(struct station *s, unsigned i, struct fault *f)
+{
+	struct pulled *l = &s->lane[i];
+	struct buf url = { 0 };
+	struct span base = span_str(s->peer.url);
+	while (base.n && base.p[base.n - 1] == '/')
+		base.n--;
+	buf_printf(&url, SPAN_FMT "/lanes/%s", SPAN_ARG(base), s->peer.lane[i]);
+	l->status.state = PULL_STARTING;
+	snprintf(l->status.peer, sizeof(l->status.peer), "%s", s->peer.name);
+	snprintf(l->status.lane, sizeof(l->status.lane), "%s.%s", s->peer.name, s->peer.lane[i]);
+	l->status.size = l->status.there = size_here(s, l);
+	enum err e = remote_open(buf_cstr(&url), is_stopped, s, &l->remote, f);
+	if (e == OK)
+		remote_authorize(l->remote, s->peer.token);
+	buf_release(&url);
+	return e;
+}
+
+static enum err start_station(struct puller *p, const struct peer *peer, struct fault *f)
+{
+	struct station *s = mem_zalloc(sizeof(*s));
+	enum err e = OK;
+	s->puller = p;
+	s->peer = *peer;
+	put_in_order(&s->peer);
+	for (unsigned i = 0; i < s->peer.n_lanes && e == OK; i++)
+		e = open_lane(s, i, f);
+	if (e == OK && pthread_create(&s->thread, NULL, run, s))
+		e = fault_set(f, ERR_IO, "a thread for the peer \"%s\" cannot be started", peer->name);
+	if (e) {
+		free_station(s);
+		return e;
+	}
+	pthread_mutex_lock(&p->lock);
+	s->next = p->stations;
+	p->stations = s;
+	pthread_mutex_unlock(&p->lock);
+	return OK;
+}
+
+/* Out of the list, and ended. */
+static void stop_station(struct puller *p, struct station **at)
+{
+	struct station *s = *at;
+	pthread_mutex_lock(&p->lock);
+	*at = s->next;
+	s->stop = true;
+	pthread_cond_broadcast(&p->changed);
+	pthread_mutex_unlock(&p->lock);
+	pthread_join(s->thread, NULL);
+	free_station(s);
+}
+
+static bool is_same(const struct station *s, const struct peers *peers)
+{
+	struct peer *now = peers_find((struct peers *)(uintptr_t)peers, s->peer.name);
+	if (!now)
+		return false;
+	struct peer ordered = *now;
+	put_in_order(&ordered);
+	bool same = memcmp(&ordered, &s->peer, sizeof(ordered)) == 0;
+	explicit_bzero(&ordered, sizeof(ordered));
+	return same;
+}
+
+static struct station *find_station(struct puller *p, const char *name)
+{
+	struct station *s = p->stations;
+	while (s && strcmp(s->peer.name, name) != 0)
+		s = s->next;
+	return s;
+}
+
+static void wake_all(struct puller *p)
+{
+	pthread_mutex_lock(&p->lock);
+	for (struct station *s = p->stations; s; s = s->next)
+		s->wake = true;
+	pthread_cond_broadcast(&p->changed);
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* The list changes here alone, so it can be read here without the lock. */
+enum err puller_reload(struct puller *p, struct fault *f)
+{
+	struct peers peers;
+	pthread_mutex_lock(&p->reloading);
+	enum err e = peers_read(node_dir(p->node), &peers, f);
+	for (struct station **at = &p->stations; e == OK && *at;) {
+		if (is_same(*at, &peers))
+			at = &(*at)->next;
+		else
+			stop_station(p, at);
+	}
+	for (unsigned i = 0; e == OK && i < peers.n; i++)
+		if (!find_station(p, peers.v[i].name))
+			e = start_station(p, &peers.v[i], f);
+	peers_release(&peers);
+	wake_all(p);
+	pthread_mutex_unlock(&p->reloading);
+	return e;
+}
+
+enum err puller_start(struct node *n, struct puller **ret_puller, struct fault *f)
 {
 	struct puller *p = mem_zalloc(sizeof(*p));
 	pthread_condattr_t monotonic;
 	p->node = n;
 	pthread_mutex_init(&p->lock, NULL);
+	pthread_mutex_init(&p->reloading, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&p->wakes, &monotonic);
+	pthread_cond_init(&p->changed, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	return p;
+	enum err e = puller_reload(p, f);
+	if (e) {
+		puller_stop(p);
+		return e;
+	}
+	node_set_puller(n, p);
+	*ret_puller = p;
+	return OK;
 }
 
-enum err puller_start(struct puller *p, struct fault *f)
-{
-	while (p->n_threads < PULLER_THREADS && pthread_create(&p->thread[p->n_threads], NULL, run, p) == 0)
-		p->n_threads++;
-	return p->n_threads == PULLER_THREADS ? OK : fault_set(f, ERR_IO, "threads for pulling sources cannot be started");
-}
-
-void puller_free(struct puller *p)
+void puller_stop(struct puller *p)
 {
 	if (!p)
 		return;
-	pthread_mutex_lock(&p->lock);
-	p->stop = true;
-	pthread_cond_broadcast(&p->wakes);
-	pthread_mutex_unlock(&p->lock);
-	for (unsigned i = 0; i < p->n_threads; i++)
-		pthread_join(p->thread[i], NULL);
-	pthread_cond_destroy(&p->wakes);
+	node_set_puller(p->node, NULL);
+	while (p->stations)
+		stop_station(p, &p->stations);
+	pthread_cond_destroy(&p->changed);
 	pthread_mutex_destroy(&p->lock);
-	pulls_release(&p->pulls);
-	free(p->due);
+	pthread_mutex_destroy(&p->reloading);
 	free(p);
-}
-
-/* ---- metrics ---- */
-
-struct seen {
-	char source[SOURCE_NAME_MAX + 1];
-	struct health health;
-};
-
-static double good_s(const struct health *h) { return (double)h->good_ms / 1000; }
-static double lag_s(const struct health *h) { return h->good_ms ? (double)(clock_ms() - h->good_ms) / 1000 : -1; }
-static double tried_s(const struct health *h) { return (double)h->tried_ms / 1000; }
-static double up(const struct health *h) { return h->good_ms && !h->failures; }
-static double failures(const struct health *h) { return (double)h->failures; }
-static double pulls_all(const struct health *h) { return (double)h->pulls; }
-static double failed_all(const struct health *h) { return (double)h->failed; }
-static double objects_all(const struct health *h) { return (double)h->objects_all; }
-
-static const struct {
-	const char *name, *type, *help;
-	double (*of)(const struct health *h);
-} metrics[] = {
-	{ "up", "gauge", "Whether the last pull of the source went well.", up },
-	{ "lag_seconds", "gauge", "Since the source was last known to be here as it is there; -1: never.", lag_s },
-	{ "success_timestamp_seconds", "gauge", "When a pull of the source last went well.", good_s },
-	{ "try_timestamp_seconds", "gauge", "When a pull of the source was last tried.", tried_s },
-	{ "failures", "gauge", "Pulls of the source that failed in a row.", failures },
-	{ "tries_total", "counter", "Pulls of the source.", pulls_all },
-	{ "failed_total", "counter", "Pulls of the source that failed.", failed_all },
-	{ "objects_total", "counter", "Records of the source that were accepted.", objects_all },
-};
-
-/* The files are read, for they hold what verbs have pulled, too. */
-static unsigned look(struct puller *p, clearance clear, struct seen **ret_seen)
-{
-	struct lane lane;
-	unsigned n = 0;
-	pthread_mutex_lock(&p->lock);
-	struct seen *seen = mem_zalloc((p->pulls.n + 1) * sizeof(*seen));
-	for (unsigned i = 0; i < p->pulls.n; i++) {
-		const struct pull *v = &p->pulls.v[i];
-		if (ledger_lane_find(node_ledger(p->node), clear, v->lane[0] ? v->lane : "public", &lane))
-			continue;
-		snprintf(seen[n++].source, sizeof(seen->source), "%s", v->source);
-	}
-	pthread_mutex_unlock(&p->lock);
-	for (unsigned i = 0; i < n; i++)
-		(void)!health_read(node_dir(p->node), seen[i].source, &seen[i].health, NULL);
-	*ret_seen = seen;
-	return n;
-}
-
-void puller_metrics(struct puller *p, clearance clear, struct buf *out)
-{
-	struct seen *seen;
-	unsigned n = look(p, clear, &seen);
-	for (size_t m = 0; m < COUNT_OF(metrics) && n; m++) {
-		buf_printf(out, "# HELP sipar_pull_%s %s\n# TYPE sipar_pull_%s %s\n", metrics[m].name, metrics[m].help, metrics[m].name, metrics[m].type);
-		for (unsigned i = 0; i < n; i++)
-			buf_printf(out, "sipar_pull_%s{source=\"%s\"} %.15g\n", metrics[m].name, seen[i].source, metrics[m].of(&seen[i].health));
-	}
-	free(seen);
 }
