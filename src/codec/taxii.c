@@ -32,7 +32,7 @@ static bool is_key(const struct json_reader *r, const char *name)
 	return !r->escaped && span_is(r->slice, name);
 }
 
-enum err taxii_read_resource(struct span text, enum taxii_resource *ret_resource, struct fault *f)
+enum err taxii_resource(struct span text, enum taxii_resource *ret_resource, struct fault *f)
 {
 	bool roots = false, versions = false, collections = false, id = false, title = false, empty = true;
 	struct json_reader r;
@@ -118,7 +118,7 @@ static enum err read_roots(struct json_reader *r, struct roots *roots, struct fa
 	return e ? e : leave(r, t, f);
 }
 
-enum err taxii_read_roots(struct span text, taxii_root_visit *visit, void *ctx, struct fault *f)
+enum err taxii_roots(struct span text, taxii_root_visit *visit, void *ctx, struct fault *f)
 {
 	struct json_reader r;
 	struct roots roots = { .n = 0 };
@@ -210,12 +210,12 @@ static enum err read_collections(struct json_reader *r, struct telling *to, stru
 	return leave(r, t, f);
 }
 
-enum err taxii_read_collections(struct span text, taxii_collection_visit *visit, void *ctx, struct fault *f)
+enum err taxii_each_collection(struct span text, taxii_collection_visit *visit, void *ctx, struct fault *f)
 {
 	struct telling to = { .visit = visit, .ctx = ctx };
 	struct json_reader r;
 	enum taxii_resource what;
-	enum err e = taxii_read_resource(text, &what, f);
+	enum err e = taxii_resource(text, &what, f);
 	if (e == OK)
 		e = enter(&r, text, f);
 	if (e == OK && what == TAXII_COLLECTION)
@@ -269,7 +269,7 @@ static enum err read_member(struct json_reader *r, struct buf *scratch, struct t
 	return v->next.n > TAXII_NEXT_MAX ? fault_set(f, ERR_RANGE, "next is longer than %d octets", TAXII_NEXT_MAX) : OK;
 }
 
-enum err taxii_read_envelope(struct span text, struct buf *scratch, struct taxii_envelope *ret_envelope, struct fault *f)
+enum err taxii_envelope(struct span text, struct buf *scratch, struct taxii_envelope *ret_envelope, struct fault *f)
 {
 	struct taxii_envelope v = { 0 };
 	struct json_reader r;
@@ -286,7 +286,7 @@ enum err taxii_read_envelope(struct span text, struct buf *scratch, struct taxii
 
 /* ---- times ---- */
 
-enum err taxii_read_time(struct span text, uint64_t *ret_ns)
+enum err taxii_time(struct span text, uint64_t *ret_ns)
 {
 	struct span s = span_trim(text);
 	uint64_t ns = 0;

@@ -21,20 +21,20 @@ enum taxii_resource {
 	TAXII_COLLECTION,  /**< 5.2 */
 };
 /** What the text is.  @return ERR_SYNTAX with line and column: it is no JSON object. */
-enum err taxii_read_resource(struct span text, enum taxii_resource *ret_resource, struct fault *f) MUST_USE;
+enum err taxii_resource(struct span text, enum taxii_resource *ret_resource, struct fault *f) MUST_USE;
 
 /** A root of a discovery, the default one first, each once: an absolute URL, or a path.  False: stop. */
 typedef bool taxii_root_visit(void *ctx, struct span url);
 /** @return ERR_SYNTAX; ERR_RANGE: more than TAXII_ROOTS_MAX. */
-enum err taxii_read_roots(struct span text, taxii_root_visit *visit, void *ctx, struct fault *f) MUST_USE;
+enum err taxii_roots(struct span text, taxii_root_visit *visit, void *ctx, struct fault *f) MUST_USE;
 
 struct taxii_collection {
 	struct span id, alias, title; /**< the last two may be empty */
 	bool can_read;                /**< true when it is not said */
 };
 typedef bool taxii_collection_visit(void *ctx, const struct taxii_collection *c);
-/** Those of a TAXII_COLLECTIONS, or the one of a TAXII_COLLECTION.  One without an id is left out.  @return as taxii_read_roots(). */
-enum err taxii_read_collections(struct span text, taxii_collection_visit *visit, void *ctx, struct fault *f) MUST_USE;
+/** Those of a TAXII_COLLECTIONS, or the one of a TAXII_COLLECTION.  One without an id is left out.  @return as taxii_roots(). */
+enum err taxii_each_collection(struct span text, taxii_collection_visit *visit, void *ctx, struct fault *f) MUST_USE;
 
 /** 3.7 */
 struct taxii_envelope {
@@ -44,10 +44,10 @@ struct taxii_envelope {
 	size_t n_objects;
 };
 /** @return ERR_SYNTAX with line and column; ERR_RANGE: `next` is longer than TAXII_NEXT_MAX. */
-enum err taxii_read_envelope(struct span text, struct buf *scratch, struct taxii_envelope *ret_envelope, struct fault *f) MUST_USE;
+enum err taxii_envelope(struct span text, struct buf *scratch, struct taxii_envelope *ret_envelope, struct fault *f) MUST_USE;
 
 /** A date_added: RFC 3339, with up to 9 digits of a fraction, as nanoseconds since 1970.
  *  @return ERR_SYNTAX: something else (a date as JavaScript prints it), or before 1970 or behind 2261. */
-enum err taxii_read_time(struct span text, uint64_t *ret_ns) MUST_USE;
+enum err taxii_time(struct span text, uint64_t *ret_ns) MUST_USE;
 
 #endif

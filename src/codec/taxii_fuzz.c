@@ -49,11 +49,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t sum = 0;
 	uint64_t ns;
 	struct fault f;
-	(void)!taxii_read_resource(text, &what, &f);
-	(void)!taxii_read_roots(text, on_root, &sum, &f);
-	(void)!taxii_read_collections(text, on_collection, &sum, &f);
-	(void)!taxii_read_time(text, &ns);
-	if (taxii_read_envelope(text, &scratch, &v, &f) == OK && count(v.objects) != v.n_objects)
+	(void)!taxii_resource(text, &what, &f);
+	(void)!taxii_roots(text, on_root, &sum, &f);
+	(void)!taxii_each_collection(text, on_collection, &sum, &f);
+	(void)!taxii_time(text, &ns);
+	if (taxii_envelope(text, &scratch, &v, &f) == OK && count(v.objects) != v.n_objects)
 		abort();
 	buf_release(&scratch);
 	return 0;

@@ -26,7 +26,7 @@ static void resources(void **state)
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		enum taxii_resource what = TAXII_OTHER;
 		struct fault f = { .text = "" };
-		assert_int_equal(taxii_read_resource(span_str(rows[i].text), &what, &f), rows[i].e);
+		assert_int_equal(taxii_resource(span_str(rows[i].text), &what, &f), rows[i].e);
 		assert_int_equal(what, rows[i].what);
 		assert_true(!rows[i].e || strstr(f.text, "line 1"));
 	}
@@ -53,7 +53,7 @@ static void roots(void **state)
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct buf out = { 0 };
-		assert_int_equal(taxii_read_roots(span_str(rows[i].text), add, &out, NULL), rows[i].e);
+		assert_int_equal(taxii_roots(span_str(rows[i].text), add, &out, NULL), rows[i].e);
 		assert_string_equal(buf_cstr(&out), rows[i].roots);
 		buf_release(&out);
 	}
@@ -78,7 +78,7 @@ static void collections(void **state)
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct buf out = { 0 };
-		assert_int_equal(taxii_read_collections(span_str(rows[i].text), add_collection, &out, NULL), rows[i].e);
+		assert_int_equal(taxii_each_collection(span_str(rows[i].text), add_collection, &out, NULL), rows[i].e);
 		assert_string_equal(buf_cstr(&out), rows[i].all);
 		buf_release(&out);
 	}
@@ -102,7 +102,7 @@ static void envelopes(void **state)
 		struct buf scratch = { 0 };
 		struct taxii_envelope v = { 0 };
 		struct fault f = { .text = "" };
-		if (taxii_read_envelope(span_str(rows[i].text), &scratch, &v, &f) != rows[i].e)
+		if (taxii_envelope(span_str(rows[i].text), &scratch, &v, &f) != rows[i].e)
 			fail_msg("%s: %s", rows[i].text, f.text);
 		assert_int_equal(v.has_more, rows[i].has_more);
 		assert_int_equal(v.more, rows[i].more);
@@ -117,7 +117,7 @@ static void envelopes(void **state)
 	for (unsigned i = 0; i <= TAXII_NEXT_MAX; i++)
 		buf_putc(&text, 'x');
 	buf_puts(&text, "\"}");
-	assert_int_equal(taxii_read_envelope(buf_span(&text), &scratch, &v, NULL), ERR_RANGE);
+	assert_int_equal(taxii_envelope(buf_span(&text), &scratch, &v, NULL), ERR_RANGE);
 	buf_release(&text);
 	buf_release(&scratch);
 }
@@ -132,7 +132,7 @@ static void times(void **state)
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		uint64_t ns = 0;
-		assert_int_equal(taxii_read_time(span_str(rows[i].text), &ns), rows[i].e);
+		assert_int_equal(taxii_time(span_str(rows[i].text), &ns), rows[i].e);
 		assert_true(ns == rows[i].ns);
 	}
 }

@@ -164,7 +164,7 @@ static enum err find_in_root(struct taxii *t, const char *root, struct fault *f)
 	enum err e = ask(t, url, &g, f);
 	if (e)
 		return e;
-	e = taxii_read_collections(buf_span(&t->page), on_collection, &d, f);
+	e = taxii_each_collection(buf_span(&t->page), on_collection, &d, f);
 	return e ? not_taxii(t, url, f) : OK;
 }
 
@@ -204,7 +204,7 @@ static enum err find_in_roots(struct finding *d, struct fault *f)
 static enum err find_in_discovery(struct taxii *t, struct fault *f)
 {
 	struct finding d = { .t = t };
-	enum err e = taxii_read_roots(buf_span(&t->page), on_root, &d, f);
+	enum err e = taxii_roots(buf_span(&t->page), on_root, &d, f);
 	if (e == OK)
 		e = find_in_roots(&d, f);
 	for (unsigned i = 0; i < d.n_roots; i++)
@@ -229,7 +229,7 @@ static enum err find_collections(struct taxii *t, struct fault *f)
 	enum err e = ask(t, url, &g, f);
 	if (e)
 		return e;
-	if ((e = taxii_read_resource(buf_span(&t->page), &what, f)) != OK)
+	if ((e = taxii_resource(buf_span(&t->page), &what, f)) != OK)
 		return not_taxii(t, url, f);
 	struct finding d = { .t = t, .root = url };
 	switch (what) {
@@ -243,7 +243,7 @@ static enum err find_collections(struct taxii *t, struct fault *f)
 		add_collection(t, url);
 		break;
 	case TAXII_COLLECTIONS:
-		e = taxii_read_collections(buf_span(&t->page), on_collection, &d, f);
+		e = taxii_each_collection(buf_span(&t->page), on_collection, &d, f);
 		break;
 	case TAXII_OTHER:
 		e = fault_set(f, ERR_SYNTAX, "the answer is no discovery, API root or collection of TAXII 2.1");
@@ -356,15 +356,15 @@ static void objects_url(const struct cursor *c, struct buf *out)
 static bool time_field(struct taxii *t, const char *name, char ret_text[64])
 {
 	uint64_t ns;
-	return fetch_field(t->x->fetcher, name, ret_text, 64) && taxii_read_time(span_str(ret_text), &ns) == OK;
+	return fetch_field(t->x->fetcher, name, ret_text, 64) && taxii_time(span_str(ret_text), &ns) == OK;
 }
 
 static bool is_later(const char *a, const char *b)
 {
 	uint64_t x, y;
-	if (taxii_read_time(span_str(a), &x))
+	if (taxii_time(span_str(a), &x))
 		return false;
-	return taxii_read_time(span_str(b), &y) || x > y;
+	return taxii_time(span_str(b), &y) || x > y;
 }
 
 /* The server's clock at the beginning, less some overlap, where it gives no time of its pages.  Its Date has whole seconds. */
@@ -458,7 +458,7 @@ static enum err read_page(struct taxii *t, struct reading *r, struct buf *url, b
 		return e;
 	if (!r->seen++)
 		clock_of(t, r->begun);
-	if ((e = taxii_read_envelope(buf_span(&t->page), &t->scratch, &v, f)) != OK)
+	if ((e = taxii_envelope(buf_span(&t->page), &t->scratch, &v, f)) != OK)
 		return not_taxii(t, buf_cstr(url), f);
 	r->empty = v.n_objects ? 0 : r->empty + 1;
 	if (r->empty > EMPTY_MAX)

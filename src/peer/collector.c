@@ -1,4 +1,4 @@
-#include "peer/rounds.h"
+#include "peer/collector.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -20,9 +20,9 @@ struct due {
 	bool busy; /* one of our threads has it */
 };
 
-struct rounds {
+struct collector {
 	struct node *node;
-	pthread_t thread[ROUNDS_THREADS];
+	pthread_t thread[COLLECTOR_THREADS];
 	unsigned n_threads;
 	pthread_mutex_t lock;
 	pthread_cond_t wakes;
@@ -35,17 +35,17 @@ struct rounds {
 
 static bool stopping(void *ctx)
 {
-	struct rounds *p = ctx;
+	struct collector *p = ctx;
 	return p->stop;
 }
 
-static int64_t next_of(struct rounds *p, const char *source)
+static int64_t next_of(struct collector *p, const char *source)
 {
 	struct health h;
 	return health_read(node_dir(p->node), source, &h, NULL) ? 0 : h.next_ms;
 }
 
-static bool is_busy(const struct rounds *p, const char *source)
+static bool is_busy(const struct collector *p, const char *source)
 {
 	for (unsigned i = 0; i < p->pulls.n; i++)
 		if (strcmp(p->due[i].source, source) == 0)
@@ -54,7 +54,7 @@ static bool is_busy(const struct rounds *p, const char *source)
 }
 
 /* A file that cannot be read leaves the settings as they were. */
-static void read_settings(struct rounds *p)
+static void read_settings(struct collector *p)
 {
 	char path[PATH_HERE];
 	struct stat st = { 0 };
@@ -84,7 +84,7 @@ static void read_settings(struct rounds *p)
 	p->due = due;
 }
 
-static struct due *find_due(struct rounds *p, const char *source)
+static struct due *find_due(struct collector *p, const char *source)
 {
 	for (unsigned i = 0; i < p->pulls.n; i++)
 		if (strcmp(p->due[i].source, source) == 0)
@@ -93,7 +93,7 @@ static struct due *find_due(struct rounds *p, const char *source)
 }
 
 /* The one that waits longest.  Somebody may have pulled it by hand meanwhile. */
-static bool take_due(struct rounds *p, struct pull *ret_pull)
+static bool take_due(struct collector *p, struct pull *ret_pull)
 {
 	int64_t now = clock_ms();
 	struct due *first = NULL;
@@ -121,7 +121,7 @@ static void tell(const struct pull *pull, enum err e, const struct pull_report *
 		log_line(LOG_WARNING, "pull: source \"%s\": %s", pull->source, f->text);
 }
 
-static void pull_one(struct rounds *p, const struct pull *pull)
+static void pull_one(struct collector *p, const struct pull *pull)
 {
 	const struct pull_watch w = { .cancelled = stopping, .ctx = p };
 	struct pull_report r;
@@ -141,7 +141,7 @@ static void pull_one(struct rounds *p, const struct pull *pull)
 
 static void *run(void *arg)
 {
-	struct rounds *p = arg;
+	struct collector *p = arg;
 	struct pull *pull = mem_zalloc(sizeof(*pull));
 	table_reader_init();
 	pthread_mutex_lock(&p->lock);
@@ -166,9 +166,9 @@ static void *run(void *arg)
 	return NULL;
 }
 
-struct rounds *rounds_new(struct node *n)
+struct collector *collector_new(struct node *n)
 {
-	struct rounds *p = mem_zalloc(sizeof(*p));
+	struct collector *p = mem_zalloc(sizeof(*p));
 	pthread_condattr_t monotonic;
 	p->node = n;
 	pthread_mutex_init(&p->lock, NULL);
@@ -179,14 +179,14 @@ struct rounds *rounds_new(struct node *n)
 	return p;
 }
 
-enum err rounds_start(struct rounds *p, struct fault *f)
+enum err collector_start(struct collector *p, struct fault *f)
 {
-	while (p->n_threads < ROUNDS_THREADS && pthread_create(&p->thread[p->n_threads], NULL, run, p) == 0)
+	while (p->n_threads < COLLECTOR_THREADS && pthread_create(&p->thread[p->n_threads], NULL, run, p) == 0)
 		p->n_threads++;
-	return p->n_threads == ROUNDS_THREADS ? OK : fault_set(f, ERR_IO, "threads for pulling sources cannot be started");
+	return p->n_threads == COLLECTOR_THREADS ? OK : fault_set(f, ERR_IO, "threads for pulling sources cannot be started");
 }
 
-void rounds_free(struct rounds *p)
+void collector_free(struct collector *p)
 {
 	if (!p)
 		return;
@@ -234,7 +234,7 @@ static const struct {
 };
 
 /* The files are read, for they hold what verbs have pulled, too. */
-static unsigned look(struct rounds *p, clearance clear, struct seen **ret_seen)
+static unsigned look(struct collector *p, clearance clear, struct seen **ret_seen)
 {
 	struct lane lane;
 	unsigned n = 0;
@@ -253,7 +253,7 @@ static unsigned look(struct rounds *p, clearance clear, struct seen **ret_seen)
 	return n;
 }
 
-void rounds_metrics(struct rounds *p, clearance clear, struct buf *out)
+void collector_metrics(struct collector *p, clearance clear, struct buf *out)
 {
 	struct seen *seen;
 	unsigned n = look(p, clear, &seen);
