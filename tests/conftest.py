@@ -84,7 +84,7 @@ class Daemon:
         line = self.process.stdout.readline()
         assert line, pathlib.Path(self.log.name).read_text()
         ready = json.loads(line)
-        self.http_port, self.dns_port, self.rpz_port, self.rpz_tls_port = (ready[f"{face}_port"] for face in ("http", "dns", "rpz", "rpz_tls"))
+        self.http_port, self.https_port, self.dns_port, self.rpz_port, self.rpz_tls_port = (ready[f"{face}_port"] for face in ("http", "https", "dns", "rpz", "rpz_tls"))
 
     def get(self, path, **headers):
         return self.request("GET", path, headers=headers)

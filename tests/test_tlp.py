@@ -81,7 +81,7 @@ FILL = {
     "collection": [*AUDIENCE, "node", "decisions", "none"], "object": [*(f"indicator--{uuid(lane)}" for lane in AUDIENCE), "none"],
     "event": ["none", "1"],  # and those that events() makes
     "filters": ["value:%25", *(f"value:{v}" for v in ANY if "/" not in v)], "attribute": ["none", "1"],
-    "tile": ["0/000.p/1", "entries/000.p/1", "entries/000"], "digest": ["0" * 64], "index": ["0", "1", "2"],
+    "tile": ["0/000.p/1", "entries/000.p/1", "entries/000"], "digest": ["0" * 64], "index": ["0", "1", "2"], "party": ["none"], "token": ["aaaaaaaaaa"],
 }
 BODIES = {
     "/v1/lookup": ("text/plain", "\n".join(ANY).encode()), "/v1/usage-metrics": ("application/json", b"{}"),
@@ -90,6 +90,7 @@ BODIES = {
     "/sightings/add": ("application/json", json.dumps({"value": ANY}).encode()), "/sightings/add/{attribute}": ("application/json", b"{}"),
     "/warninglists/checkValue": ("application/json", json.dumps(ANY).encode()),
     "/v1/hits": ("application/json", b"{}"), "/lanes/{lane}/cosignature": ("text/plain", b"x"), "/add-checkpoint": ("text/plain", b"x"),
+    **{path: ("application/json", b"{}") for path in ("/v1/parties", "/v1/parties/{party}", "/v1/tokens", "/v1/tokens/{token}")},
 }
 
 

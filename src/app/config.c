@@ -6,12 +6,13 @@
 
 #include "base/num.h"
 #include "codec/tlp.h"
+#include "view/party.h"
 
 enum { FILE_MAX = 1 << 16 };
 
 struct row {
 	const char *name, *value, *help;
-	size_t offset, size; /* size 0: a number, at most `max`; KEYS: a list of keys, of the type `max`; FEEDS; POLICIES; PREFIXES; SWITCH: on or off;
+	size_t offset, size; /* size 0: a number, at most `max`; KEYS: a list of keys, of the type `max`; FEEDS; POLICIES; PREFIXES; SWITCH: on or off, yes or no;
 			      * GUARD: the enum guard_setting `max` */
 	uint64_t max;
 };
@@ -31,13 +32,19 @@ struct row {
 
 static const struct row rows[] = {
 	{ "http", "127.0.0.1:8300", "Address and port of the HTTP face, or off.", TEXT(http) },
+	{ "https", "off", "The same over TLS, for example 0.0.0.0:8443, or off; needs tls_cert and tls_key.", TEXT(https) },
+	{ "http_plain", "no", "yes: HTTP without TLS on other addresses than loopback, too: whoever is on the way reads and changes what is said, tokens included.",
+	  ON_OFF(http_plain) },
+	{ "http_rate", "60000", "Requests a minute of a token that has no --rate of its own, and of an address (IPv6: /64) without a token, but for\n"
+				"# loopback; 0: no limit.", NUMBER(http_rate, TOKEN_RATE_MAX) },
 	{ "dns", "127.0.0.1:5300", "Address and port of the DNS face (UDP and TCP), or off.", TEXT(dns) },
 	{ "rpz", "127.0.0.1:5310", "Address and port where resolvers get policy zones (UDP and TCP), or off.", TEXT(rpz) },
 	{ "rpz_tls", "off", "The same over TLS (XoT), for example 0.0.0.0:853, or off; needs tls_cert and tls_key.", TEXT(rpz_tls) },
 	{ "tls_cert", "none", "Certificate of this node, PEM: a file with its own first, then those that sign it.  A file that is replaced is taken\n"
 			      "# within moments, and at SIGHUP; no restart.", TEXT(tls_cert) },
 	{ "tls_key", "none", "Its private key, PEM without a passphrase, a file that not everybody may read.", TEXT(tls_key) },
-	{ "tls_client_ca", "none", "Certificates, PEM, of those who sign the clients' (mutual TLS): who shows no such certificate gets nothing.  none: not asked for.",
+	{ "tls_client_ca", "none", "Certificates, PEM, of those who sign the clients' (mutual TLS).  Of policy zones, who shows no such certificate gets nothing;\n"
+			   "# of https, one that is a party's (sipar token cert) is as good as its token.  none: not asked for.",
 	  TEXT(tls_client_ca) },
 	{ "zone", "bl.sipar.test", "Domain under which the DNS face answers.", TEXT(zone) },
 	{ "name_server", "none", "Name of this server for NS at the zone's apex, as its parent zone delegates it; none: no NS.",
@@ -123,8 +130,8 @@ static enum err set(struct config *c, const struct row *r, struct span value, st
 	if (r->size == PREFIXES)
 		return span_is(value, "none") ? OK : own_prefixes_add((struct own_prefixes *)(void *)target, value, f);
 	if (r->size == SWITCH) {
-		*(bool *)target = span_is(value, "on");
-		return span_is(value, "on") || span_is(value, "off") ? OK : ERR_RANGE;
+		*(bool *)target = span_is(value, "on") || span_is(value, "yes");
+		return *(bool *)target || span_is(value, "off") || span_is(value, "no") ? OK : ERR_RANGE;
 	}
 	if (r->size == 0)
 		return num_parse_u64(value, r->max, (uint64_t *)(void *)target);

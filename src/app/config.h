@@ -18,11 +18,13 @@ struct config_keys {
 };
 
 struct config {
-	char http[128], dns[128], rpz[128], rpz_tls[128]; /**< "ADDR:PORT", or "off" */
+	char http[128], https[128], dns[128], rpz[128], rpz_tls[128]; /**< "ADDR:PORT", or "off" */
 	char tls_cert[512], tls_key[512], tls_client_ca[512]; /**< files; "none" */
 	char zone[256];
 	char name_server[256];     /**< name for NS at the zone's apex, or "none" */
 	char audience[32];         /**< widest TLP that anonymous askers see claims of: "clear", "green" ... */
+	bool http_plain;           /**< HTTP without TLS on other addresses than loopback, too */
+	uint64_t http_rate;        /**< requests a minute; 0: no limit */
 	uint64_t http_threads, dns_workers; /**< 0: one per core */
 	uint64_t http_connections;
 	uint64_t min_score;        /**< for the DNS face to list, 1..100 */

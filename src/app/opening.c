@@ -28,7 +28,7 @@ static void protect_ourselves(struct config *c)
 {
 	protect_name(c, c->zone);
 	protect_name(c, c->name_server);
-	bool http = protect_listener(c, c->http), dns = protect_listener(c, c->dns);
+	bool http = protect_listener(c, c->http) | protect_listener(c, c->https), dns = protect_listener(c, c->dns);
 	guard_set_machine(&c->guard, http || dns, "/etc/resolv.conf");
 }
 

@@ -16,6 +16,7 @@
 #include "app/opening.h"
 #include "app/verbs.h"
 #include "app/zones.h"
+#include "base/address.h"
 #include "base/log.h"
 #include "cli/option.h"
 #include "face/http.h"
@@ -24,7 +25,7 @@
 #include "peer/puller.h"
 
 struct serve_options {
-	const char *dir, *http, *dns, *rpz, *rpz_tls;
+	const char *dir, *http, *https, *dns, *rpz, *rpz_tls;
 	bool json;
 };
 
@@ -33,6 +34,7 @@ struct serve_options {
 		OPTION_DIR(&(o)->dir), OPTION_JSON(&(o)->json),                                                                \
 		{ 0, "http", "ADDR:PORT", "HTTP face, or off (default: sipar.conf, else 127.0.0.1:8300)", OPTION_TEXT,         \
 		  &(o)->http, 0 },                                                                                             \
+		{ 0, "https", "ADDR:PORT", "HTTP over TLS, or off (default: sipar.conf, else off)", OPTION_TEXT, &(o)->https, 0 }, \
 		{ 0, "dns", "ADDR:PORT", "DNS face, or off (default: sipar.conf, else 127.0.0.1:5300)", OPTION_TEXT,           \
 		  &(o)->dns, 0 },                                                                                             \
 		{ 0, "rpz", "ADDR:PORT", "policy zones, or off (default: sipar.conf, else 127.0.0.1:5310)", OPTION_TEXT,       \
@@ -104,7 +106,7 @@ static enum err open_zones(struct daemon *d, struct fault *f)
 {
 	const char *plain = or_null(d->config.rpz), *secure = or_null(d->config.rpz_tls);
 	enum err e = OK;
-	if (secure && (e = certificate_open(&d->config, node_dir(d->node), "rpz_tls", &d->tls, f)) != OK)
+	if (secure && !d->tls && (e = certificate_open(&d->config, node_dir(d->node), "rpz_tls", &d->tls, f)) != OK)
 		return e;
 	return plain || secure ? zones_start(d->node, plain, secure, d->tls, &d->zones, f) : OK;
 }
@@ -123,6 +125,39 @@ static void raise_descriptors(rlim_t wanted, bool warns)
 			 (unsigned long long)wanted);
 }
 
+/* Tokens are as good as passwords: they do not go over a network as they are, unless the operator says so. */
+static enum err check_plain(const struct config *c, struct fault *f)
+{
+	struct sockaddr_storage a;
+	socklen_t n;
+	enum err e = address_parse(c->http, &a, &n, f);
+	if (e || c->http_plain || address_is_loopback(&a))
+		return e;
+	return fault_set(f, ERR_USAGE, "http = %s: HTTP without TLS is for loopback alone, since whoever is on the way reads the tokens; set https (and http = off), or "
+				       "http_plain = yes behind something that adds TLS", c->http);
+}
+
+static enum err open_http(struct daemon *d, struct fault *f)
+{
+	const char *plain = or_null(d->config.http), *secure = or_null(d->config.https);
+	enum err e = plain ? check_plain(&d->config, f) : OK;
+	if (e == OK && secure && !d->tls)
+		e = certificate_open(&d->config, node_dir(d->node), "https", &d->tls, f);
+	if (e || (!plain && !secure))
+		return e;
+	const struct http_options o = {
+		.connections = d->config.http_connections < CONNECTIONS_LEAST ? CONNECTIONS_LEAST : (unsigned)d->config.http_connections,
+		.address = plain, .secure = secure, .tls = d->tls, .threads = or_cores(d->config.http_threads), .clear = d->clear,
+		.rate = (uint32_t)d->config.http_rate, .body_max = d->config.body_max_mib << 20, .more_metrics = more_metrics, .more_ctx = d,
+		.witnesses = d->config.witnesses.v, .n_witnesses = d->config.witnesses.n, .logs = d->config.logs.v,
+		.n_logs = d->config.logs.n, .node = d->node,
+	};
+	rlim_t all = (rlim_t)o.connections * (plain && secure ? 2 : 1);
+	if (all > DESCRIPTORS / 2)
+		raise_descriptors(DESCRIPTORS / 2 + all, true);
+	return http_server_open(&o, node_table(d->node), node_ledger(d->node), &d->http, f);
+}
+
 static enum err open_faces(struct daemon *d, struct fault *f)
 {
 	enum err e = config_audience(&d->config, &d->audience, f);
@@ -134,17 +169,7 @@ static enum err open_faces(struct daemon *d, struct fault *f)
 	if ((e = open_zones(d, f)) != OK)
 		return e;
 	d->collector = collector_new(d->node);
-	struct http_options o = {
-		.address = d->config.http, .threads = or_cores(d->config.http_threads), .clear = d->clear,
-		.connections = d->config.http_connections < CONNECTIONS_LEAST ? CONNECTIONS_LEAST : (unsigned)d->config.http_connections,
-		.body_max = d->config.body_max_mib << 20, .more_metrics = more_metrics, .more_ctx = d,
-		.witnesses = d->config.witnesses.v, .n_witnesses = d->config.witnesses.n, .logs = d->config.logs.v,
-		.n_logs = d->config.logs.n, .node = d->node,
-	};
-	if (o.connections > DESCRIPTORS / 2)
-		raise_descriptors(DESCRIPTORS / 2 + o.connections, true);
-	if (strcmp(d->config.http, "off") != 0 &&
-	    (e = http_server_open(&o, node_table(d->node), node_ledger(d->node), &d->http, f)) != OK)
+	if ((e = open_http(d, f)) != OK)
 		return e;
 	node_on_lanes(d->node, show_new_lane, d);
 	if ((e = keeper_start(d->node, &d->keeper, f)) || (e = leases_start(node_docket(d->node), &d->leases, f)) ||
@@ -180,14 +205,17 @@ static void close_all(struct daemon *d)
 static void announce(struct verb_env *env, const struct daemon *d, bool json)
 {
 	struct buf out = { 0 };
-	unsigned http = d->http ? http_server_port(d->http) : 0, dns = dnsbl_port(d->dns);
+	unsigned http = d->http ? http_server_port(d->http) : 0, https = d->http ? http_server_secure_port(d->http) : 0, dns = dnsbl_port(d->dns);
 	unsigned rpz = d->zones ? zones_port(d->zones) : 0, rpz_tls = d->zones ? zones_tls_port(d->zones) : 0;
 	if (json)
-		buf_printf(&out, "{\"ready\":true,\"http_port\":%u,\"dns_port\":%u,\"rpz_port\":%u,\"rpz_tls_port\":%u}\n", http, dns, rpz, rpz_tls);
+		buf_printf(&out, "{\"ready\":true,\"http_port\":%u,\"https_port\":%u,\"dns_port\":%u,\"rpz_port\":%u,\"rpz_tls_port\":%u}\n", http, https, dns, rpz,
+			   rpz_tls);
 	verb_out(env, &out);
 	buf_release(&out);
-	if (d->http)
+	if (http)
 		log_line(LOG_NOTICE, "HTTP on port %u (%s)", http, d->config.http);
+	if (https)
+		log_line(LOG_NOTICE, "HTTPS on port %u (%s)", https, d->config.https);
 	if (d->dns)
 		log_line(LOG_NOTICE, "DNS on port %u (%s), zone %s", dns, d->config.dns, d->config.zone);
 	if (rpz)
@@ -236,6 +264,7 @@ static int run(struct verb_env *env, int argc, char **argv)
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	if (e == OK && (e = opening(env->dir, 2000, &d->config, &d->node, &f)) == OK &&
 	    (e = override(d->config.http, sizeof(d->config.http), o.http, &f)) == OK &&
+	    (e = override(d->config.https, sizeof(d->config.https), o.https, &f)) == OK &&
 	    (e = override(d->config.dns, sizeof(d->config.dns), o.dns, &f)) == OK &&
 	    (e = override(d->config.rpz, sizeof(d->config.rpz), o.rpz, &f)) == OK &&
 	    (e = override(d->config.rpz_tls, sizeof(d->config.rpz_tls), o.rpz_tls, &f)) == OK)

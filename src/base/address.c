@@ -65,3 +65,10 @@ void address_format(const struct sockaddr_storage *a, char ret_text[ADDRESS_TEXT
 	} else
 		snprintf(ret_text, ADDRESS_TEXT_MAX, "?");
 }
+
+bool address_is_loopback(const struct sockaddr_storage *a)
+{
+	if (a->ss_family == AF_INET)
+		return ntohl(((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr) >> 24 == 127;
+	return a->ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr);
+}

@@ -2,6 +2,7 @@
 #ifndef BASE_ADDRESS_H
 #define BASE_ADDRESS_H
 
+#include <stdbool.h>
 #include <sys/socket.h>
 
 #include "base/err.h"
@@ -14,6 +15,9 @@ enum err address_parse(const char *text, struct sockaddr_storage *ret, socklen_t
 enum { ADDRESS_TEXT_MAX = 56 };
 /** The same form back, with a NUL; "?" for a family that is neither. */
 void address_format(const struct sockaddr_storage *a, char ret_text[ADDRESS_TEXT_MAX]);
+
+/** Is it of this machine alone: 127.0.0.0/8 or ::1? */
+bool address_is_loopback(const struct sockaddr_storage *a);
 
 /** Port in host order; 0 for a family that is neither. */
 unsigned address_port(const struct sockaddr_storage *a);

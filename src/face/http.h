@@ -13,12 +13,16 @@
 
 struct node;
 struct verifier;
+struct tls_source;
 
 struct http_options {
-	const char *address;   /**< "127.0.0.1:8300", "[::1]:8300"; port 0: any */
+	const char *address;   /**< "127.0.0.1:8300", "[::1]:8300"; port 0: any; NULL: only over TLS */
+	const char *secure;    /**< the same over TLS; NULL: not */
+	struct tls_source *tls; /**< its certificate; borrowed */
 	unsigned threads;
 	unsigned connections;  /**< at once; 0: 1024.  Of them, all but 1/8 may listen to the stream */
 	clearance clear;       /**< what anonymous askers may see */
+	uint32_t rate;         /**< requests a minute of anonymous askers of one address (loopback: no limit), and of a token that does not say; 0: no limit */
 	size_t body_max;       /**< octets of a request body */
 	const struct verifier *witnesses; /**< whose cosignatures are taken; borrowed */
 	unsigned n_witnesses;
@@ -38,7 +42,9 @@ enum err http_server_open(const struct http_options *o, struct table *t, struct 
 			  struct fault *f) MUST_USE;
 /** What anonymous askers may see from now on.  Any thread. */
 void http_server_set_clear(struct http_server *s, clearance clear);
+/** Ports that were bound; 0: it does not listen so. */
 uint16_t http_server_port(const struct http_server *s);
+uint16_t http_server_secure_port(const struct http_server *s);
 /** Finishes what is being answered. */
 void http_server_close(struct http_server *s);
 

@@ -51,7 +51,7 @@ static void refuse(struct http_answer *a, const struct http_request *q)
 /* May another failure of this address be told?  One that shares its place with another address shares the limit, too. */
 static bool failure_is_due(struct http_server *s, const char *peer, int64_t now_ms)
 {
-	_Atomic int64_t *due = &s->failures[siphash13(s->failure_seed, peer, strlen(peer)) % HTTP_FAILURES];
+	_Atomic int64_t *due = &s->failures[siphash13(s->address_seed, peer, strlen(peer)) % HTTP_FAILURES];
 	int64_t was = atomic_load(due), next;
 	do {
 		int64_t from = was > now_ms ? was : now_ms;
@@ -86,31 +86,82 @@ static void save_in_time(struct http_server *s, int64_t now_ms)
 		log_line(LOG_WARNING, "http: %s", f.text);
 }
 
-bool http_authenticate(struct http_server *s, struct http_request *q, struct asker *ret_asker, struct http_answer *a)
+static bool is_loopback(const uint8_t *address, size_t n)
 {
+	static const uint8_t six[16] = { [15] = 1 };
+	return n == 4 ? address[0] == 127 : n == 16 && memcmp(address, six, sizeof(six)) == 0;
+}
+
+/* Of nobody that is known: by address, of IPv6 by its /64, which is one customer's.  Two that share a place share its pace. */
+static struct pace_left take_anonymous(struct http_server *s, const struct http_request *q)
+{
+	uint8_t address[16];
+	if (!s->options.rate)
+		return (struct pace_left){ .quota = 0 };
+	size_t n = http_request_address(q, address);
+	if (is_loopback(address, n))
+		return (struct pace_left){ .quota = 0 };
+	uint64_t place = siphash13(s->address_seed, address, n == 16 ? 8 : n) % HTTP_PACES;
+	return pace_take(&s->paces[place], s->options.rate, (int64_t)clock_mono_ns());
+}
+
+/* @return false: what came is not taken, and the answer says so.  One that has nothing stays nobody. */
+static bool identify(struct http_server *s, struct http_request *q, struct asker *ret_asker, struct http_answer *a)
+{
+	struct parties *parties = node_parties(s->options.node);
 	char peer[ADDRESS_TEXT_MAX];
 	struct buf store = { 0 };
 	struct fault f;
-	clearance all = atomic_load_explicit(&s->clear, memory_order_relaxed);
-	*ret_asker = (struct asker){ .clear = all };
-	if (!s->options.node)
-		return true;
+	uint8_t print[32];
 	struct span token = find_token(q, &store);
-	bool fine = true;
-	if (token.n) {
+	bool by_certificate = !token.n && s->options.secure && http_request_certificate(q, print);
+	enum err e = OK;
+	if (token.n || by_certificate) {
 		int64_t now_ms = clock_ms();
 		http_request_peer(q, peer);
-		fine = parties_authenticate(node_parties(s->options.node), token, peer, now_ms, ret_asker, &f) == OK;
-		if (fine)
+		e = token.n ? parties_authenticate(parties, token, peer, now_ms, ret_asker, &f) : parties_certificate(parties, print, peer, now_ms, ret_asker, &f);
+		if (e == OK)
 			save_in_time(s, now_ms);
 		else
 			failed(s, q, peer, f.text, now_ms, a);
-		ret_asker->clear |= all;
 	}
 	if (store.p)
 		explicit_bzero(store.p, store.cap);
 	buf_release(&store);
+	return e == OK;
+}
+
+bool http_authenticate(struct http_server *s, struct http_request *q, struct asker *ret_asker, struct http_answer *a)
+{
+	clearance all = atomic_load_explicit(&s->clear, memory_order_relaxed);
+	*ret_asker = (struct asker){ .role = ROLE_NONE };
+	bool fine = !s->options.node || identify(s, q, ret_asker, a);
+	ret_asker->clear |= all;
+	if (fine && !ret_asker->party[0])
+		ret_asker->pace = take_anonymous(s, q);
 	return fine;
+}
+
+/* draft-ietf-httpapi-ratelimit-headers. */
+bool http_in_time(const struct http_request *q, struct http_answer *a)
+{
+	const struct asker *asker = http_asker(q);
+	const struct pace_left *left = &asker->pace;
+	const char *policy = asker->party[0] ? "token" : "address";
+	char text[HTTP_HEADER_VALUE_MAX];
+	if (!left->quota)
+		return true;
+	snprintf(text, sizeof(text), "\"%s\";q=%u;w=60", policy, left->quota);
+	http_answer_header(a, "RateLimit-Policy", text);
+	snprintf(text, sizeof(text), "\"%s\";r=%u;t=%u", policy, left->left, left->reset_s);
+	http_answer_header(a, "RateLimit", text);
+	if (!left->over)
+		return true;
+	snprintf(text, sizeof(text), "%u", left->wait_s);
+	http_answer_header(a, "Retry-After", text);
+	http_problem(a, 429, q->target, asker->party[0] ? "the token has made as many requests as it may; see Retry-After"
+						      : "the address has made as many requests as it may without a token; see Retry-After");
+	return false;
 }
 
 bool http_may(const struct http_request *q, const struct http_route *r, struct http_answer *a)

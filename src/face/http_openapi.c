@@ -33,7 +33,7 @@ static void put_request_body(struct buf *out, const struct http_route *r)
 		json_put_string(out, one);
 		buf_printf(out, ":{\"schema\":%s}", !span_is(one, "application/json") ? "{\"type\":\"string\"}" :
 						   r->handle == http_hits ? "{\"$ref\":\"#/components/schemas/HitsReport\"}" :
-						   r->status ? "{\"type\":\"object\"}" : "{\"$ref\":\"#/components/schemas/Values\"}");
+						   r->handle == http_bulk ? "{\"$ref\":\"#/components/schemas/Values\"}" : "{\"type\":\"object\"}");
 	}
 	buf_puts(out, "}},");
 }
@@ -50,6 +50,8 @@ static const struct { const char *name, *text, *example; } parameters[] = {
 	{ "event", "UUID of an event.", "0f1c9a3e-0000-5000-8000-000000000001" },
 	{ "collection", "Id of a collection, or the name of its lane.", "public" },
 	{ "object", "Id of a STIX object.", "indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f" },
+	{ "party", "Name of a party.", "state-bank" },
+	{ "token", "Public part of a token.", "abcdefghij" },
 	{ "index", "Place of the entry in the lane, from 0.", "7" },
 };
 
@@ -221,6 +223,17 @@ static const char schemas[] =
 	"\"MispEvents\":{\"type\":\"object\",\"required\":[\"response\"],\"properties\":{\"response\":{\"type\":\"array\",\"items\":" REF("MispEvent") "}}},"
 	"\"MispAttributes\":{\"type\":\"object\",\"required\":[\"response\"],\"properties\":{\"response\":{\"type\":\"object\"}}},"
 	"\"Cosigned\":{\"type\":\"object\",\"required\":[\"taken\"],\"properties\":{\"taken\":" COUNT "}},"
+	"\"Party\":{\"type\":\"object\",\"properties\":{\"name\":" TEXT ",\"title\":" TEXT ",\"sector\":" TEXT ",\"contact\":" TEXT ","
+	"\"clearance\":{\"enum\":[\"clear\",\"green\",\"amber\",\"amber+strict\",\"red\"]},\"since\":" WHEN ",\"removed\":{\"type\":\"boolean\"},"
+	"\"tokens\":" COUNT "}},"
+	"\"Parties\":{\"type\":\"object\",\"required\":[\"parties\"],\"properties\":{\"parties\":{\"type\":\"array\",\"items\":" REF("Party") "}}},"
+	"\"Token\":{\"type\":\"object\",\"properties\":{\"id\":" TEXT ",\"party\":" TEXT ",\"role\":" TEXT ",\"kind\":{\"enum\":[\"token\",\"certificate\"]},"
+	"\"fingerprint\":" TEXT ",\"label\":" TEXT ",\"cidr\":{\"type\":\"array\",\"items\":" TEXT "},\"expires\":{\"type\":[\"string\",\"null\"]},"
+	"\"rate\":{\"type\":[\"integer\",\"null\"]},\"state\":{\"enum\":[\"valid\",\"expired\",\"revoked\"]},\"since\":" WHEN ","
+	"\"last_used\":{\"type\":[\"string\",\"null\"]}}},"
+	"\"Tokens\":{\"type\":\"object\",\"required\":[\"tokens\"],\"properties\":{\"tokens\":{\"type\":\"array\",\"items\":" REF("Token") "}}},"
+	"\"NewToken\":{\"type\":\"object\",\"required\":[\"id\",\"party\",\"role\",\"token\"],\"properties\":{\"id\":" TEXT ",\"party\":" TEXT ","
+	"\"role\":" TEXT ",\"token\":" TEXT "}},"
 	"\"Health\":{\"type\":\"object\",\"required\":[\"status\",\"version\"],\"properties\":{\"status\":{\"const\":\"ok\"},"
 	"\"version\":{\"type\":\"string\"},\"keys\":" COUNT ",\"claims\":" COUNT ",\"levels\":" COUNT ","
 	"\"uptime_s\":" COUNT "}},"

@@ -16,7 +16,7 @@
 
 struct http_server;
 
-enum { HTTP_ROUTES_MAX = 96, HTTP_WORDS_MAX = 4, HTTP_FAILURES = 1024 };
+enum { HTTP_ROUTES_MAX = 96, HTTP_WORDS_MAX = 4, HTTP_FAILURES = 1024, HTTP_PACES = 16384 };
 
 /** What stands for the {names} of a path, in their order. */
 struct http_words {
@@ -40,7 +40,7 @@ struct http_route {
 		const char *schema;   /**< name in components/schemas; NULL: plain text */
 	} gives[2];               /**< of the answer 200 or `status`; none: it is 204 */
 	unsigned status;          /**< 0: 200 */
-	unsigned right;           /**< enum right: what the asker's role must allow; none: nobody may */
+	unsigned right;           /**< enum right, one or several: the asker's role must allow one of them; none: nobody may */
 	bool own_order;           /**< the handler is called before the body is read and with refusals, too: it looks at Content-Type and
 				       size in an order of its own */
 };
@@ -77,7 +77,7 @@ void http_meter_count(struct http_meter *m, const struct http_route *r, unsigned
 struct misp_events;
 
 struct http_server {
-	struct httpd *httpd;
+	struct httpd *httpd, *secure; /**< NULL: it does not listen so */
 	struct table *table;
 	struct ledger *ledger;
 	struct http_options options;
@@ -86,7 +86,8 @@ struct http_server {
 	struct objects *objects;  /**< NULL: without a node */
 	int64_t since_ms;
 	_Atomic int64_t failures[HTTP_FAILURES]; /**< of authentication, by address: when the next one would be due, ms */
-	struct siphash_seed failure_seed;
+	struct siphash_seed address_seed; /**< of the places of addresses */
+	struct pace paces[HTTP_PACES];    /**< of anonymous askers, by address */
 	_Atomic int64_t parties_saved_ms; /**< when the use of tokens was saved last */
 	_Atomic int64_t saved_ms; /**< when what consumers have was saved last */
 	struct http_meter meter;
@@ -115,6 +116,8 @@ static inline clearance http_clear(const struct http_request *q)
 
 /** Find out who asks.  @return false: what came with the request is not taken, and the answer says so. */
 bool http_authenticate(struct http_server *s, struct http_request *q, struct asker *ret_asker, struct http_answer *a);
+/** Is it one request too many?  The header fields that say what is left go into any answer.  @return false: yes, and the answer says so. */
+bool http_in_time(const struct http_request *q, struct http_answer *a);
 /** May the one who asks do what the row does?  @return false: no, and the answer says so (401, 403). */
 bool http_may(const struct http_request *q, const struct http_route *r, struct http_answer *a);
 
@@ -168,6 +171,7 @@ http_handler http_lane_from;
 http_handler http_stream;
 http_handler http_taxii_discovery, http_taxii_root, http_taxii_collections, http_taxii_collection, http_taxii_manifest, http_taxii_objects;
 http_handler http_taxii_object, http_taxii_versions;
+http_handler http_parties, http_party_add, http_party_set, http_party_remove, http_tokens, http_token_new, http_token_revoke;
 
 http_handler http_misp_manifest, http_misp_hashes, http_misp_event, http_misp_attributes, http_misp_search_events;
 http_handler http_misp_attributes_by, http_misp_events_by, http_misp_sighting, http_misp_sighting_of, http_misp_warninglists;

@@ -113,7 +113,7 @@ static void dispatch(void *ctx, struct http_request *q, struct http_answer *a)
 	struct asker asker;
 	q->asker = &asker;
 	const struct http_route *r = http_route_find(q->method, q->target, &words, allow);
-	if (http_authenticate(s, q, &asker, a) && !screen(s, q, r, allow, a)) {
+	if (http_authenticate(s, q, &asker, a) && http_in_time(q, a) && !screen(s, q, r, allow, a)) {
 		if (decode(&words, decoded, &f))
 			http_problem(a, 400, q->target, f.text);
 		else
@@ -155,7 +155,7 @@ enum err http_server_open(const struct http_options *o, struct table *t, struct 
 	s->table = t;
 	s->ledger = l;
 	s->since_ms = clock_ms();
-	random_octets(&s->failure_seed, sizeof(s->failure_seed));
+	random_octets(&s->address_seed, sizeof(s->address_seed));
 	unsigned connections = o->connections ? o->connections : CONNECTIONS;
 	enum err e = o->node ? objects_open(o->node, complain, &s->objects, f) : OK;
 	if (e) {
@@ -168,12 +168,19 @@ enum err http_server_open(const struct http_options *o, struct table *t, struct 
 		release(s);
 		return fault_set(f, ERR_IO, "no thread-specific key is left for the HTTP server");
 	}
-	const struct httpd_options options = {
+	if (o->node)
+		parties_set_rate(node_parties(o->node), o->rate);
+	struct httpd_options options = {
 		.address = o->address, .threads = o->threads, .body_max = o->body_max, .server = "sipar/" SIPAR_VERSION,
 		.handle = dispatch, .ctx = s, .connections = connections,
 	};
-	e = httpd_open(&options, &s->httpd, f);
+	e = o->address ? httpd_open(&options, &s->httpd, f) : OK;
+	options.address = o->secure;
+	options.tls = o->tls;
+	if (e == OK && o->secure)
+		e = httpd_open(&options, &s->secure, f);
 	if (e) {
+		httpd_close(s->httpd);
 		pthread_key_delete(s->reader);
 		release(s);
 		return e;
@@ -184,7 +191,12 @@ enum err http_server_open(const struct http_options *o, struct table *t, struct 
 
 uint16_t http_server_port(const struct http_server *s)
 {
-	return (uint16_t)httpd_port(s->httpd);
+	return s->httpd ? (uint16_t)httpd_port(s->httpd) : 0;
+}
+
+uint16_t http_server_secure_port(const struct http_server *s)
+{
+	return s->secure ? (uint16_t)httpd_port(s->secure) : 0;
 }
 
 void http_server_close(struct http_server *s)
@@ -192,6 +204,7 @@ void http_server_close(struct http_server *s)
 	if (!s)
 		return;
 	httpd_close(s->httpd);
+	httpd_close(s->secure);
 	pthread_key_delete(s->reader);
 	release(s);
 }

@@ -4,6 +4,7 @@
 #ifndef GATE_ASKER_H
 #define GATE_ASKER_H
 
+#include "gate/pace.h"
 #include "ledger/entry.h"
 #include "view/party.h"
 #include "view/role.h"
@@ -13,6 +14,7 @@ struct asker {
 	char token[TOKEN_ID_DIGITS + 6]; /**< its public part, for logs and limits; "" */
 	enum role role;
 	clearance clear;
+	struct pace_left pace; /**< of the token, or the address */
 };
 
 #endif

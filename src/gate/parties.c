@@ -16,6 +16,7 @@
 /* What is known of a token besides what its entries say. */
 struct token_use {
 	_Atomic int64_t last_ms;
+	struct pace pace;
 };
 
 struct parties {
@@ -30,6 +31,7 @@ struct parties {
 	unsigned n_use;
 	clearance node_lane;
 	uint64_t next;              /* index of the first entry of the lane that is not folded */
+	uint32_t rate;              /* requests a minute of tokens that do not say */
 	atomic_bool used;           /* since it was saved */
 };
 
@@ -105,7 +107,7 @@ static void more_tokens(struct parties *p)
 		return;
 	p->use = mem_realloc(p->use, n * sizeof(*p->use));
 	for (; p->n_use < n; p->n_use++)
-		atomic_init(&p->use[p->n_use].last_ms, 0);
+		p->use[p->n_use] = (struct token_use){ .last_ms = 0 };
 }
 
 static enum err fold_entry(struct parties *p, const struct entry *e, struct fault *f)
@@ -320,6 +322,11 @@ enum err parties_certificate_new(struct parties *p, const struct speaker *who, s
 
 /* ---- authentication ---- */
 
+void parties_set_rate(struct parties *p, uint32_t a_minute)
+{
+	p->rate = a_minute;
+}
+
 static bool allows(const struct token *t, const char *peer)
 {
 	uint8_t octets[16];
@@ -344,6 +351,7 @@ static enum err admit(struct parties *p, unsigned place, const char *peer, int64
 	*ret = (struct asker){ .role = t->role, .clear = clear_of(p, t->party, t->role) };
 	memcpy(ret->party, party->name, sizeof(ret->party));
 	memcpy(ret->token, t->id, sizeof(t->id));
+	ret->pace = pace_take(&p->use[place].pace, t->has_rate ? t->rate : p->rate, (int64_t)clock_mono_ns());
 	atomic_store_explicit(&p->use[place].last_ms, now_ms, memory_order_relaxed);
 	if (!atomic_load_explicit(&p->used, memory_order_relaxed))
 		atomic_store_explicit(&p->used, true, memory_order_relaxed);

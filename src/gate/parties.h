@@ -39,8 +39,11 @@ enum err parties_token_new(struct parties *p, const struct speaker *who, struct 
 enum err parties_certificate_new(struct parties *p, const struct speaker *who, struct party_change *c, char ret_id[TOKEN_ID_DIGITS + 1],
 				 struct fault *f) MUST_USE;
 
+/** Requests a minute of tokens that do not say; 0, as at first: no limit.  Before others use it. */
+void parties_set_rate(struct parties *p, uint32_t a_minute);
 /** Who comes with this token?  Its use is noted.
- *  @param peer  the address, as text.  @param ret_asker  on success; clear has what the party sees, without what everybody may.
+ *  @param peer  the address, as text.  @param ret_asker  on success; clear has what the party sees, without what everybody may; pace
+ *               whether it is one too many, of what the token may (this one is counted).
  *  @return OK; ERR_FORBIDDEN, always: the fault says why, for the log alone (it names the public part of the token, and nothing else of it). */
 enum err parties_authenticate(struct parties *p, struct span token, const char *peer, int64_t now_ms, struct asker *ret_asker, struct fault *f)
 	MUST_USE;

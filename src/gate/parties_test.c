@@ -137,6 +137,10 @@ static void knows_tokens(void **state)
 		refused(n, text, "198.51.101.7", 1, "address");
 		refused(n, text, "?", 1, "address");
 		refused(n, text, "198.51.100.7", 1000000, "expired");
+		clearance still = 0;
+		assert_true(parties_still(node_parties(n), a.token, 999999, &still) == OK && still == a.clear);
+		assert_int_equal(parties_still(node_parties(n), a.token, 1000000, &still), ERR_FORBIDDEN);
+		assert_int_equal(parties_still(node_parties(n), "aaaaaaaaaa", 1, &still), ERR_FORBIDDEN);
 		if (round == 0) { /* from the ledger, with when it was used */
 			*state = n = open_again(n, dir);
 			(void)parties_hold(node_parties(n));
@@ -157,6 +161,7 @@ static void knows_tokens(void **state)
 	const struct party_change end = { .op = PARTY_REVOKE, .name = SPAN_LIT("bank"), .id = span_of(text + 6, TOKEN_ID_DIGITS) };
 	check(parties_say(node_parties(n), &aisha, &end, &f), &f);
 	refused(n, text, "198.51.100.7", 1, "revoked");
+	assert_int_equal(parties_still(node_parties(n), a.token, 1, &a.clear), ERR_FORBIDDEN);
 	*state = n = open_again(n, dir);
 	refused(n, text, "198.51.100.7", 1, "revoked");
 }

@@ -15,6 +15,7 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/num.h"
+#include "sys/tls.h"
 
 enum {
 	MEMORY_MAX = 32 << 10,
@@ -90,6 +91,59 @@ void http_request_peer(const struct http_request *q, char ret_text[ADDRESS_TEXT_
 		begin[strcspn(begin, "]")] = 0;
 	}
 	snprintf(ret_text, ADDRESS_TEXT_MAX, "%s", begin);
+}
+
+size_t http_request_address(const struct http_request *q, uint8_t ret[16])
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(q->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	if (info && info->client_addr && info->client_addr->sa_family == AF_INET)
+		return memcpy(ret, &((const struct sockaddr_in *)(const void *)info->client_addr)->sin_addr, 4), 4;
+	if (info && info->client_addr && info->client_addr->sa_family == AF_INET6)
+		return memcpy(ret, &((const struct sockaddr_in6 *)(const void *)info->client_addr)->sin6_addr, 16), 16;
+	return 0;
+}
+
+/* ---- TLS ---- */
+
+/* What a connection over TLS has: the credential that it began with, and whom the client has shown itself to be. */
+struct secured {
+	struct tls_credential *credential;
+	bool looked, shown;
+	uint8_t fingerprint[32];
+};
+
+/* The library knows one certificate for all time; so each connection gets the one of now, before its handshake. */
+static void connection_notified(void *cls, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what)
+{
+	struct httpd *h = cls;
+	struct secured *own = *context;
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+		*context = own = mem_zalloc(sizeof(*own));
+		own->credential = tls_source_now(h->options.tls);
+		if (info && info->tls_session)
+			tls_lend(own->credential, info->tls_session);
+	} else if (own) {
+		*context = NULL;
+		tls_credential_drop(own->credential);
+		free(own);
+	}
+}
+
+bool http_request_certificate(const struct http_request *q, uint8_t ret_fingerprint[32])
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(q->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct secured *own = info ? info->socket_context : NULL;
+	if (!own)
+		return false;
+	if (!own->looked) {
+		const union MHD_ConnectionInfo *tls = MHD_get_connection_info(q->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+		own->shown = tls && tls->tls_session && tls_lent_peer(tls->tls_session, own->fingerprint);
+		own->looked = true;
+	}
+	if (own->shown)
+		memcpy(ret_fingerprint, own->fingerprint, sizeof(own->fingerprint));
+	return own->shown;
 }
 
 void http_answer_header(struct http_answer *a, const char *name, const char *value)
@@ -403,13 +457,6 @@ static size_t leave_escaped(void *cls, struct MHD_Connection *connection, char *
 	return strlen(s);
 }
 
-static bool is_loopback(const struct sockaddr_storage *a)
-{
-	if (a->ss_family == AF_INET)
-		return ntohl(((const struct sockaddr_in *)a)->sin_addr.s_addr) >> 24 == 127;
-	return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)a)->sin6_addr);
-}
-
 static enum err listen_on(const char *address, struct sockaddr_storage *ret_bound, int *ret_fd, struct fault *f)
 {
 	struct sockaddr_storage a;
@@ -433,6 +480,24 @@ static enum err listen_on(const char *address, struct sockaddr_storage *ret_boun
 	return OK;
 }
 
+/* Its options: what the library asks for before it takes connections over TLS. */
+static struct MHD_Daemon *start_secure(struct httpd *h, const struct MHD_OptionItem *options, unsigned flags)
+{
+	struct tls_credential *c = tls_source_now(h->options.tls);
+	struct tls_pem pem = tls_credential_pem(c);
+	const struct MHD_OptionItem secure[] = {
+		{ MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)tls_priorities },
+		{ MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)pem.cert.p },
+		{ MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)pem.key.p },
+		{ MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)connection_notified, h },
+		{ MHD_OPTION_END, 0, NULL },
+	};
+	struct MHD_Daemon *d = MHD_start_daemon(flags | MHD_USE_TLS, 0, NULL, NULL, respond, h, MHD_OPTION_ARRAY, secure, MHD_OPTION_ARRAY, options,
+						MHD_OPTION_END);
+	tls_credential_drop(c);
+	return d;
+}
+
 enum err httpd_open(const struct httpd_options *o, struct httpd **ret_httpd, struct fault *f)
 {
 	struct sockaddr_storage bound;
@@ -449,7 +514,7 @@ enum err httpd_open(const struct httpd_options *o, struct httpd **ret_httpd, str
 		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_MAX, NULL },
 		{ MHD_OPTION_CONNECTION_LIMIT, o->connections ? o->connections : CONNECTIONS_MAX, NULL },
 		{ MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, NULL },
-		{ MHD_OPTION_PER_IP_CONNECTION_LIMIT, is_loopback(&bound) ? 0 : CONNECTIONS_OF_ONE_MAX, NULL },
+		{ MHD_OPTION_PER_IP_CONNECTION_LIMIT, address_is_loopback(&bound) ? 0 : CONNECTIONS_OF_ONE_MAX, NULL },
 		{ MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL },
 		{ MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)exchange_new, h },
 		{ MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)exchange_over, h },
@@ -457,8 +522,9 @@ enum err httpd_open(const struct httpd_options *o, struct httpd **ret_httpd, str
 		{ o->threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, o->threads, NULL },
 		{ MHD_OPTION_END, 0, NULL },
 	};
-	h->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, respond, h, MHD_OPTION_ARRAY,
-				     options, MHD_OPTION_END);
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
+	h->daemon = o->tls ? start_secure(h, options, flags)
+			   : MHD_start_daemon(flags, 0, NULL, NULL, respond, h, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 	if (!h->daemon) {
 		/* The library has closed the socket or not: it does not say, so the descriptor is left alone. */
 		pthread_mutex_destroy(&h->lock);

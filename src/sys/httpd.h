@@ -12,9 +12,11 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+struct tls_source;
+
 enum {
 	HTTP_TARGET_MAX = 8192,
-	HTTP_HEADERS_MAX = 10,
+	HTTP_HEADERS_MAX = 16,
 	HTTP_HEADER_VALUE_MAX = 80,
 };
 
@@ -37,6 +39,11 @@ const char *http_request_header(const struct http_request *q, const char *name);
 
 /** The address that it came from, without a port; "?" when it is none of IP. */
 void http_request_peer(const struct http_request *q, char ret_text[ADDRESS_TEXT_MAX]);
+
+/** The same as 4 or 16 octets in network order.  @return how many; 0: none of IP. */
+size_t http_request_address(const struct http_request *q, uint8_t ret_octets[16]);
+/** SHA-256 of the certificate that the client has shown; it is good (see tls_lend()).  @return false: none, or no TLS. */
+bool http_request_certificate(const struct http_request *q, uint8_t ret_fingerprint[32]);
 
 /** What wakes an answer that waits.  The handler makes it, and frees it when the answer is released. */
 struct http_wait;
@@ -83,6 +90,7 @@ struct httpd_options {
 	/** Called once for each request, when it is whole or refused, and before that once more when it is `incomplete`. */
 	void (*handle)(void *ctx, struct http_request *q, struct http_answer *a);
 	void *ctx;
+	struct tls_source *tls; /**< its certificates; NULL: HTTP without TLS */
 	unsigned connections; /**< 0: 1024 */
 };
 

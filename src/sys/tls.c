@@ -330,10 +330,12 @@ static int check_client(gnutls_session_t is)
 	return gnutls_certificate_verify_peers(is, &purpose, 1, &status) < 0 || status ? GNUTLS_E_CERTIFICATE_ERROR : 0;
 }
 
+const char tls_priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
+
 struct tls_session *tls_session_new(struct tls_credential *c, int fd, const struct tls_rules *rules)
 {
 	struct tls_session *s = mem_zalloc(sizeof(*s));
-	const char *versions = rules->only_1_3 ? "NORMAL:-VERS-ALL:+VERS-TLS1.3" : "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
+	const char *versions = rules->only_1_3 ? "NORMAL:-VERS-ALL:+VERS-TLS1.3" : tls_priorities;
 	/* None of these fails but for want of memory, or when the words are wrong. */
 	if (gnutls_init(&s->is, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS) < 0 ||
 	    gnutls_priority_set_direct(s->is, versions, NULL) < 0 || gnutls_credentials_set(s->is, GNUTLS_CRD_CERTIFICATE, c->all) < 0)
@@ -458,4 +460,29 @@ bool tls_session_peer(const struct tls_session *s, struct tls_peer *ret_peer)
 	}
 	gnutls_x509_crt_deinit(crt);
 	return fine;
+}
+
+/* ---- sessions of others ---- */
+
+static int check_client_if_shown(gnutls_session_t is)
+{
+	unsigned n = 0;
+	return gnutls_certificate_get_peers(is, &n) && n ? check_client(is) : 0;
+}
+
+void tls_lend(struct tls_credential *c, void *session)
+{
+	gnutls_session_t is = session;
+	if (gnutls_credentials_set(is, GNUTLS_CRD_CERTIFICATE, c->all) < 0)
+		abort(); /* for want of memory */
+	gnutls_certificate_server_set_request(is, c->mutual ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_IGNORE);
+	if (c->mutual)
+		gnutls_session_set_verify_function(is, check_client_if_shown);
+}
+
+bool tls_lent_peer(void *session, uint8_t ret_fingerprint[32])
+{
+	unsigned n = 0;
+	const gnutls_datum_t *der = gnutls_certificate_get_peers(session, &n);
+	return der && n && tls_certificate_fingerprint(span_of(der[0].data, der[0].size), ret_fingerprint, NULL) == OK;
 }

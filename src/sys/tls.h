@@ -101,4 +101,16 @@ struct tls_peer {
 /** Whom the certificate says that the client is, after the handshake.  @return false: it has shown none. */
 bool tls_session_peer(const struct tls_session *s, struct tls_peer *ret_peer);
 
+/* ---- sessions of others ---- */
+
+/* A server that speaks TLS by GnuTLS itself (libmicrohttpd): `session` is its gnutls_session_t. */
+
+/** Before the handshake: the session is to have this credential, which must be held until it is over.  With client_ca a certificate is asked
+ *  for; who shows none is let in, and who shows one that is not good is not. */
+void tls_lend(struct tls_credential *c, void *session);
+/** After the handshake: SHA-256 of the client's certificate.  @return false: it has shown none. */
+bool tls_lent_peer(void *session, uint8_t ret_fingerprint[32]);
+/** What such a server is told of versions and ciphers. */
+extern const char tls_priorities[];
+
 #endif
