@@ -126,6 +126,8 @@ def plain(text):
     text = re.sub(r"\w{3}, \d\d \w{3} \d{4} [\d:]+ GMT", "TIME", text)
     text = re.sub(r"\b1[78]\d{8}(\d{3})?\b", "TIME", text)
     text = re.sub(r'"age_s":\d+', "AGE", text)
+    text = re.sub(r"Content-Length: \d+", "LENGTH", text)  # of what is compared in any case, with its times
+    text = re.sub(r"127\.0\.0\.1:\d+", "HERE", text)
     text = re.sub(r"[A-Za-z0-9+/]{40,}=*", "HASH", text)
     lines = [line for line in text.splitlines() if not re.match(r"sipar_(http_request_duration|process|dns_)|process_|sipar_http_requests", line)]
     return "\n".join(lines)
