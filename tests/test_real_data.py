@@ -14,8 +14,8 @@ FOLDERS = ("blocklists/", "dga/", "intel/amnesty/", "intel/mvt/", "intel/unit42"
 # Not feeds, or feeds of kinds of things that are no observables here: refused by name (docs/formats.md, "What is refused").
 REFUSED = ("words", "nso__files.txt", "nso__processes.txt", "config_profiles.txt", "LICENSE", "README", ".license", "red_framework_ids.csv", "apps.csv",
            "pe_meta.txt", "reports.json", "indicators.yaml", ".xml", "xml-utf8", "_summary.json", "misp_attributes_to_stix21.json", "sharing_groups.json",
-           "galaxy.json", "quagga.json", "aggregated.json", "anubisnetworks", "cleanmx", "proki.json", "fireeye", "filter_", "github_feed", "html_table",
-           "json__data", "atdreport", "surbl", "threatminer", "v21-valid-objects.ndjson", "misp__misp_attribute.json", "invalid_braces.json", "domains_buggy")
+           "galaxy.json", "quagga.json", "aggregated.json", "anubisnetworks", "cleanmx", "fireeye", "filter_", "github_feed", "html_table",
+           "atdreport", "surbl", "threatminer", "v21-valid-objects.ndjson", "misp__misp_attribute.json", "invalid_braces.json", "domains_buggy")
 # The catalogue counts another thing than records (a document, a first row taken for a heading, comments as rows): see docs/formats.md.
 OTHER_UNIT = ("enterprise-attack-18.1-sdo.ndjson", "misp_event.json", "mispevent_testfiles__", "search_index_result.json", "test_attributes_collection_",
               "invalid_comma.json", "sha256_w_timestamps.csv", "test_parser_otx.data", "generic__compose_fields.csv", "generic__invalid_sample_report.csv",

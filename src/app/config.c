@@ -59,6 +59,8 @@ static const struct row rows[] = {
 				   "# one before.  none: a new one each day.", TEXT(cookie_secret) },
 	{ "dns_workers", "0", "Threads that answer DNS over UDP; 0: one per core.", NUMBER(dns_workers, 64) },
 	{ "http_threads", "0", "Threads that answer HTTP; 0: one per core.", NUMBER(http_threads, 64) },
+	{ "http_connections", "1024", "HTTP connections at once, 64 to 60,000; all but an eighth of them may listen to /v1/stream.  Each needs a file descriptor.",
+	  NUMBER(http_connections, 60000) },
 	{ "body_max", "16", "MiB that the body of an HTTP request may have.", NUMBER(body_max_mib, 1024) },
 	{ "approvals", "1", "Approvals, besides the proposal, that put a decision in force (sipar block); 0: none.", NUMBER(approvals, 7) },
 	{ "parties", "2", "Distinct parties that there must be among who proposes and approves a decision.", NUMBER(parties, 8) },

@@ -24,6 +24,7 @@ struct config {
 	char name_server[256];     /**< name for NS at the zone's apex, or "none" */
 	char audience[32];         /**< widest TLP that anonymous askers see claims of: "clear", "green" ... */
 	uint64_t http_threads, dns_workers; /**< 0: one per core */
+	uint64_t http_connections;
 	uint64_t min_score;        /**< for the DNS face to list, 1..100 */
 	uint64_t ttl, negative_ttl; /**< seconds, DNS */
 	char txt_url[256];         /**< in TXT, with the value behind it; "none" */

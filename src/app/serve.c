@@ -39,7 +39,7 @@ struct serve_options {
 		  &(o)->rpz_tls, 0 }, OPTION_END                                                                               \
 	}
 
-enum { DESCRIPTORS = 8192 };
+enum { DESCRIPTORS = 8192, CONNECTIONS_LEAST = 64 };
 
 struct daemon {
 	struct config config;
@@ -103,6 +103,20 @@ static enum err open_zones(struct daemon *d, struct fault *f)
 	return plain || secure ? zones_start(d->node, plain, secure, d->tls, &d->zones, f) : OK;
 }
 
+/* Faces may have some 1,400 connections, or as many as the configuration says: the usual limit of 1,024 descriptors would shut the
+ * control door, too. */
+static void raise_descriptors(rlim_t wanted, bool warns)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted)
+		return;
+	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur < wanted && warns)
+		log_line(LOG_WARNING, "%llu file descriptors are allowed (ulimit -n), %llu may be needed", (unsigned long long)limit.rlim_cur,
+			 (unsigned long long)wanted);
+}
+
 static enum err open_faces(struct daemon *d, struct fault *f)
 {
 	enum err e = config_audience(&d->config, &d->audience, f);
@@ -115,10 +129,13 @@ static enum err open_faces(struct daemon *d, struct fault *f)
 		return e;
 	struct http_options o = {
 		.address = d->config.http, .threads = or_cores(d->config.http_threads), .clear = d->clear,
+		.connections = d->config.http_connections < CONNECTIONS_LEAST ? CONNECTIONS_LEAST : (unsigned)d->config.http_connections,
 		.body_max = d->config.body_max_mib << 20, .more_metrics = more_metrics, .more_ctx = d,
 		.witnesses = d->config.witnesses.v, .n_witnesses = d->config.witnesses.n, .logs = d->config.logs.v,
 		.n_logs = d->config.logs.n, .node = d->node,
 	};
+	if (o.connections > DESCRIPTORS / 2)
+		raise_descriptors(DESCRIPTORS / 2 + o.connections, true);
 	if (strcmp(d->config.http, "off") != 0 &&
 	    (e = http_server_open(&o, node_table(d->node), node_ledger(d->node), &d->http, f)) != OK)
 		return e;
@@ -171,16 +188,6 @@ static void announce(struct verb_env *env, const struct daemon *d, bool json)
 	log_line(LOG_NOTICE, "ready; data directory \"%s\"", env->dir);
 }
 
-/* Faces may have some 1,400 connections: the usual limit of 1,024 descriptors would shut the control door, too. */
-static void raise_descriptors(void)
-{
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
-	}
-}
-
 /* Meanwhile it takes a certificate that is replaced. */
 static void wait_for_signal(const sigset_t *signals, struct tls_source *tls)
 {
@@ -212,7 +219,7 @@ static int run(struct verb_env *env, int argc, char **argv)
 	enum err e = options_parse(rows, argc, argv, &n, &f);
 	if (e == OK && n)
 		e = fault_set(&f, ERR_USAGE, "\"%s\" is one word too many", argv[1]);
-	raise_descriptors();
+	raise_descriptors(DESCRIPTORS, false);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);

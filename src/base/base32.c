@@ -29,3 +29,18 @@ enum err base32_decode(struct span text, uint8_t *ret, size_t n)
 	}
 	return bits ? ERR_SYNTAX : OK;
 }
+
+void base32_encode(const uint8_t *octets, size_t n, char *ret)
+{
+	static const char digits[32] = "abcdefghijklmnopqrstuvwxyz234567";
+	uint32_t bits = 0;
+	unsigned waiting = 0;
+	for (size_t i = 0; i < n; i++) {
+		bits = bits << 8 | octets[i];
+		for (waiting += 8; waiting >= 5; waiting -= 5)
+			*ret++ = digits[bits >> (waiting - 5) & 31];
+		bits &= (1u << waiting) - 1;
+	}
+	if (waiting)
+		*ret = digits[bits << (5 - waiting) & 31];
+}

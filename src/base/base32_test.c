@@ -19,6 +19,9 @@ static void known_answers(void **state)
 		size_t n = strlen(pairs[i][0]);
 		assert_int_equal(base32_decode(span_str(pairs[i][1]), back, n), OK);
 		assert_memory_equal(back, pairs[i][0], n);
+		char text[BASE32_DIGITS(8)];
+		base32_encode((const uint8_t *)pairs[i][0], n, text);
+		assert_true(span_ieq(span_of(text, BASE32_DIGITS(n)), span_str(pairs[i][1])));
 	}
 }
 

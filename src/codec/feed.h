@@ -32,6 +32,7 @@ enum stance {
 	STANCE_PROTECTED,      /**< it must never be blocked: caps the score at 0 */
 	STANCE_KNOWN,          /**< it is a known thing (a resolver, a cloud): said by why, changes no score */
 	STANCE_MET,            /**< it was met while it was blocked (reports of hits; no feed says so): what is said of it is as fresh */
+	STANCE_UNSAID = 8,     /**< + one of the first three: the source takes back that it said just that, in that category */
 };
 
 /** Which parts of a name a protected or known claim is about, and to which kinds it applies. */

@@ -122,29 +122,13 @@ static void read_object(const struct jsonl_state *s, struct json_feed *j, const 
 		draft_reject_fault(d);
 }
 
-/* A broken line of a text that is one record per line: reject it. */
-static enum walk_step broken_line(struct json_feed *j)
-{
-	struct walker *w = &j->walk;
-	struct span rest = span_from(w->piece, w->item);
-	size_t end = span_find(rest, '\n');
-	if (w->place->depth || w->pos > w->item + end || end > FEED_RECORD_MAX)
-		return WALK_ERROR;
-	if (end == rest.n && !w->last)
-		return WALK_MORE;
-	(void)!json_feed_record(j, WALK_VALUE);
-	draft_reject(&j->draft, "the line is not JSON: %s", w->error);
-	w->used = w->pos = w->item + end;
-	return json_feed_emit(j);
-}
-
 static enum walk_step take_record(const struct jsonl_state *s, struct json_feed *j)
 {
 	struct json_member m[MEMBERS + 1];
 	all_names(s, m);
 	enum walk_step step = json_feed_record(j, walk_take(&j->walk, m, s->column_n ? MEMBERS + 1 : MEMBERS));
 	if (step == WALK_ERROR)
-		return broken_line(j);
+		return json_feed_broken_line(j);
 	if (step != WALK_VALUE)
 		return step == WALK_END ? WALK_VALUE : step;
 	if (j->walk.kind == JSON_OBJECT)

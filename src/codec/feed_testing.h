@@ -22,7 +22,7 @@ struct told {
 static inline void tell_claim(struct buf *b, const struct feed_claim *c)
 {
 	static const char *const stances[] = {
-		"", "sighting ", "false-positive ", "retracted ", "protected ", "known "
+		"", "sighting ", "false-positive ", "retracted ", "protected ", "known ", "", "", "unsaid ", "unsaid-sighting ", "unsaid-false-positive "
 	};
 	char when[32];
 	buf_puts(b, stances[c->stance]);

@@ -5,9 +5,9 @@
 #include "codec/feed.h"
 
 extern const struct feed_format feed_lines, feed_netset, feed_hosts, feed_csv, feed_abusech, feed_rpz, feed_adblock, feed_dnsmasq,
-	feed_unbound, feed_bindzones, feed_suricata;
+	feed_unbound, feed_bindzones, feed_suricata, feed_shadowserver;
 
 /* Of JSON. */
-extern const struct feed_format feed_stix, feed_misp, feed_misp_manifest, feed_warninglist, feed_jsonl;
+extern const struct feed_format feed_stix, feed_misp, feed_misp_manifest, feed_warninglist, feed_retraction, feed_intelmq, feed_jsonl;
 
 #endif

@@ -49,6 +49,21 @@ enum walk_step json_feed_record(struct json_feed *j, enum walk_step taken)
 	return step == WALK_VALUE ? WALK_END : step;
 }
 
+enum walk_step json_feed_broken_line(struct json_feed *j)
+{
+	struct walker *w = &j->walk;
+	struct span rest = span_from(w->piece, w->item);
+	size_t end = span_find(rest, '\n');
+	if (w->place->depth || w->pos > w->item + end || end > FEED_RECORD_MAX)
+		return WALK_ERROR;
+	if (end == rest.n && !w->last)
+		return WALK_MORE;
+	(void)!json_feed_record(j, WALK_VALUE);
+	draft_reject(&j->draft, "the line is not JSON: %s", w->error);
+	w->used = w->pos = w->item + end;
+	return json_feed_emit(j);
+}
+
 static enum err finish(struct json_feed *j, enum walk_step step, size_t *ret_used, struct fault *f)
 {
 	struct walker *w = &j->walk;

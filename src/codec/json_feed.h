@@ -36,6 +36,9 @@ static inline void json_feed_id(struct json_feed *j, const struct json_member *i
 /** Hand the record over.  @return WALK_VALUE; WALK_MORE when the sink has had enough: as if the record were not there.
  */
 enum walk_step json_feed_emit(struct json_feed *j) MUST_USE;
+/** After walk_take() has met an error: of a text that is one record per line the line is rejected, and the next one is read.
+ *  @return WALK_ERROR: it is no such text. */
+enum walk_step json_feed_broken_line(struct json_feed *j) MUST_USE;
 /** What a format does with the value that j->walk stands before: enter it, pass it, or take it as a record.  @return WALK_VALUE: on. */
 typedef enum walk_step json_value_reader(void *state, struct json_feed *j);
 /** Read the whole piece with it.  @return what parse() answers. */

@@ -148,11 +148,26 @@ bool rows_find(struct span head, bool whole, struct span option, struct rows_pla
 	return ret_plan->from != PLAN_NONE;
 }
 
+/* What a row says by the columns of the plan. */
+static bool read_by_columns(void *ctx, const struct csv_row *row, struct draft *d)
+{
+	struct rows *s = ctx;
+	struct columns names = { 0 };
+	if (s->heading_next) {
+		s->heading_next = false;
+		return false;
+	}
+	columns_read(&s->columns, row, d);
+	if (d->r.fate == FATE_REJECTED && !holds_value(row) && columns_by_names(row, &names))
+		draft_skip(d, "heading"); /* files put one behind the other */
+	return true;
+}
+
 /* A row that begins at `rest`.  OK: `d` has it, or (`*ret_silent`) it is the heading. */
-static enum err read_row(struct rows *s, struct span rest, bool last, struct draft *d, size_t *ret_used, bool *ret_silent)
+static enum err read_row(struct rows *s, struct span rest, bool last, rows_reader *read, void *reader, struct draft *d, size_t *ret_used,
+			 bool *ret_silent)
 {
 	struct csv_row row;
-	struct columns names = { 0 };
 	size_t line = span_find(rest, '\n');
 	struct span text = span_trim(span_head(rest, line));
 	if ((line < rest.n || last) && (!text.n || columns_is_comment(text, s->columns.separator))) {
@@ -171,13 +186,8 @@ static enum err read_row(struct rows *s, struct span rest, bool last, struct dra
 		draft_reject(d, "the row is longer than %d octets", FEED_RECORD_MAX);
 	} else if (e) {
 		draft_reject_fault(d);
-	} else if (s->heading_next) {
-		s->heading_next = false;
-		*ret_silent = true;
 	} else {
-		columns_read(&s->columns, &row, d);
-		if (d->r.fate == FATE_REJECTED && !holds_value(&row) && columns_by_names(&row, &names))
-			draft_skip(d, "heading"); /* files put one behind the other */
+		*ret_silent = !read(reader, &row, d);
 	}
 	return OK;
 }
@@ -208,9 +218,6 @@ static uint64_t line_ends(struct span s)
 enum err rows_parse(void *state, struct span in, bool last, feed_sink *sink, void *ctx, size_t *ret_used, struct fault *f)
 {
 	struct rows *s = state;
-	struct draft d;
-	uint64_t number = 1;
-	size_t at = 0, used = 0;
 	*ret_used = 0;
 	if (!s->planned) {
 		if (!last && in.n < ROWS_HEAD)
@@ -219,6 +226,14 @@ enum err rows_parse(void *state, struct span in, bool last, feed_sink *sink, voi
 		if (e)
 			return e;
 	}
+	return rows_run(s, in, last, read_by_columns, s, sink, ctx, ret_used);
+}
+
+enum err rows_run(struct rows *s, struct span in, bool last, rows_reader *read, void *reader, feed_sink *sink, void *ctx, size_t *ret_used)
+{
+	struct draft d;
+	uint64_t number = 1;
+	size_t at = 0, used = 0;
 	draft_init(&d, s->stance);
 	for (enum err e = OK; at < in.n; at += used) {
 		struct span rest = span_from(in, at);
@@ -232,7 +247,7 @@ enum err rows_parse(void *state, struct span in, bool last, feed_sink *sink, voi
 			continue;
 		}
 		draft_begin(&d);
-		e = read_row(s, rest, last, &d, &used, &silent);
+		e = read_row(s, rest, last, read, reader, &d, &used, &silent);
 		if (e == ERR_MORE)
 			break;
 		d.r.line = number;

@@ -29,6 +29,12 @@ struct rows_plan {
 /** @return false: no column holds observables, or none is as `option` says; `ret_plan` has separator and counts. */
 bool rows_find(struct span head, bool whole, struct span option, struct rows_plan *ret_plan);
 
+/** What a row says: fills `d`, which is begun.  @return false: it is the heading, and no record; then it may change what comes next. */
+typedef bool rows_reader(void *ctx, const struct csv_row *row, struct draft *d);
+/** All rows of a piece but blank lines and comments, with s->columns.separator; the rest as struct feed_format.parse. */
+enum err rows_run(struct rows *s, struct span in, bool last, rows_reader *read, void *reader, feed_sink *sink, void *ctx, size_t *ret_used)
+	MUST_USE;
+
 /** The functions of a struct feed_format. */
 void rows_start(void *state, const struct feed_options *o);
 enum err rows_parse(void *state, struct span in, bool last, feed_sink *sink, void *ctx, size_t *ret_used, struct fault *f) MUST_USE;

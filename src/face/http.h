@@ -17,6 +17,7 @@ struct verifier;
 struct http_options {
 	const char *address;   /**< "127.0.0.1:8300", "[::1]:8300"; port 0: any */
 	unsigned threads;
+	unsigned connections;  /**< at once; 0: 1024.  Of them, all but 1/8 may listen to the stream */
 	clearance clear;       /**< what anonymous askers may see */
 	size_t body_max;       /**< octets of a request body */
 	const struct verifier *witnesses; /**< whose cosignatures are taken; borrowed */

@@ -11,10 +11,13 @@ static struct span behind(const char *field, const char *scheme)
 	return span_trim(span_from(text, word.n + 1));
 }
 
-/* @param store  for a key that is packed.  @return empty: there is none. */
+/* A token of a party is no key of a consumer, and was looked at before.
+ * @param store  for a key that is packed.  @return empty: there is none. */
 static struct span find_key(const struct http_request *q, struct buf *store)
 {
 	const char *own = http_request_header(q, "X-Api-Key"), *authorization = http_request_header(q, "Authorization");
+	if (http_asker(q)->party[0])
+		return span_of(NULL, 0);
 	if (own)
 		return span_trim(span_str(own));
 	struct span key = behind(authorization, "Bearer");

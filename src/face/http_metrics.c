@@ -128,6 +128,8 @@ void http_metrics(struct http_server *s, struct http_request *q, const struct ht
 		put_use(&a->body);
 		put_table(s, &a->body);
 		put_commits(s, &a->body);
+		if (s->streams)
+			http_streams_metrics(s->streams, &a->body);
 	}
 	put_meter(&s->meter, &a->body);
 	if (s->options.more_metrics)

@@ -71,9 +71,15 @@ static void put_parameters(struct buf *out, const char *path)
 		buf_puts(out, "],");
 }
 
+/* The ways in which a token comes. */
+#define SECURITY "{\"bearer\":[]},{\"basic\":[]},{\"key\":[]}"
+
 static void put_operation(struct buf *out, const struct http_route *r)
 {
-	buf_puts(out, r->method[0] == 'G' ? "\"get\":{" : r->method[0] == 'D' ? "\"delete\":{" : "\"post\":{");
+	buf_putc(out, '"');
+	for (const char *c = r->method; *c; c++)
+		buf_putc(out, ascii_lower((uint8_t)*c));
+	buf_puts(out, "\":{");
 	string(out, "operationId", r->id);
 	buf_putc(out, ',');
 	string(out, "summary", r->summary);
@@ -82,6 +88,8 @@ static void put_operation(struct buf *out, const struct http_route *r)
 		string(out, "description", r->description);
 		buf_putc(out, ',');
 	}
+	if (r->right != RIGHT_READ)
+		buf_puts(out, "\"security\":[" SECURITY "],");
 	put_parameters(out, r->path);
 	if (r->takes)
 		put_request_body(out, r);
@@ -170,7 +178,8 @@ static const char schemas[] =
 	"\"source\",\"mdb\",\"counts\",\"fate\"],\"properties\":{\"source\":" TEXT ",\"group\":" TEXT ",\"weight_db\":" COUNT ","
 	"\"lane\":" COUNT ",\"stance\":" TEXT ",\"category\":" REF("Category") ",\"confidence\":" COUNT ",\"seen\":" COUNT ","
 	"\"age_s\":" COUNT ",\"lifetime_d\":" COUNT ",\"speed_x10\":" COUNT ",\"decay_1024\":" COUNT ",\"mdb\":" INTEGER ","
-	"\"counts\":{\"type\":\"boolean\"},\"fate\":" TEXT ",\"key\":" TEXT ",\"match\":" TEXT ",\"entry\":" TEXT ",\"until\":" COUNT "}},"
+	"\"counts\":{\"type\":\"boolean\"},\"fate\":" TEXT ",\"key\":" TEXT ",\"match\":" TEXT ",\"entry\":" TEXT ",\"until\":" COUNT ",\"retraction\":{"
+	"\"type\":\"object\",\"description\":\"Who took it back.\",\"properties\":{\"at\":" TEXT ",\"by\":" TEXT ",\"why\":" TEXT "}}}},"
 	"\"Feeds\":{\"type\":\"object\",\"required\":[\"serial\",\"feeds\"],\"properties\":{\"serial\":" COUNT ",\"feeds\":{\"type\":\"array\",\"items\":{"
 	"\"type\":\"object\",\"required\":[\"feed\",\"type\",\"open\",\"reasons\",\"forms\"],\"properties\":{\"feed\":" TEXT ",\"type\":{\"enum\":"
 	"[\"rpz\",\"list\"]},\"open\":{\"type\":\"boolean\"},\"reasons\":{\"type\":\"array\",\"items\":" TEXT "},\"forms\":{\"type\":\"array\","
@@ -218,11 +227,13 @@ void http_openapi(struct buf *out)
 {
 	buf_puts(out, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Sipar\",\"version\":\"" SIPAR_VERSION "\",\"summary\":"
 		      "\"Reputation of addresses, domains, URLs and files\",\"license\":{\"name\":\"GPL-3.0-or-later\","
-		      "\"identifier\":\"GPL-3.0-or-later\"}},\"servers\":[{\"url\":\"/\"}],\"paths\":{");
+		      "\"identifier\":\"GPL-3.0-or-later\"}},\"servers\":[{\"url\":\"/\"}],\"security\":[{}," SECURITY "],\"paths\":{");
 	put_paths(out);
 	buf_puts(out, "},\"components\":{\"responses\":{\"Problem\":{\"description\":\"Why there is no answer.\",\"content\":{");
 	schema_of(out, "application/problem+json", "Problem");
-	buf_puts(out, "}}},\"schemas\":{");
+	buf_puts(out, "}}},\"securitySchemes\":{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":\"A token of a party: sipar_ and 51 digits.\"},"
+		      "\"basic\":{\"type\":\"http\",\"scheme\":\"basic\",\"description\":\"The token as the password.\"},"
+		      "\"key\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"X-Api-Key\",\"description\":\"The token, or of feeds the key of a consumer.\"}},\"schemas\":{");
 	put_lists(out);
 	buf_puts(out, schemas);
 	buf_puts(out, "}}}\n");

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/siphash.h"
 #include "face/http.h"
 #include "gate/asker.h"
 #include "gate/node.h"
@@ -15,7 +16,7 @@
 
 struct http_server;
 
-enum { HTTP_ROUTES_MAX = 96, HTTP_WORDS_MAX = 4 };
+enum { HTTP_ROUTES_MAX = 96, HTTP_WORDS_MAX = 4, HTTP_FAILURES = 1024 };
 
 /** What stands for the {names} of a path, in their order. */
 struct http_words {
@@ -41,6 +42,7 @@ struct http_route {
 	unsigned status;          /**< 0: 200 */
 	bool own_order;           /**< the handler is called before the body is read and with refusals, too: it looks at Content-Type and
 				       size in an order of its own */
+	unsigned right;           /**< enum right: what the asker's role must allow; none: nobody may */
 };
 
 /** All rows, ended by one without a method. */
@@ -81,9 +83,21 @@ struct http_server {
 	pthread_key_t reader;     /**< set in threads that are registered with the table */
 	struct objects *objects;  /**< NULL: without a node */
 	int64_t since_ms;
+	_Atomic int64_t failures[HTTP_FAILURES]; /**< of authentication, by address: when the next one would be due, ms */
+	struct siphash_seed failure_seed;
+	_Atomic int64_t parties_saved_ms; /**< when the use of tokens was saved last */
 	_Atomic int64_t saved_ms; /**< when what consumers have was saved last */
 	struct http_meter meter;
+	struct http_streams *streams;
 };
+
+/** Those who listen to the stream. */
+struct http_streams;
+struct http_streams *http_streams_new(struct node *n, unsigned room);
+void http_streams_free(struct http_streams *t);
+/** All of them end, and their clients come back with their cursors: what somebody may see is another. */
+void http_streams_end(struct http_streams *t);
+void http_streams_metrics(struct http_streams *t, struct buf *out);
 
 /** Who asks; lives while the handler runs: what makes an answer later copies what it needs. */
 static inline const struct asker *http_asker(const struct http_request *q)
@@ -95,6 +109,11 @@ static inline clearance http_clear(const struct http_request *q)
 {
 	return http_asker(q)->clear;
 }
+
+/** Find out who asks.  @return false: what came with the request is not taken, and the answer says so. */
+bool http_authenticate(struct http_server *s, struct http_request *q, struct asker *ret_asker, struct http_answer *a);
+/** May the one who asks do what the row does?  @return false: no, and the answer says so (401, 403). */
+bool http_may(const struct http_request *q, const struct http_route *r, struct http_answer *a);
 
 /** Before a handler, or what makes its answer, calls what reads a table: the thread is registered when it is its first. */
 void http_reader(struct http_server *s);
@@ -144,5 +163,6 @@ http_handler http_lanes, http_lane_checkpoint, http_lane_tile, http_lane_body, h
 http_handler http_add_checkpoint;
 http_handler http_taxii_discovery, http_taxii_root, http_taxii_collections, http_taxii_collection, http_taxii_manifest, http_taxii_objects;
 http_handler http_taxii_object, http_taxii_versions;
+http_handler http_stream;
 
 #endif

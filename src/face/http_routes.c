@@ -12,95 +12,101 @@ const struct http_route http_routes[] = {
 	  "The value is an IP address or prefix, domain, URL, file hash or e-mail address, in any spelling that people use. It is "
 	  "the whole rest of the request target, a '?' and what follows included, and is percent-decoded once: a URL may be "
 	  "written as it is, or percent-encoded, which is safer. Unlisted values are answered with 200 and listed false.",
-	  NULL, { { "application/json", "Lookup" } } },
+	  NULL, { { "application/json", "Lookup" } }, .right = RIGHT_READ },
 	{ "POST", "/v1/lookup", http_bulk, "lookupMany", "What is known about many observables",
 	  "One value per line: bare, as a JSON string, or as a JSON object with a string member \"value\"; blank lines are skipped. "
 	  "With Content-Type application/json the body is one JSON array of such strings and objects instead. The answer has one "
 	  "line per value in the same order; a value that is not an observable gives a line with an error.",
-	  BULK_MEDIA, { { "application/x-ndjson", "LookupLine" } } },
+	  BULK_MEDIA, { { "application/x-ndjson", "LookupLine" } }, .right = RIGHT_READ },
 	{ "GET", "/v1/allow/{score}/{value}", http_allow, "allow", "May this one come in?",
 	  "For servers that ask about a client before they serve it: 204 when the value scores less than that, and 403 when it scores as much "
 	  "or more. The field Sipar-Score has the score. The value is taken as by lookup.",
-	  NULL, { { NULL } } },
+	  NULL, { { NULL } }, .right = RIGHT_READ },
 	{ "GET", "/v1/why/{value}", http_why, "why", "The score of one observable, line by line",
 	  "All that is needed to compute the score again: each claim with its source, age, decay and weight. The value is taken as "
 	  "by lookup. With Accept: text/plain the sum is laid out for people.",
-	  NULL, { { "application/json", "Why" }, { "text/plain", NULL } } },
+	  NULL, { { "application/json", "Why" }, { "text/plain", NULL } }, .right = RIGHT_READ },
 	{ "GET", "/v1/feeds", http_feeds, "feeds", "The feeds that you may have",
 	  "Those that are open, and that of the key that comes with the request, with what is known of its consumer: which serial it has, and "
 	  "how long retractions took to reach it.",
-	  NULL, { { "application/json", "Feeds" } } },
+	  NULL, { { "application/json", "Feeds" } }, .right = RIGHT_READ },
 	{ "GET", "/v1/feeds/{list}", http_feed, "feed", "What is in a feed, as a list",
 	  "NAME.txt, .csv, .json, .nft (nft -f), .ipset (ipset restore), .rsc (MikroTik), .hosts, .adblock, .rpz (a zone file), .suricata (rules) or "
 	  ".zeek (intelligence). The key of a consumer comes as X-Api-Key, as Authorization: Bearer, or as the password of Basic; an open feed "
 	  "needs none. If-None-Match with the ETag of the last answer is answered with 304 while nothing has changed. With ?since=NEXT "
 	  ".txt and .json are what has changed since the answer that said next (or since=SERIAL), what is gone first; complete says that it is everything instead, since the "
 	  "changes are not known. The answer is packed where Accept-Encoding has gzip.",
-	  NULL, { { "application/json", "FeedList" }, { "text/plain", NULL } } },
+	  NULL, { { "application/json", "FeedList" }, { "text/plain", NULL } }, .right = RIGHT_READ },
 	{ "GET", "/v1/decisions", http_decisions, "decisions", "CrowdSec LAPI: what is decided about a value, or everything",
 	  "Parameters ip, range, or scope and value; contains=false for what lies in a range; type is ban or captcha; scopes, origins, scenarios_containing, "
 	  "scenarios_not_containing, limit. null when there is nothing, 400 for a parameter that there is not. The key of a consumer of a feed of type list "
 	  "comes as X-Api-Key.",
-	  NULL, { { "application/json", "Decisions" } } },
+	  NULL, { { "application/json", "Decisions" } }, .right = RIGHT_READ },
 	{ "GET", "/v1/decisions/stream", http_decisions_stream, "decisionsStream", "CrowdSec LAPI: what has changed since this bouncer asked last",
 	  "With startup=true everything. scopes (ip and range, unless it says others: domain, url, hash, email), type, origins, scenarios_containing and "
 	  "scenarios_not_containing narrow it down; 400 for any other parameter.",
-	  NULL, { { "application/json", "DecisionsStream" } } },
+	  NULL, { { "application/json", "DecisionsStream" } }, .right = RIGHT_READ },
 	{ "POST", "/v1/usage-metrics", http_usage, "usageMetrics", "CrowdSec LAPI: what a bouncer has stopped", "", "application/json",
-	  { { "application/json", NULL } }, 201 },
+	  { { "application/json", NULL } }, 201, .right = RIGHT_READ },
 	{ "POST", "/v1/hits", http_hits, "hits", "How often what is blocked was met",
 	  "By a consumer of a feed, with its key: counts by value for a period, and nothing of who asked; \"sipar hits --post\" makes them of a resolver's log or "
 	  "dnstap. Values with fewer than 5 hits, and those that the feed does not have, count as merged. 409 when the consumer has told of this "
 	  "period, or of a later one, before; 429, with Retry-After, when it has told of many short ones.",
-	  "application/json", { { "application/json", "HitsTaken" } }, 201 },
+	  "application/json", { { "application/json", "HitsTaken" } }, 201, .right = RIGHT_READ },
 	{ "GET", "/lanes", http_lanes, "lanes", "The lanes that are open to you, as logs",
 	  "Each lane is an append-only log by C2SP tlog-tiles, with signed checkpoints: its origin, size, the key that signs, its "
 	  "audience, and how long bodies are kept.",
-	  NULL, { { "application/json", "Lanes" } } },
+	  NULL, { { "application/json", "Lanes" } }, .right = RIGHT_READ },
 	{ "GET", "/lanes/{lane}/checkpoint", http_lane_checkpoint, "laneCheckpoint", "The last signed checkpoint of a lane",
 	  "A signed note (C2SP signed-note, tlog-checkpoint) with the cosignatures of witnesses that came in for it.",
-	  NULL, { { "text/plain", NULL } } },
+	  NULL, { { "text/plain", NULL } }, .right = RIGHT_READ },
 	{ "GET", "/lanes/{lane}/tile/{tile}", http_lane_tile, "laneTile", "Hash tiles and bundles of entries of a lane",
 	  "LEVEL/NUMBER or entries/NUMBER with .p/WIDTH behind it for a partial one, as C2SP tlog-tiles says. What is there once is "
 	  "there for ever, and never changes.",
-	  NULL, { { "application/octet-stream", NULL } } },
+	  NULL, { { "application/octet-stream", NULL } }, .right = RIGHT_READ },
 	{ "GET", "/lanes/{lane}/body/{digest}", http_lane_body, "laneBody", "The body of an entry, by its digest",
 	  "32 octets of nonce and then the body: SHA-256 of all that is sent is the digest. 410 when it was erased or pruned, as an "
 	  "entry of the lane says.",
-	  NULL, { { "application/octet-stream", NULL } } },
+	  NULL, { { "application/octet-stream", NULL } }, .right = RIGHT_READ },
 	{ "GET", "/lanes/{lane}/receipt/{index}", http_lane_receipt, "laneReceipt", "Proof that an entry is in a lane",
 	  "A C2SP tlog-proof with the record of the entry: \"sipar verify\" checks it without a network.",
-	  NULL, { { "text/plain", NULL } } },
+	  NULL, { { "text/plain", NULL } }, .right = RIGHT_READ },
 	{ "POST", "/lanes/{lane}/cosignature", http_lane_cosignature, "laneCosignature", "Hand in a checkpoint that a witness has cosigned",
 	  "The note with the witness's line. Lines by witnesses that this node is configured with are kept and shown with the checkpoint.",
-	  NOTE_MEDIA, { { "application/json", "Cosigned" } } },
+	  NOTE_MEDIA, { { "application/json", "Cosigned" } }, .right = RIGHT_READ },
 	{ "POST", "/add-checkpoint", http_add_checkpoint, "addCheckpoint", "Have this node cosign a checkpoint, as a witness",
 	  "C2SP tlog-witness: the size that was cosigned last, a consistency proof from there, and a checkpoint of a log that this node "
 	  "is configured with. The answer is the line of the cosignature.",
-	  NOTE_MEDIA, { { "text/plain", NULL } } },
+	  NOTE_MEDIA, { { "text/plain", NULL } }, .right = RIGHT_READ },
+	{ "GET", "/v1/stream", http_stream, "stream", "What lanes say, as it is committed (server-sent events)",
+	  "Parameters lane (names with commas; without it all that you may see), after (a cursor, or with one lane the number of entries that are known; "
+	  "without it, what comes from now on) and only=heads (how long each lane is, whenever it has grown). The id of an event is the cursor behind it, and Last-Event-ID "
+	  "goes on from there: each claim, retraction and decision is told once, in order, from any point of the past. 409 when the cursor is beyond the end "
+	  "of a lane. docs/stream.md has the events.",
+	  NULL, { { "text/event-stream", NULL } }, .right = RIGHT_READ },
 	{ "GET", "/taxii2/", http_taxii_discovery, "taxiiDiscovery", "TAXII 2.1: discovery",
 	  "Where the API root is. Everything below /taxii2/ is by TAXII 2.1, errors too, and needs an Accept field that takes "
 	  "application/taxii+json;version=2.1.",
-	  NULL, { { TAXII, "Taxii" } }, .own_order = true },
-	{ "GET", "/taxii2/api/", http_taxii_root, "taxiiRoot", "TAXII 2.1: the API root", "", NULL, { { TAXII, "Taxii" } }, .own_order = true },
+	  NULL, { { TAXII, "Taxii" } }, .right = RIGHT_READ, .own_order = true },
+	{ "GET", "/taxii2/api/", http_taxii_root, "taxiiRoot", "TAXII 2.1: the API root", "", NULL, { { TAXII, "Taxii" } }, .right = RIGHT_READ, .own_order = true },
 	{ "GET", "/taxii2/api/collections/", http_taxii_collections, "taxiiCollections", "TAXII 2.1: the lanes that you may see, as collections", "",
-	  NULL, { { TAXII, "Taxii" } }, .own_order = true },
+	  NULL, { { TAXII, "Taxii" } }, .right = RIGHT_READ, .own_order = true },
 	{ "GET", "/taxii2/api/collections/{collection}/", http_taxii_collection, "taxiiCollection", "TAXII 2.1: one collection",
-	  "By its id, or by its alias, which is the name of the lane.", NULL, { { TAXII, "Taxii" } }, .own_order = true },
+	  "By its id, or by its alias, which is the name of the lane.", NULL, { { TAXII, "Taxii" } }, .right = RIGHT_READ, .own_order = true },
 	{ "GET", "/taxii2/api/collections/{collection}/manifest/", http_taxii_manifest, "taxiiManifest", "TAXII 2.1: what objects there are",
-	  "Parameters as for the objects.", NULL, { { TAXII, "Taxii" } }, .own_order = true },
+	  "Parameters as for the objects.", NULL, { { TAXII, "Taxii" } }, .right = RIGHT_READ, .own_order = true },
 	{ "GET", "/taxii2/api/collections/{collection}/objects/", http_taxii_objects, "taxiiObjects", "TAXII 2.1: objects, page by page",
 	  "Parameters added_after, limit, next, match[id], match[type], match[version] and match[spec_version]. Objects come as they were received, octet "
 	  "for octet. A page has at most 1,000 objects, and 8 MiB of them.",
-	  NULL, { { TAXII, "Taxii" } }, .own_order = true },
+	  NULL, { { TAXII, "Taxii" } }, .right = RIGHT_READ, .own_order = true },
 	{ "GET", "/taxii2/api/collections/{collection}/objects/{object}/", http_taxii_object, "taxiiObject", "TAXII 2.1: one object, by its id",
-	  "Parameters added_after, limit, next, match[version] and match[spec_version].", NULL, { { TAXII, "Taxii" } }, .own_order = true },
+	  "Parameters added_after, limit, next, match[version] and match[spec_version].", NULL, { { TAXII, "Taxii" } }, .right = RIGHT_READ, .own_order = true },
 	{ "GET", "/taxii2/api/collections/{collection}/objects/{object}/versions/", http_taxii_versions, "taxiiVersions", "TAXII 2.1: the versions of an object",
-	  "Parameters added_after, limit, next and match[spec_version].", NULL, { { TAXII, "Taxii" } }, .own_order = true },
+	  "Parameters added_after, limit, next and match[spec_version].", NULL, { { TAXII, "Taxii" } }, .right = RIGHT_READ, .own_order = true },
 	{ "GET", "/healthz", http_healthz, "health", "Is the service answering, and from what", "", NULL,
-	  { { "application/json", "Health" } } },
-	{ "GET", "/metrics", http_metrics, "metrics", "Metrics in the Prometheus text format", "", NULL, { { "text/plain", NULL } } },
-	{ "GET", "/openapi.json", http_openapi_get, "openapi", "This description", "", NULL, { { "application/json", "OpenAPI" } } },
+	  { { "application/json", "Health" } }, .right = RIGHT_READ },
+	{ "GET", "/metrics", http_metrics, "metrics", "Metrics in the Prometheus text format", "", NULL, { { "text/plain", NULL } }, .right = RIGHT_READ },
+	{ "GET", "/openapi.json", http_openapi_get, "openapi", "This description", "", NULL, { { "application/json", "OpenAPI" } }, .right = RIGHT_READ },
 	{ NULL },
 };
 

@@ -203,11 +203,20 @@ static void problems(void **state)
 	buf_release(&a.body);
 }
 
+/* What no row allows, nobody may: one that was forgotten would be for nobody. */
+static void each_needs_one_right(void **state)
+{
+	(void)state;
+	for (const struct http_route *r = http_routes; r->method; r++)
+		if (!r->right || r->right & (r->right - 1) || r->right > RIGHT_AUDIT)
+			fail_msg("%s %s needs %u, which is not one right", r->method, r->path, r->right);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_rows), cmocka_unit_test(percent), cmocka_unit_test(media),
-		cmocka_unit_test(openapi_has_every_row), cmocka_unit_test(documented), cmocka_unit_test(problems),
+		cmocka_unit_test(openapi_has_every_row), cmocka_unit_test(documented), cmocka_unit_test(each_needs_one_right), cmocka_unit_test(problems),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

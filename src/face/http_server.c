@@ -3,6 +3,9 @@
 #include "base/log.h"
 #include "face/http_parts.h"
 #include "gate/objects.h"
+#include "sys/key.h"
+
+enum { CONNECTIONS = 1024 };
 
 /* The library has threads of its own and says neither when one starts nor when it ends, but each must be registered with
  * the table before it reads.  So the first read in a thread registers it, and marks it with this thread-specific value,
@@ -61,7 +64,7 @@ static void wrong_media(const struct http_request *q, const struct http_route *r
 static bool screen(const struct http_server *s, const struct http_request *q, const struct http_route *r, const char *allow,
 		   struct http_answer *a)
 {
-	if (r && r->own_order)
+	if (r && r->own_order && q->refusal != 414) /* of a target that was cut off, the row is not sure */
 		return false;
 	if (q->refusal)
 		http_refuse(s, q, a);
@@ -70,6 +73,8 @@ static bool screen(const struct http_server *s, const struct http_request *q, co
 		http_problem(a, 405, q->target, "the method is not one of those in the Allow field");
 	} else if (!r)
 		http_problem(a, 404, q->target, "there is nothing at this path; /openapi.json lists what there is");
+	else if (!http_may(q, r, a))
+		return true;
 	else if (!http_route_takes(r, http_request_header(q, "Content-Type")))
 		wrong_media(q, r, a);
 	return a->status || q->incomplete;
@@ -104,10 +109,10 @@ static void dispatch(void *ctx, struct http_request *q, struct http_answer *a)
 	uint8_t decoded[HTTP_TARGET_MAX];
 	struct http_words words;
 	struct fault f;
-	struct asker asker = { .clear = atomic_load_explicit(&s->clear, memory_order_relaxed) };
+	struct asker asker;
 	q->asker = &asker;
 	const struct http_route *r = http_route_find(q->method, q->target, &words, allow);
-	if (!screen(s, q, r, allow, a)) {
+	if (http_authenticate(s, q, &asker, a) && !screen(s, q, r, allow, a)) {
 		if (decode(&words, decoded, &f))
 			http_problem(a, 400, q->target, f.text);
 		else
@@ -128,7 +133,8 @@ static void complain(const char *text)
 
 void http_server_set_clear(struct http_server *s, clearance clear)
 {
-	atomic_store_explicit(&s->clear, clear, memory_order_relaxed);
+	if (atomic_exchange(&s->clear, clear) != clear)
+		http_streams_end(s->streams);
 }
 
 enum err http_server_open(const struct http_options *o, struct table *t, struct ledger *l, struct http_server **ret_server,
@@ -145,19 +151,24 @@ enum err http_server_open(const struct http_options *o, struct table *t, struct 
 		free(s);
 		return e;
 	}
+	random_octets(&s->failure_seed, sizeof(s->failure_seed));
+	unsigned connections = o->connections ? o->connections : CONNECTIONS;
+	s->streams = o->node ? http_streams_new(o->node, connections - connections / 8) : NULL;
 	if (pthread_key_create(&s->reader, reader_ends)) {
 		objects_close(s->objects);
+		http_streams_free(s->streams);
 		free(s);
 		return fault_set(f, ERR_IO, "no thread-specific key is left for the HTTP server");
 	}
 	const struct httpd_options options = {
 		.address = o->address, .threads = o->threads, .body_max = o->body_max, .server = "sipar/" SIPAR_VERSION,
-		.handle = dispatch, .ctx = s,
+		.handle = dispatch, .ctx = s, .connections = connections,
 	};
 	e = httpd_open(&options, &s->httpd, f);
 	if (e) {
 		pthread_key_delete(s->reader);
 		objects_close(s->objects);
+		http_streams_free(s->streams);
 		free(s);
 		return e;
 	}
@@ -177,5 +188,6 @@ void http_server_close(struct http_server *s)
 	httpd_close(s->httpd);
 	pthread_key_delete(s->reader);
 	objects_close(s->objects);
+	http_streams_free(s->streams);
 	free(s);
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "gate/import.h"
+#include "gate/retract.h"
 #include "sys/db.h"
 #include "sys/key.h"
 
@@ -310,6 +311,19 @@ static void play_hits(struct play *p)
 	must(tell_hits(p->node, who ? "isp-b" : "isp-a", from_s, 300, buf_span(&p->text)));
 }
 
+/* What all sources say of a value; nothing says it afterwards. */
+static void play_retract(struct play *p)
+{
+	struct asker who = { .party = "cert", .role = ROLE_ANALYST, .clear = CLEARANCE_ALL };
+	struct retract_done done;
+	char name[32];
+	snprintf(name, sizeof(name), "h%u.example", below(&p->r, 40));
+	enum err e = retract(p->node, &who, span_str(name), NULL, "play", &done, &fault);
+	if (e != ERR_NOTFOUND && e != ERR_EXISTS)
+		must(e);
+	assert_false(listed(p->node, name));
+}
+
 static void play_reopen(struct play *p)
 {
 	for (unsigned i = 0; i < AT_ONCE; i++) {
@@ -325,8 +339,10 @@ static void play_step(struct play *p)
 	static const char *const names[NAMES] = { "alpha", "beta", "gamma", "delta", "epsilon", HITS_SOURCE };
 	const char *name = names[below(&p->r, NAMES)];
 	unsigned what = below(&p->r, 100);
-	if (what < 65)
+	if (what < 61)
 		play_import(p, name);
+	else if (what < 65)
+		play_retract(p);
 	else if (what < 75)
 		play_hits(p);
 	else if (what < 79)

@@ -524,7 +524,7 @@ static void test_forged(void **state)
 
 /* ---- many who ask while it changes ---- */
 
-struct asker {
+struct questioner {
 	struct node *node;
 	_Atomic bool stop;
 	_Atomic unsigned asked;
@@ -533,7 +533,7 @@ struct asker {
 /* What is protected all the time is so in each answer; the rest may be either. */
 static void *ask(void *arg)
 {
-	struct asker *a = arg;
+	struct questioner *a = arg;
 	uint8_t store[3][OBS_KEY_MAX];
 	struct observable always = { 0 }, never = { 0 }, at_times = { 0 };
 	table_reader_init();
@@ -556,7 +556,7 @@ static void *ask(void *arg)
 static void test_threads(void **state)
 {
 	char dir[32];
-	struct asker a = { .node = new_node(dir) };
+	struct questioner a = { .node = new_node(dir) };
 	pthread_t thread[3];
 	(void)state;
 	import_text(a.node, "allow", STANCE_PROTECTED, "list", "always.example\n");

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "codec/json.h"
 #include "gate/fold.h"
 
 enum {
@@ -70,9 +71,9 @@ static enum err find_source(struct import *i, struct fault *f)
 	const struct source *s = source_find(fold_sources(fold), span_str(i->o.source));
 	if (s && !s->removed) {
 		i->intake.source = s->number;
-		i->snapshot = s->snapshot;
-		i->has_source = !s->snapshot || fold_snapshot_begins(fold, s->number);
-		i->holds_snapshot = i->has_source && s->snapshot;
+		i->snapshot = s->snapshot && !i->o.adds;
+		i->has_source = !i->snapshot || fold_snapshot_begins(fold, s->number);
+		i->holds_snapshot = i->has_source && i->snapshot;
 		e = i->has_source ? OK : fault_set(f, ERR_BUSY, "an import of \"%s\", a snapshot, is under way; begin when it has ended",
 						   i->o.source);
 	}
@@ -391,13 +392,32 @@ enum err import_stream(struct import *i, struct input *in, const char *name, str
 
 /* ---- ending ---- */
 
+static void put_count(struct buf *out, const char *name, uint64_t n)
+{
+	buf_printf(out, "%s\"%s\":%llu", out->n ? "," : "{", name, (unsigned long long)n);
+}
+
+static void put_text(struct buf *out, const char *name, struct span text)
+{
+	if (text.n == 0)
+		return;
+	buf_printf(out, ",\"%s\":", name);
+	json_put_string(out, text);
+}
+
 static void write_summary(const struct import *i, struct buf *out)
 {
 	const struct import_counts *c = &i->counts;
-	buf_printf(out,
-		   "{\"accepted\":%llu,\"claims\":%llu,\"duplicate\":%llu,\"read\":%llu,\"rejected\":%llu,\"skipped\":%llu}",
-		   (unsigned long long)c->accepted, (unsigned long long)c->claims, (unsigned long long)c->duplicate,
-		   (unsigned long long)c->read, (unsigned long long)c->rejected, (unsigned long long)c->skipped);
+	put_count(out, "accepted", c->accepted);
+	put_text(out, "by", i->o.by);
+	put_count(out, "claims", c->claims);
+	put_count(out, "duplicate", c->duplicate);
+	put_count(out, "read", c->read);
+	put_count(out, "rejected", c->rejected);
+	put_text(out, "retracts", i->o.retracts);
+	put_count(out, "skipped", c->skipped);
+	put_text(out, "why", i->o.why);
+	buf_putc(out, '}');
 }
 
 /* An import without a piece (an empty file) is told as well: a snapshot of nothing replaces what was there. */
@@ -453,13 +473,18 @@ enum err import_finish(struct import *i, struct import_counts *ret_counts, struc
 	if (e) {
 		image_free(end.image);
 	} else {
-		end.first = i->first ? i->first : end.last;
+		end.first = i->first = i->first ? i->first : end.last;
 		e = fold_import(fold, &end, &i->intake, f);
 	}
 	node_write_end(i->node);
 	if (e == OK)
 		*ret_counts = i->counts;
 	return e;
+}
+
+uint64_t import_first(const struct import *i)
+{
+	return i->first;
 }
 
 const struct tally *import_skipped(const struct import *i)

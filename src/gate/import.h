@@ -16,6 +16,8 @@ struct import_options {
 	enum stance stance;
 	bool allow_empty;              /**< a snapshot is replaced also by an import that is damaged or accepts nothing */
 	bool strict;                   /**< stop at the first rejected record; then nothing of the import counts */
+	bool adds;                     /**< it adds to what the source said, though that is a snapshot; one that is under way does not mind */
+	struct span by, retracts, why; /**< of a retraction: what its end says besides; empty: left out */
 };
 
 /** read = accepted + duplicate + skipped + rejected. */
@@ -47,6 +49,8 @@ void import_incomplete(struct import *i);
 enum err import_finish(struct import *i, struct import_counts *ret_counts, struct fault *f) MUST_USE;
 /** What was skipped, by kind. */
 const struct tally *import_skipped(const struct import *i);
+/** Number of its first entry, when it is finished. */
+uint64_t import_first(const struct import *i);
 /** Not finished: nothing of it counts, though the pieces already durable stay in the lane. */
 void import_free(struct import *i);
 

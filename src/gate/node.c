@@ -14,6 +14,7 @@
 #include "gate/consumers.h"
 #include "gate/fold.h"
 #include "gate/guard.h"
+#include "gate/stream.h"
 #include "sys/key.h"
 
 /* Who wants to know of something. */
@@ -43,9 +44,11 @@ struct node {
 	char *dir;
 	int lock_fd;
 	struct ledger *ledger;
+	struct stream *stream;
 	struct table *table;
 	struct fold *fold;
 	struct docket *docket;
+	struct parties *parties;
 	struct guard *guard;     /* NULL while it is being opened */
 	bool opened;             /* views and table are folded, and ours to save */
 	pthread_mutex_t writing; /* held while views and table change */
@@ -238,12 +241,13 @@ enum err node_open(const char *dir, unsigned wait_ms, struct node **ret_node, st
 	struct node *n = new_node(dir);
 	enum err e = is_data_directory(dir, f);
 	if (e == OK && (e = take_lock(n, wait_ms, f)) == OK && (e = ledger_open(dir, true, &n->ledger, f)) == OK &&
-	    (e = open_feeds(n, f)) == OK && (e = ensure_lane(n, f)) == OK && (e = open_views(n, f)) == OK)
-		e = open_docket(n, true, f);
+	    (e = open_feeds(n, f)) == OK && (e = ensure_lane(n, f)) == OK && (e = open_views(n, f)) == OK && (e = open_docket(n, true, f)) == OK)
+		e = parties_open(dir, true, n->ledger, &n->parties, f);
 	if (e) {
 		node_close(n);
 		return e;
 	}
+	n->stream = stream_new(n->ledger);
 	n->told = docket_serial(n->docket);
 	docket_listen(n->docket, tell_consumers, n);
 	*ret_node = n;
@@ -278,13 +282,15 @@ enum err node_open_reader(const char *dir, struct node **ret_node, struct fault 
 		fold_set_own(n->fold, own_of, n);
 		e = fold_ledger(n->fold, n->ledger, f);
 	}
-	if (e == OK)
-		e = open_docket(n, false, f);
-	if (e)
+	if (e == OK && (e = open_docket(n, false, f)) == OK)
+		e = parties_open(dir, false, n->ledger, &n->parties, f);
+	if (e) {
 		node_close(n);
-	else
-		*ret_node = n;
-	return e;
+		return e;
+	}
+	n->stream = stream_new(n->ledger);
+	*ret_node = n;
+	return OK;
 }
 
 uint64_t node_seen(struct node *n)
@@ -302,7 +308,9 @@ void node_close(struct node *n)
 		(void)!fold_save(n->fold, NULL); /* derived: what is not saved is folded again at the next opening */
 		(void)!consumers_save(n->consumers, n->dir, NULL);
 	}
+	stream_free(n->stream);
 	guard_free(n->guard);
+	parties_close(n->parties);
 	docket_close(n->docket);
 	ledger_close(n->ledger);
 	table_close(n->table);
@@ -324,6 +332,11 @@ struct ledger *node_ledger(struct node *n)
 	return n->ledger;
 }
 
+struct stream *node_stream(struct node *n)
+{
+	return n->stream;
+}
+
 struct table *node_table(struct node *n)
 {
 	return n->table;
@@ -337,6 +350,11 @@ struct docket *node_docket(struct node *n)
 struct guard *node_guard(struct node *n)
 {
 	return n->guard;
+}
+
+struct parties *node_parties(struct node *n)
+{
+	return n->parties;
 }
 
 const char *node_dir(const struct node *n)
@@ -489,6 +507,7 @@ enum err node_lane_create(struct node *n, const struct lane *wanted, struct lane
 		return e;
 	e = fold_lanes(node_write_begin(n), n->ledger, f);
 	node_write_end(n);
+	parties_lanes(n->parties);
 	tell(&n->on_lanes);
 	return e;
 }
@@ -499,6 +518,7 @@ enum err node_erase(struct node *n, uint64_t number, const char *reason, uint64_
 	uint64_t said = 0;
 	enum err e = ledger_erase(n->ledger, CLEARANCE_ALL, number, reason, &said, f);
 	if (said) {
+		stream_forget(n->stream);
 		enum err err = fold_refold(fold, n->ledger, e ? NULL : f);
 		e = e ? e : err;
 		*ret_number = said;
@@ -521,6 +541,7 @@ enum err node_prune(struct node *n, uint8_t lane, int64_t now_ms, uint64_t *ret_
 		sum += some; /* also when the log could not be emptied then */
 	}
 	if (sum) {
+		stream_forget(n->stream);
 		enum err err = fold_refold(fold, n->ledger, e ? NULL : f);
 		e = e ? e : err;
 	}

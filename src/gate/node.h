@@ -9,12 +9,14 @@
 #include "gate/docket.h"
 #include "gate/feed.h"
 #include "gate/guard.h"
+#include "gate/parties.h"
 #include "ledger/ledger.h"
 #include "table/table.h"
 #include "view/reputation.h"
 
 struct node;
 struct fold;
+struct stream;
 struct consumers;
 
 /** What is fixed when a node is made. */
@@ -45,7 +47,11 @@ struct table *node_table(struct node *n);
 struct docket *node_docket(struct node *n);
 /** The protected register, which the docket asks; see guard_configure(). */
 struct guard *node_guard(struct node *n);
+/** Who may ask under a name. */
+struct parties *node_parties(struct node *n);
 const char *node_dir(const struct node *n);
+/** What the lanes say, as events. */
+struct stream *node_stream(struct node *n);
 
 /** The feeds of feeds.conf as they are at this moment; the caller's to drop.  Any thread. */
 const struct feeds *node_feeds(struct node *n);
@@ -62,9 +68,6 @@ struct consumers *node_consumers(struct node *n);
 /** For the writers of gate/: the fold, theirs alone until node_write_end(). */
 struct fold *node_write_begin(struct node *n);
 void node_write_end(struct node *n);
-
-/** Lane of what is said about sources. */
-#define NODE_LANE "node"
 
 /** Say something about a source: gate, ledger, fold, publish.  Returns when every face sees it. */
 enum err node_source_change(struct node *n, const struct source_change *c, struct fault *f) MUST_USE;

@@ -48,6 +48,7 @@ enum entry_kind {
 	ENTRY_DECISION = 8, /**< something was proposed, approved, ended ...: JSON body, view/decision.h */
 	ENTRY_EVIDENCE = 9, /**< a file that a decision names; can be erased as a feed's body */
 	ENTRY_HITS = 10, /**< how often what is in force was met: JSON body, view/hits.h */
+	ENTRY_PARTY = 11, /**< a party or a token was added, changed or ended: JSON body, view/party.h */
 	ENTRY_KINDS,
 };
 
@@ -115,7 +116,7 @@ struct verify_counts {
 /** Is it within its bounds?  @return ERR_RANGE, ERR_SYNTAX.  The lane's existence and the import are not looked at. */
 enum err submission_check(const struct submission *s, struct fault *f) MUST_USE;
 
-/** A name of a kind for people: "feed", "source", "lane", "ended", "erased", "pruned", "key", "decision", "evidence", "hits"; "unknown". */
+/** A name of a kind for people: "feed", "source", "lane", "ended", "erased", "pruned", "key", "decision", "evidence", "hits", "party"; "unknown". */
 const char *entry_kind_name(uint8_t kind);
 
 #endif

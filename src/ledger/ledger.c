@@ -301,6 +301,18 @@ enum err ledger_rekey(struct ledger *l, struct fault *f)
 	return e;
 }
 
+void ledger_on_commit(struct ledger *l, void (*call)(void *ctx), void *ctx)
+{
+	if (l->writer)
+		writer_on_commit(l->writer, call, ctx);
+}
+
+void ledger_off_commit(struct ledger *l, void *ctx)
+{
+	if (l->writer)
+		writer_off_commit(l->writer, ctx);
+}
+
 /* ---- lanes ---- */
 
 unsigned ledger_lanes(struct ledger *l, clearance clear, struct lane ret_lanes[LANES_MAX])
@@ -490,6 +502,22 @@ enum err ledger_each(struct ledger *l, clearance clear, uint64_t from, bool bodi
 		if ((e = reader_page(l->pool, clear, from, last, false, page, PAGE, &n, f)) == OK)
 			e = visit_page(l, clear, page, n, bodies, visit, ctx, f);
 		from = n ? page[n - 1].number + 1 : from;
+	}
+	for (unsigned i = 0; i < PAGE; i++)
+		entry_release(&page[i]);
+	return e;
+}
+
+/* What is committed meanwhile is read, too: a lane has no gaps, so a page that is not full is its end. */
+enum err ledger_each_in(struct ledger *l, clearance clear, uint8_t lane, uint64_t from, entry_visit *visit, void *ctx, struct fault *f)
+{
+	struct entry page[PAGE] = { 0 };
+	unsigned n = PAGE;
+	enum err e = OK;
+	while (e == OK && n == PAGE) {
+		if ((e = reader_lane_page(l->pool, clear, lane, from, page, PAGE, &n, f)) == OK)
+			e = visit_page(l, clear, page, n, false, visit, ctx, f);
+		from += n;
 	}
 	for (unsigned i = 0; i < PAGE; i++)
 		entry_release(&page[i]);

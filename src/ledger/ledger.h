@@ -88,6 +88,12 @@ enum err ledger_prune(struct ledger *l, uint8_t lane, int64_t now_ms, uint64_t *
  *  checkpoints are signed by both keys.  @return ERR_NOTFOUND: there is no new key. */
 enum err ledger_rekey(struct ledger *l, struct fault *f) MUST_USE;
 
+/** Who wants to know that something was committed: called behind each commit, when it is durable, by the thread that did it and before
+ *  the next one begins: so it must be quick, and may not use the ledger.  At most four; of one that was opened to be read none is called. */
+void ledger_on_commit(struct ledger *l, void (*call)(void *ctx), void *ctx);
+/** No more, when this returns. */
+void ledger_off_commit(struct ledger *l, void *ctx);
+
 /* ---- reading entries ---- */
 
 /** Number of the last durable entry over all lanes, for the writers; 0: none (or, opened to be read, the file could not be). */
@@ -125,6 +131,9 @@ enum err ledger_object(struct ledger *l, clearance clear, struct span id, object
 typedef enum err entry_visit(void *ctx, const struct entry *e, struct span body, struct fault *f);
 enum err ledger_each(struct ledger *l, clearance clear, uint64_t from, bool bodies, entry_visit *visit, void *ctx,
 		     struct fault *f) MUST_USE;
+/** The same for one lane, from the index `from` on: costs what is in that lane, however much there is in others.  Without bodies. */
+enum err ledger_each_in(struct ledger *l, clearance clear, uint8_t lane, uint64_t from, entry_visit *visit, void *ctx,
+			struct fault *f) MUST_USE;
 /** From number `to` on down, without bodies: newest first. */
 enum err ledger_each_back(struct ledger *l, clearance clear, uint64_t to, entry_visit *visit, void *ctx, struct fault *f) MUST_USE;
 

@@ -22,6 +22,7 @@ static const char *const sql[POOL_QUERIES] = {
 		    " FROM lanes WHERE" SHOWS("number") "ORDER BY number",
 	[Q_PAGE] = "SELECT" ENTRY_COLUMNS "WHERE" SHOWS("lane") "AND number BETWEEN ?2 AND ?3 ORDER BY number LIMIT ?4",
 	[Q_PAGE_BACK] = "SELECT" ENTRY_COLUMNS "WHERE" SHOWS("lane") "AND number BETWEEN ?2 AND ?3 ORDER BY number DESC LIMIT ?4",
+	[Q_LANE_PAGE] = "SELECT" ENTRY_COLUMNS "WHERE" SHOWS("lane") "AND lane = ?2 AND idx >= ?3 ORDER BY idx LIMIT ?4",
 	[Q_BODY] = "SELECT octets, record, nonce, frame, lane, idx FROM entries WHERE" SHOWS("lane") "AND number = ?2",
 	[Q_FIND] = "SELECT number FROM entries WHERE" SHOWS("lane") "AND lane = ?2 AND idx = ?3",
 	[Q_RECORDS] = "SELECT record, number FROM entries WHERE" SHOWS("lane") "AND lane = ?2 AND idx BETWEEN ?3 AND ?4 ORDER BY idx",

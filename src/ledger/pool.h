@@ -20,6 +20,7 @@ enum pool_query {
 	Q_LANES,        /**< number, name, tlp, realm, members, retention_s, origin, size, pruned, number of the first entry */
 	Q_PAGE,         /**< ?2 <= number <= ?3, at most ?4: number, lane, idx, import, octets, record, is the body gone */
 	Q_PAGE_BACK,    /**< the same, newest first */
+	Q_LANE_PAGE,    /**< lane ?2, idx >= ?3, at most ?4: as Q_PAGE, by index */
 	Q_BODY,         /**< number ?2: octets, record, nonce, frame, lane, idx */
 	Q_FIND,         /**< lane ?2, idx ?3: number */
 	Q_RECORDS,      /**< lane ?2, ?3 <= idx <= ?4: record, number */

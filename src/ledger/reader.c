@@ -50,20 +50,12 @@ static bool read_entry(struct query *q, struct entry *e, struct fault *f)
 	return true;
 }
 
-enum err reader_page(struct pool *p, clearance clear, uint64_t from, uint64_t to, bool back, struct entry *entries,
-		     unsigned room, unsigned *ret_n, struct fault *f)
+static enum err read_page(struct pool *p, struct connection *c, struct query *q, struct entry *entries, unsigned room, unsigned *ret_n,
+			  struct fault *f)
 {
-	struct connection *c;
 	unsigned n = 0;
 	bool row;
-	if (from > INT64_MAX)
-		return *ret_n = 0, OK;
-	enum err e = pool_take(p, &c, f);
-	if (e)
-		return e;
-	struct query *q = pool_query(c, back ? Q_PAGE_BACK : Q_PAGE, clear);
-	query_set_int(q, 2, (int64_t)from);
-	query_set_int(q, 3, to > INT64_MAX ? INT64_MAX : (int64_t)to);
+	enum err e = OK;
 	query_set_int(q, 4, room);
 	while (n < room && (e = query_step(q, &row, f)) == OK && row) {
 		if (!read_entry(q, &entries[n], f)) {
@@ -77,6 +69,36 @@ enum err reader_page(struct pool *p, clearance clear, uint64_t from, uint64_t to
 	if (e == OK)
 		*ret_n = n;
 	return e;
+}
+
+enum err reader_page(struct pool *p, clearance clear, uint64_t from, uint64_t to, bool back, struct entry *entries,
+		     unsigned room, unsigned *ret_n, struct fault *f)
+{
+	struct connection *c;
+	if (from > INT64_MAX)
+		return *ret_n = 0, OK;
+	enum err e = pool_take(p, &c, f);
+	if (e)
+		return e;
+	struct query *q = pool_query(c, back ? Q_PAGE_BACK : Q_PAGE, clear);
+	query_set_int(q, 2, (int64_t)from);
+	query_set_int(q, 3, to > INT64_MAX ? INT64_MAX : (int64_t)to);
+	return read_page(p, c, q, entries, room, ret_n, f);
+}
+
+enum err reader_lane_page(struct pool *p, clearance clear, uint8_t lane, uint64_t from, struct entry *entries, unsigned room,
+			  unsigned *ret_n, struct fault *f)
+{
+	struct connection *c;
+	if (from > INT64_MAX)
+		return *ret_n = 0, OK;
+	enum err e = pool_take(p, &c, f);
+	if (e)
+		return e;
+	struct query *q = pool_query(c, Q_LANE_PAGE, clear);
+	query_set_int(q, 2, lane);
+	query_set_int(q, 3, (int64_t)from);
+	return read_page(p, c, q, entries, room, ret_n, f);
 }
 
 static enum err not_there(uint64_t number, struct fault *f)

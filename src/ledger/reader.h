@@ -26,5 +26,8 @@ enum err reader_hits(struct pool *p, uint64_t hash, struct buf *ret_hits, struct
  *  filled before (their token buffers are used again).  @param back  from `to` on down. */
 enum err reader_page(struct pool *p, clearance clear, uint64_t from, uint64_t to, bool back, struct entry *entries,
 		     unsigned room, unsigned *ret_n, struct fault *f) MUST_USE;
+/** Those of one lane, with indexes from `from` on. */
+enum err reader_lane_page(struct pool *p, clearance clear, uint8_t lane, uint64_t from, struct entry *entries, unsigned room,
+			  unsigned *ret_n, struct fault *f) MUST_USE;
 
 #endif

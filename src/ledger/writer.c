@@ -38,6 +38,7 @@ enum {
 	LOG_LONG = 16 << 20,       /* octets of log from which it is moved at once, */
 	LOG_SHORT = 256 << 10,     /* and below which it stays where it is */
 	IDLE_MS = 200,
+	LISTENERS = 4,
 };
 
 /* One thread that waits for a number; on its stack. */
@@ -86,6 +87,12 @@ struct writer {
 	uint64_t last;
 	unsigned lanes;
 	struct ledger_stats stats;
+	pthread_mutex_t telling; /* held while those who listen are told, and while they change */
+	unsigned n_listeners;
+	struct {
+		void (*call)(void *ctx);
+		void *ctx;
+	} listener[LISTENERS];
 };
 
 static struct queued *slot(struct writer *w, uint64_t number)
@@ -176,6 +183,35 @@ static void answer(struct waiter *all, enum err e, const struct fault *f)
 			all->fault = *f;
 		sem_post(&all->settled);
 	}
+}
+
+static void tell_listeners(struct writer *w)
+{
+	pthread_mutex_lock(&w->telling);
+	for (unsigned i = 0; i < w->n_listeners; i++)
+		w->listener[i].call(w->listener[i].ctx);
+	pthread_mutex_unlock(&w->telling);
+}
+
+void writer_on_commit(struct writer *w, void (*call)(void *ctx), void *ctx)
+{
+	pthread_mutex_lock(&w->telling);
+	if (w->n_listeners == LISTENERS)
+		abort();
+	w->listener[w->n_listeners].call = call;
+	w->listener[w->n_listeners++].ctx = ctx;
+	pthread_mutex_unlock(&w->telling);
+}
+
+void writer_off_commit(struct writer *w, void *ctx)
+{
+	unsigned n = 0;
+	pthread_mutex_lock(&w->telling);
+	for (unsigned i = 0; i < w->n_listeners; i++)
+		if (w->listener[i].ctx != ctx)
+			w->listener[n++] = w->listener[i];
+	w->n_listeners = n;
+	pthread_mutex_unlock(&w->telling);
 }
 
 static void await(struct waiter *one)
@@ -277,6 +313,8 @@ static void run_batch(struct writer *w)
 	struct waiter *waiters = settle(w, n, e, &fault);
 	pthread_mutex_unlock(&w->lock);
 	answer(waiters, e, &fault);
+	if (e == OK)
+		tell_listeners(w);
 	store_maintain(w->store);
 	if (store_log_octets(w->store) >= LOG_LONG)
 		move_log(w);
@@ -315,6 +353,7 @@ enum err writer_start(const char *path, const struct key *key, struct writer **r
 	w->unflushed = true; /* by one who was killed between an erasure and its end */
 	w->tasks_end = &w->tasks;
 	pthread_mutex_init(&w->lock, NULL);
+	pthread_mutex_init(&w->telling, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&w->work, &monotonic);
@@ -343,6 +382,7 @@ void writer_stop(struct writer *w)
 	pthread_cond_destroy(&w->work);
 	pthread_cond_destroy(&w->room);
 	pthread_mutex_destroy(&w->lock);
+	pthread_mutex_destroy(&w->telling);
 	free(w);
 }
 

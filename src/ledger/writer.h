@@ -28,6 +28,10 @@ enum err writer_run(struct writer *w, writer_work *work, void *ctx, struct fault
  *  @return ERR_BUSY: a reader does not end; ERR_FULL, ERR_IO: the log could not be moved into the file. */
 enum err writer_flush(struct writer *w, struct fault *f) MUST_USE;
 
+/** See ledger_on_commit(). */
+void writer_on_commit(struct writer *w, void (*call)(void *ctx), void *ctx);
+void writer_off_commit(struct writer *w, void *ctx);
+
 /** Of what is durable. */
 uint64_t writer_last(struct writer *w);
 unsigned writer_lanes(struct writer *w);

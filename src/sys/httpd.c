@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,6 +23,8 @@ enum {
 	IDLE_S = 30,
 	BODIES_MAX = 16,      /* times body_max, for all bodies at once */
 	PIECE = 32 << 10,
+	PIECE_OF_WAITING = 256, /* used for HTTP/1.0 alone: with chunks the library takes the connection's own memory */
+	KEPT_WHILE_WAITING = 512,
 	DRAIN_TIMES = 4,      /* of a body that is refused, this many times body_max are read */
 	DRAIN_MS = 5000,
 	LINGER_MS = 250,      /* for connections that are not answered, when it is closed */
@@ -34,6 +38,8 @@ struct httpd {
 	atomic_uint exchanges;       /* under way */
 	atomic_size_t body_octets;   /* held by them */
 	atomic_bool closing;
+	pthread_mutex_t lock;
+	struct stream *waiting;      /* answers that wait, or could */
 };
 
 struct exchange {
@@ -45,9 +51,18 @@ struct exchange {
 	char target[];
 };
 
+struct http_wait {
+	pthread_mutex_t lock;
+	struct MHD_Connection *asleep; /* NULL: its pull is under way, or will be called without being woken */
+	bool news;                   /* since its pull began */
+};
+
 /* An answer that comes in pieces. */
 struct stream {
 	struct http_answer answer;
+	struct httpd *httpd;
+	struct MHD_Connection *connection;
+	struct stream *next, **link; /* of those with `pull` */
 	size_t sent;                 /* of answer.body */
 	bool over;
 };
@@ -125,9 +140,119 @@ static void exchange_over(void *cls, struct MHD_Connection *connection, void **e
 	free(x);
 }
 
+/* ---- answers that wait ---- */
+
+struct http_wait *http_wait_new(void)
+{
+	struct http_wait *w = mem_zalloc(sizeof(*w));
+	pthread_mutex_init(&w->lock, NULL);
+	return w;
+}
+
+void http_wait_free(struct http_wait *w)
+{
+	if (!w)
+		return;
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}
+
+void http_wait_wake(struct http_wait *w)
+{
+	pthread_mutex_lock(&w->lock);
+	if (w->asleep)
+		MHD_resume_connection(w->asleep);
+	else
+		w->news = true;
+	w->asleep = NULL;
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* Nobody knows what is in a buffer that we are asked to fill, so its pages may go back to the system while the connection sleeps: that is
+ * nearly all of its memory. */
+static void give_back(char *buffer, size_t n)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t from = ((uintptr_t)buffer + page - 1) & ~(page - 1), to = ((uintptr_t)buffer + n) & ~(page - 1);
+	if (to > from)
+		(void)madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
+/* @return false: there is news, or the server closes. */
+static bool fall_asleep(struct stream *s, char *buffer, size_t n)
+{
+	struct http_wait *w = s->answer.wait;
+	pthread_mutex_lock(&w->lock);
+	bool sleeps = !w->news && !atomic_load(&s->httpd->closing);
+	w->news = false;
+	if (sleeps) {
+		give_back(buffer, n);
+		w->asleep = s->connection;
+		MHD_suspend_connection(s->connection);
+	}
+	pthread_mutex_unlock(&w->lock);
+	return sleeps;
+}
+
+static void stream_enlist(struct stream *s)
+{
+	struct httpd *h = s->httpd;
+	pthread_mutex_lock(&h->lock);
+	s->next = h->waiting;
+	s->link = &h->waiting;
+	if (s->next)
+		s->next->link = &s->next;
+	h->waiting = s;
+	pthread_mutex_unlock(&h->lock);
+}
+
+static void stream_leave(struct stream *s)
+{
+	pthread_mutex_lock(&s->httpd->lock);
+	*s->link = s->next;
+	if (s->next)
+		s->next->link = s->link;
+	pthread_mutex_unlock(&s->httpd->lock);
+}
+
+/* The library cannot be stopped while connections sleep. */
+static void wake_all(struct httpd *h)
+{
+	pthread_mutex_lock(&h->lock);
+	for (struct stream *s = h->waiting; s; s = s->next)
+		http_wait_wake(s->answer.wait);
+	pthread_mutex_unlock(&h->lock);
+}
+
+/* @return octets; 0: asleep. */
+static ssize_t waiting_read(void *cls, uint64_t pos, char *to, size_t max)
+{
+	struct stream *s = cls;
+	struct buf *piece = &s->answer.body;
+	while (s->sent == piece->n) {
+		if (s->over || atomic_load(&s->httpd->closing))
+			return MHD_CONTENT_READER_END_OF_STREAM;
+		s->sent = piece->n = 0;
+		enum http_next next = s->answer.pull(s->answer.ctx, piece);
+		s->over = next == HTTP_OVER;
+		if (next != HTTP_WAIT || piece->n)
+			continue;
+		if (piece->cap > KEPT_WHILE_WAITING)
+			buf_release(piece);
+		if (fall_asleep(s, to, max))
+			return 0;
+	}
+	size_t n = piece->n - s->sent < max ? piece->n - s->sent : max;
+	memcpy(to, piece->p + s->sent, n);
+	s->sent += n;
+	return (ssize_t)n;
+}
+
 static void stream_free(void *cls)
 {
 	struct stream *s = cls;
+	if (s->answer.pull)
+		stream_leave(s);
 	buf_release(&s->answer.body);
 	if (s->answer.release)
 		s->answer.release(s->answer.ctx);
@@ -150,13 +275,16 @@ static ssize_t stream_read(void *cls, uint64_t pos, char *to, size_t max)
 	return (ssize_t)n;
 }
 
-static struct MHD_Response *response_new(struct http_answer *a)
+static struct MHD_Response *response_new(struct exchange *x, struct http_answer *a)
 {
 	struct MHD_Response *r;
-	if (a->more) {
+	if (a->more || a->pull) {
 		struct stream *s = mem_alloc(sizeof(*s));
-		*s = (struct stream){ .answer = *a };
-		r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE, stream_read, s, stream_free);
+		*s = (struct stream){ .answer = *a, .httpd = x->httpd, .connection = x->request.connection };
+		if (a->pull)
+			stream_enlist(s);
+		r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, a->pull ? PIECE_OF_WAITING : PIECE,
+						      a->pull ? waiting_read : stream_read, s, stream_free);
 		if (!r)
 			stream_free(s);
 	} else {
@@ -176,7 +304,7 @@ static enum MHD_Result ask(struct exchange *x)
 	h->options.handle(h->options.ctx, &x->request, &a);
 	if (!a.status)
 		return x->request.incomplete ? MHD_YES : MHD_NO;
-	struct MHD_Response *r = response_new(&a);
+	struct MHD_Response *r = response_new(x, &a);
 	if (!r)
 		return MHD_NO;
 	if (a.type)
@@ -303,10 +431,11 @@ enum err httpd_open(const struct httpd_options *o, struct httpd **ret_httpd, str
 	struct httpd *h = mem_zalloc(sizeof(*h));
 	h->options = *o;
 	h->port = address_port(&bound);
+	pthread_mutex_init(&h->lock, NULL);
 	const struct MHD_OptionItem options[] = {
 		{ MHD_OPTION_LISTEN_SOCKET, fd, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_MAX, NULL },
-		{ MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, NULL },
+		{ MHD_OPTION_CONNECTION_LIMIT, o->connections ? o->connections : CONNECTIONS_MAX, NULL },
 		{ MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, NULL },
 		{ MHD_OPTION_PER_IP_CONNECTION_LIMIT, is_loopback(&bound) ? 0 : CONNECTIONS_OF_ONE_MAX, NULL },
 		{ MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL },
@@ -316,10 +445,11 @@ enum err httpd_open(const struct httpd_options *o, struct httpd **ret_httpd, str
 		{ o->threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, o->threads, NULL },
 		{ MHD_OPTION_END, 0, NULL },
 	};
-	h->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, respond, h, MHD_OPTION_ARRAY,
+	h->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, respond, h, MHD_OPTION_ARRAY,
 				     options, MHD_OPTION_END);
 	if (!h->daemon) {
 		/* The library has closed the socket or not: it does not say, so the descriptor is left alone. */
+		pthread_mutex_destroy(&h->lock);
 		free(h);
 		return fault_set(f, ERR_IO, "the HTTP server on \"%s\" did not start: %s", o->address, strerror(errno));
 	}
@@ -348,6 +478,7 @@ void httpd_close(struct httpd *h)
 	if (!h)
 		return;
 	atomic_store(&h->closing, true);
+	wake_all(h);
 	MHD_socket listener = MHD_quiesce_daemon(h->daemon);
 	uint64_t end = clock_mono_ns() + DRAIN_MS * UINT64_C(1000000);
 	while (atomic_load_explicit(&h->exchanges, memory_order_acquire) && clock_mono_ns() < end)
@@ -356,5 +487,6 @@ void httpd_close(struct httpd *h)
 	MHD_stop_daemon(h->daemon);
 	if (listener != MHD_INVALID_SOCKET)
 		close(listener);
+	pthread_mutex_destroy(&h->lock);
 	free(h);
 }

@@ -1,8 +1,8 @@
 /* HTTP/1.1 server: listening, parsing, threads and limits (libmicrohttpd).  What a request means is its handler's business.
  *
  * Threads: a pool of its own; the handler and the `more` of its answers run in any of them, several at once, and may not block.
- * Limits: 32 KiB of memory for the header of a connection, 1024 connections (128 for one address unless the server listens on
- * loopback), 30 s without an octet, HTTP_TARGET_MAX octets of target, body_max octets of a body and 16 times that for all
+ * Limits: 32 KiB of memory for the header of a connection, 1024 connections or as many as the caller says (128 for one address unless
+ * the server listens on loopback), 30 s without an octet (but in an answer that waits), HTTP_TARGET_MAX octets of target, body_max octets of a body and 16 times that for all
  * bodies that are being received or answered.
  */
 #ifndef SYS_HTTPD_H
@@ -38,6 +38,19 @@ const char *http_request_header(const struct http_request *q, const char *name);
 /** The address that it came from, without a port; "?" when it is none of IP. */
 void http_request_peer(const struct http_request *q, char ret_text[ADDRESS_TEXT_MAX]);
 
+/** What wakes an answer that waits.  The handler makes it, and frees it when the answer is released. */
+struct http_wait;
+struct http_wait *http_wait_new(void);
+void http_wait_free(struct http_wait *w);
+/** There is something to say: `pull` will be called.  Any thread, at any time until it is freed; never blocks for long. */
+void http_wait_wake(struct http_wait *w);
+
+enum http_next {
+	HTTP_MORE, /**< call again */
+	HTTP_WAIT, /**< nothing more to say before it is woken; what was appended is sent */
+	HTTP_OVER, /**< that was all */
+};
+
 /** Zero-initialised by the server, filled in by the handler. */
 struct http_answer {
 	unsigned status;     /**< 0: none yet */
@@ -50,6 +63,11 @@ struct http_answer {
 	struct buf body;     /**< handed over */
 	/** NULL: `body` is all.  Else called after `body` was sent, again and again, to append what follows; false: that was all. */
 	bool (*more)(void *ctx, struct buf *out);
+	/** Not NULL, with `wait` instead of `more`: an answer that waits for things to come.  While it does, it costs little memory and no
+	 *  thread; that the client is gone is noticed when something is sent to it, and one that takes nothing for 30 s is cut off.  When
+	 *  the server closes, the answer ends wherever it is. */
+	enum http_next (*pull)(void *ctx, struct buf *out);
+	struct http_wait *wait;
 	void (*release)(void *ctx); /**< of `ctx`, once the answer is over or broken off */
 	void *ctx;
 };
@@ -65,6 +83,7 @@ struct httpd_options {
 	/** Called once for each request, when it is whole or refused, and before that once more when it is `incomplete`. */
 	void (*handle)(void *ctx, struct http_request *q, struct http_answer *a);
 	void *ctx;
+	unsigned connections; /**< 0: 1024 */
 };
 
 struct httpd;

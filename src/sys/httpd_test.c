@@ -20,6 +20,83 @@ static bool count_down(void *ctx, struct buf *out)
 	return --*left > 0;
 }
 
+/* ---- answers that wait ---- */
+
+enum { READERS_MAX = 300 };
+
+/* What all of them are told: so many lines of LINE octets. */
+static struct hall {
+	pthread_mutex_t lock;
+	unsigned lines, readers, released;
+	bool over;
+	struct reader {
+		struct http_wait *wait;
+		unsigned told;
+	} *reader[READERS_MAX];
+} hall = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+enum { LINE = 1000 };
+
+static enum http_next hall_pull(void *ctx, struct buf *out)
+{
+	struct reader *r = ctx;
+	enum http_next next = HTTP_WAIT;
+	pthread_mutex_lock(&hall.lock);
+	if (r->told < hall.lines) {
+		buf_printf(out, "%-*u\n", LINE - 1, r->told++);
+		next = HTTP_MORE;
+	} else if (hall.over) {
+		next = HTTP_OVER;
+	}
+	pthread_mutex_unlock(&hall.lock);
+	return next;
+}
+
+static void hall_leave(void *ctx)
+{
+	struct reader *r = ctx;
+	pthread_mutex_lock(&hall.lock);
+	for (unsigned i = 0; i < hall.readers; i++)
+		if (hall.reader[i] == r)
+			hall.reader[i] = NULL;
+	hall.released++;
+	pthread_mutex_unlock(&hall.lock);
+	http_wait_free(r->wait);
+	free(r);
+}
+
+static void hall_enter(struct http_answer *a)
+{
+	struct reader *r = mem_zalloc(sizeof(*r));
+	r->wait = http_wait_new();
+	pthread_mutex_lock(&hall.lock);
+	assert_true(hall.readers < READERS_MAX);
+	hall.reader[hall.readers++] = r;
+	pthread_mutex_unlock(&hall.lock);
+	buf_puts(&a->body, "welcome\n");
+	a->pull = hall_pull;
+	a->wait = r->wait;
+	a->release = hall_leave;
+	a->ctx = r;
+}
+
+static void hall_say(unsigned lines, bool over)
+{
+	pthread_mutex_lock(&hall.lock);
+	hall.lines += lines;
+	hall.over = over;
+	for (unsigned i = 0; i < hall.readers; i++)
+		if (hall.reader[i])
+			http_wait_wake(hall.reader[i]->wait);
+	pthread_mutex_unlock(&hall.lock);
+}
+
+static void hall_open(void)
+{
+	hall.lines = hall.readers = hall.released = 0;
+	hall.over = false;
+}
+
 /* Tells what it was asked. */
 static void echo(void *ctx, struct http_request *q, struct http_answer *a)
 {
@@ -32,6 +109,10 @@ static void echo(void *ctx, struct http_request *q, struct http_answer *a)
 		usleep(100000);
 	if (span_is(q->target, "/empty"))
 		return;
+	if (span_is(q->target, "/wait")) {
+		hall_enter(a);
+		return;
+	}
 	if (span_is(q->target, "/stream")) {
 		unsigned *left = mem_alloc(sizeof(*left));
 		*left = 9000;
@@ -294,6 +375,96 @@ static void addresses(void **state)
 	httpd_close(NULL);
 }
 
+/* Reads until `text` was heard so many times. */
+static size_t hear_until(int fd, const char *text, unsigned times)
+{
+	struct buf b = { 0 };
+	size_t k = strlen(text), at = 0, n;
+	while (times) {
+		ssize_t got = recv(fd, buf_reserve(&b, 65536), 65536, 0);
+		if (got <= 0)
+			fail_msg("the answer ended, or nothing came, before \"%s\" did", text);
+		b.n += (size_t)got;
+		for (; times && at + k <= b.n; at++)
+			times -= memcmp(b.p + at, text, k) == 0;
+	}
+	n = b.n;
+	buf_release(&b);
+	return n;
+}
+
+static int join_hall(struct httpd *h)
+{
+	int fd = dial(httpd_port(h));
+	static const char request[] = "GET /wait HTTP/1.1\r\nHost: h\r\n\r\n";
+	tell(fd, request, sizeof(request) - 1);
+	hear_until(fd, "welcome\n", 1);
+	return fd;
+}
+
+/* Each is told each line once, in order, however the waking falls. */
+static void waiting_answers_are_woken(void **state)
+{
+	enum { READERS = 50, TIMES = 40 };
+	struct httpd *h = start(2);
+	int fd[READERS];
+	hall_open();
+	for (unsigned i = 0; i < READERS; i++)
+		fd[i] = join_hall(h);
+	for (unsigned k = 0; k < TIMES; k++) {
+		hall_say(k % 3 ? 1 : 0, false);
+		if (k % 7 == 0)
+			usleep(2000);
+	}
+	hall_say(0, true);
+	unsigned lines = hall.lines;
+	for (unsigned i = 0; i < READERS; i++) {
+		hear_until(fd[i], "0\r\n\r\n", 1); /* the end of the chunks: the connection stays, and takes another request */
+		tell(fd[i], "GET /again HTTP/1.1\r\nHost: h\r\n\r\n", 34);
+		hear_until(fd[i], "GET 0 /again 0 none", 1);
+		close(fd[i]);
+	}
+	assert_true(lines > 20);
+	httpd_close(h);
+	assert_int_equal(hall.released, READERS);
+}
+
+/* One that reads nothing keeps nobody waiting, and has everything when it reads at last. */
+static void slow_reader_is_alone(void **state)
+{
+	enum { LINES = 20000 };
+	struct httpd *h = start(1);
+	hall_open();
+	int slow = join_hall(h), fast = join_hall(h);
+	hall_say(LINES, false);
+	assert_true(hear_until(fast, " \n", LINES) >= (size_t)LINES * LINE);
+	expect(h, "GET /x HTTP/1.1\r\n" TAIL, "HTTP/1.1 200", "GET 0 /x 0 none");
+	assert_true(hear_until(slow, " \n", LINES) >= (size_t)LINES * LINE);
+	close(fast);
+	close(slow);
+	httpd_close(h);
+}
+
+/* While they sleep, while they are told something, and one that is gone. */
+static void closing_with_those_who_wait(void **state)
+{
+	enum { READERS = 200 };
+	for (unsigned round = 0; round < 2; round++) {
+		struct httpd *h = start(2);
+		int fd[READERS];
+		hall_open();
+		for (unsigned i = 0; i < READERS; i++)
+			fd[i] = join_hall(h);
+		close(fd[0]);
+		if (round)
+			hall_say(3, false);
+		httpd_close(h);
+		assert_int_equal(hall.released, READERS);
+		for (unsigned i = 1; i < READERS; i++)
+			free(hear(fd[i]));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -301,6 +472,9 @@ int main(void)
 		cmocka_unit_test(large_body), cmocka_unit_test(too_many_bodies),
 		cmocka_unit_test(endless_body), cmocka_unit_test(long_targets), cmocka_unit_test(answers_in_pieces),
 		cmocka_unit_test(close_waits_for_answers), cmocka_unit_test(addresses),
+		cmocka_unit_test(waiting_answers_are_woken),
+		cmocka_unit_test(slow_reader_is_alone),
+		cmocka_unit_test(closing_with_those_who_wait),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

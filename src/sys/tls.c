@@ -164,6 +164,22 @@ void tls_credential_fingerprint(const struct tls_credential *c, uint8_t ret_dige
 	memcpy(ret_digest, c->fingerprint, sizeof(c->fingerprint));
 }
 
+enum err tls_certificate_fingerprint(struct span octets, uint8_t ret_digest[32], struct fault *f)
+{
+	gnutls_datum_t d = { (unsigned char *)(uintptr_t)octets.p, (unsigned)octets.n };
+	gnutls_x509_crt_t crt;
+	size_t size = 32;
+	int r = gnutls_x509_crt_init(&crt);
+	if (r < 0)
+		return fault_set(f, ERR_IO, "%s", gnutls_strerror(r));
+	if (octets.n > UINT32_MAX / 2 || ((r = gnutls_x509_crt_import(crt, &d, GNUTLS_X509_FMT_PEM)) < 0 && gnutls_x509_crt_import(crt, &d, GNUTLS_X509_FMT_DER) < 0))
+		r = r < 0 ? r : GNUTLS_E_ASN1_DER_ERROR;
+	else
+		r = gnutls_x509_crt_get_fingerprint(crt, GNUTLS_DIG_SHA256, ret_digest, &size);
+	gnutls_x509_crt_deinit(crt);
+	return r < 0 ? fault_set(f, ERR_SYNTAX, "that is no certificate: %s", gnutls_strerror(r)) : OK;
+}
+
 int64_t tls_credential_until(const struct tls_credential *c)
 {
 	return c->until;

@@ -40,6 +40,9 @@ struct tls_pem {
 };
 struct tls_pem tls_credential_pem(const struct tls_credential *c);
 
+/** SHA-256 of a certificate, PEM (the first of several) or DER.  @return ERR_SYNTAX: it is none. */
+enum err tls_certificate_fingerprint(struct span octets, uint8_t ret_digest[32], struct fault *f) MUST_USE;
+
 /** Files, and the credential that was loaded from them last.  Any thread. */
 struct tls_source;
 /** @param files  copied.  @return as tls_credential_load(). */

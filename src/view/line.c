@@ -108,9 +108,10 @@ const char *score_line_stance(uint8_t stance)
 	static const char *const words[] = {
 		[STANCE_INDICATOR] = "indicator", [STANCE_SIGHTING] = "sighting", [STANCE_FALSE_POSITIVE] = "false-positive",
 		[STANCE_RETRACTED] = "retracted", [STANCE_PROTECTED] = "protected", [STANCE_KNOWN] = "known",
-		[STANCE_MET] = "met",
+		[STANCE_MET] = "met", [STANCE_UNSAID + STANCE_INDICATOR] = "retracted", [STANCE_UNSAID + STANCE_SIGHTING] = "retracted",
+		[STANCE_UNSAID + STANCE_FALSE_POSITIVE] = "retracted",
 	};
-	return stance < COUNT_OF(words) ? words[stance] : "unknown";
+	return stance < COUNT_OF(words) && words[stance] ? words[stance] : "unknown";
 }
 
 const char *score_line_match(const struct score_line *l, uint8_t asked_kind)

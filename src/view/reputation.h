@@ -60,5 +60,13 @@ void reputation_why_text(const struct reputation *r, const struct observable *o,
 			 const struct score_line *lines, unsigned n, uint32_t now_s, struct buf *out);
 /** For these two: the name of the entry that a line's claim came with. */
 void reputation_put_entry(const struct score_line *line, const struct meaning *m, struct ledger *l, struct buf *out);
+/** Who took it back, when, and why: of a line whose fate is LINE_RETRACTS. */
+struct retraction {
+	int64_t time_s;
+	struct buf by, why; /**< "PARTY/PERSON", or the party; `why` may be empty */
+};
+/** @return false: it is not one, or nobody knows.  retraction_release() in either case. */
+bool reputation_retraction(const struct score_line *line, struct ledger *l, struct retraction *ret);
+void retraction_release(struct retraction *r);
 
 #endif

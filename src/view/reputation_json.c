@@ -93,6 +93,23 @@ static void put_lane(const struct meaning *m, uint8_t lane, struct buf *out)
 		buf_printf(out, "\"lane\":\"%u\"", lane);
 }
 
+static void put_retraction(const struct score_line *l, struct ledger *ledger, struct buf *out)
+{
+	struct retraction r;
+	char when[32];
+	if (reputation_retraction(l, ledger, &r)) {
+		time_format(r.time_s, when);
+		buf_printf(out, ",\"retraction\":{\"at\":\"%s\",\"by\":", when);
+		json_put_string(out, buf_span(&r.by));
+		if (r.why.n) {
+			buf_puts(out, ",\"why\":");
+			json_put_string(out, buf_span(&r.why));
+		}
+		buf_putc(out, '}');
+	}
+	retraction_release(&r);
+}
+
 static void put_line(const struct score_line *l, const struct meaning *m, struct ledger *ledger, uint8_t asked, struct buf *out)
 {
 	const struct claim *c = &l->claim;
@@ -117,6 +134,8 @@ static void put_line(const struct score_line *l, const struct meaning *m, struct
 	buf_printf(out, "\",\"until\":%u", c->until);
 	if (l->met)
 		buf_printf(out, ",\"met\":%u", l->met);
+	if (l->fate == LINE_RETRACTS)
+		put_retraction(l, ledger, out);
 	buf_putc(out, '}');
 }
 

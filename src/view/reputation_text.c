@@ -50,6 +50,20 @@ static void put_date(struct buf *out, const char *before, uint32_t unix_s)
 	buf_printf(out, "%s%.10s", before, text);
 }
 
+/* "..., says bank/ali on 2026-11-26: ours" */
+static void put_retraction(const struct score_line *l, struct ledger *ledger, struct buf *out)
+{
+	struct retraction r;
+	if (reputation_retraction(l, ledger, &r)) {
+		buf_puts(out, ", says ");
+		put_plain(out, buf_span(&r.by));
+		put_date(out, " on ", (uint32_t)r.time_s);
+		buf_puts(out, r.why.n ? ": " : "");
+		put_plain(out, buf_span(&r.why));
+	}
+	retraction_release(&r);
+}
+
 /* Why the line adds nothing. */
 static void put_fate(const struct score_line *l, struct buf *out)
 {
@@ -150,6 +164,8 @@ static void put_line(const struct score_line *l, const struct meaning *m, struct
 		buf_printf(out, "  lane %s (%s)", m->audiences->lane[l->claim.lane & 63].name,
 			   tlp_name(m->audiences->lane[l->claim.lane & 63].tlp));
 	put_fate(l, out);
+	if (l->fate == LINE_RETRACTS)
+		put_retraction(l, ledger, out);
 	buf_putc(out, '\n');
 }
 

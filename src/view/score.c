@@ -100,6 +100,11 @@ static inline bool about_host(const struct ask *a, const struct table_hit *h)
 	return a->has_host && h->key.kind != a->kind;
 }
 
+static inline bool is_retraction(const struct claim *c)
+{
+	return c->stance == STANCE_RETRACTED || (c->stance >= STANCE_UNSAID && c->stance <= STANCE_UNSAID + STANCE_FALSE_POSITIVE);
+}
+
 /* Does the claim say something about what was asked? */
 static inline bool concerns(const struct ask *a, const struct table_hit *h, const struct claim *c)
 {
@@ -107,7 +112,7 @@ static inline bool concerns(const struct ask *a, const struct table_hit *h, cons
 		return false;
 	if (c->stance == STANCE_PROTECTED || c->stance == STANCE_KNOWN)
 		return c->confidence & (a->kinds | protect_kinds(h->key.kind));
-	return c->stance <= STANCE_MET;
+	return c->stance <= STANCE_MET || is_retraction(c);
 }
 
 /* What becomes of the claim, but for its group and what its source said before or after. */
@@ -118,7 +123,7 @@ static inline enum line_fate fate_alone(const struct ask *a, const struct table_
 		return LINE_DISTRUSTED;
 	if (UNLIKELY(claim_import(c) < s->floor))
 		return LINE_REPLACED;
-	if (c->stance == STANCE_RETRACTED)
+	if (UNLIKELY(is_retraction(c)))
 		return LINE_RETRACTS;
 	if (UNLIKELY(c->until && c->until <= a->now_s))
 		return LINE_EXPIRED;
@@ -170,11 +175,25 @@ static bool same_key(const struct table_key *a, const struct table_key *b)
 	return a->kind == b->kind && a->prefix == b->prefix && a->n == b->n && (a->p == b->p || memcmp(a->p, b->p, a->n) == 0);
 }
 
+bool score_takes_back(const struct claim *r, const struct claim *c)
+{
+	unsigned flags = CLAIM_WILDCARD;
+	if (claim_import(c) > claim_import(r) || r->source != c->source || r->lane != c->lane)
+		return false;
+	if (r->stance == STANCE_RETRACTED) {
+		if (c->stance != STANCE_INDICATOR && c->stance != STANCE_SIGHTING)
+			return false;
+	} else {
+		if (r->stance < STANCE_UNSAID || r->stance - STANCE_UNSAID != c->stance || r->category != c->category)
+			return false;
+		flags |= CLAIM_PART;
+	}
+	return ((r->flags ^ c->flags) & flags) == 0;
+}
+
 static bool takes_back(const struct ask *a, const struct claim *r, const struct claim *c)
 {
-	return r->stance == STANCE_RETRACTED && (c->stance == STANCE_INDICATOR || c->stance == STANCE_SIGHTING) &&
-	       ((r->flags ^ c->flags) & CLAIM_WILDCARD) == 0 && claim_import(c) <= claim_import(r) &&
-	       claim_import(r) >= a->worth[r->source].floor;
+	return score_takes_back(r, c) && claim_import(r) >= a->worth[r->source].floor;
 }
 
 enum standing { STANDS, TAKEN_BACK, SAID_AGAIN };

@@ -52,6 +52,10 @@ void score_lifetime(uint8_t kind, uint8_t category, uint16_t *ret_lifetime_d, ui
  * table. */
 uint8_t score_from_mdb(int32_t mdb);
 
+/** Does `r`, a retraction, take `c` back, both on one key?  It does what its source said in that lane up to then: of one category and stance
+ *  (STANCE_UNSAID), or whatever made it look bad (STANCE_RETRACTED).  That a later snapshot has replaced `r` is not looked at. */
+bool score_takes_back(const struct claim *r, const struct claim *c);
+
 /** Add up the hits on one observable.  Only claims in lanes of `clear` are looked at.
  *  @param kind   of what was asked (enum obs_kind), for which protections apply.  Of a URL or an e-mail address the
  * hits on keys of other kinds are about its host: what protects that, or says what it is, takes away the evidence about

@@ -1,4 +1,4 @@
-#include "gate/asker.h"
+#include "view/role.h"
 
 enum {
 	READS = RIGHT_READ,

@@ -1,0 +1,9 @@
+#include "codec/feed_fuzzing.h"
+#include "codec/formats.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	return fuzz_feed(&feed_shadowserver, span_of(data, size));
+}
