@@ -11,6 +11,7 @@
 
 #include "codec/json_feed.h"
 #include "codec/formats.h"
+#include "codec/stix_check.h"
 #include "codec/stix_pattern.h"
 
 struct stix_state {
@@ -57,36 +58,16 @@ static const struct json_member blank[MEMBERS] = {
 
 /* ---- markings ---- */
 
-/* The fixed objects of STIX 2.1 section 7.2.1.4, and of TLP 2.0. */
-static const struct {
-	const char *id;
-	enum tlp tlp;
-} markings[] = {
-	{ "613f2e26-407d-48c7-9eca-b8e91df99dc9", TLP_CLEAR },
-	{ "34098fce-860f-48ae-8e50-ebd3cc5e41da", TLP_GREEN },
-	{ "f88d31f6-486f-44da-b317-01333bde0b82", TLP_AMBER },
-	{ "5e57c739-391a-4eb3-b6be-7d15ca92d5ed", TLP_RED },
-	{ "94868c89-83c2-464b-929b-a1a8aa3c8487", TLP_CLEAR },
-	{ "bab4a63c-aed9-4cf5-a766-dfca5abac2bb", TLP_GREEN },
-	{ "55d920b0-5e8b-4f79-9ee9-91f868d9b421", TLP_AMBER },
-	{ "939a9414-2ddd-4d32-a0cd-375ea402b003", TLP_AMBER_STRICT },
-	{ "e828b379-4e03-4974-9ac4-e53a884c97c1", TLP_RED },
-};
-
 /* The strictest of the TLP markings named in a value; selectors and the like are no ids of them. */
 static uint8_t strictest(const struct json_member *m, uint8_t tlp)
 {
-	static const char prefix[] = "marking-definition--";
 	struct json_reader r;
 	if (m->kind != JSON_ARRAY)
 		return tlp;
 	json_init(&r, m->value, true);
 	for (enum json_token t; (t = json_next(&r)) > JSON_ERROR;)
-		if (t == JSON_STRING && span_starts(r.slice, SPAN_LIT(prefix)))
-			for (size_t i = 0; i < COUNT_OF(markings); i++)
-				if (markings[i].tlp > tlp &&
-				    span_is(span_from(r.slice, sizeof(prefix) - 1), markings[i].id))
-					tlp = (uint8_t)markings[i].tlp;
+		if (t == JSON_STRING && stix_marking_tlp(r.slice) > tlp)
+			tlp = stix_marking_tlp(r.slice);
 	return tlp;
 }
 
