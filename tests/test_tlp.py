@@ -77,6 +77,7 @@ def make(path, recipient):
 ANY = ["later.example", *(v for lane in AUDIENCE for v in values(lane))]
 FILL = {
     "value": ANY, "score": ["1"], "list": ["edge.txt", "edge.json", "none.txt"], "lane": [*AUDIENCE, "node", "decisions", "none"],
+    "status": ["none", uuid("status")],
     "collection": [*AUDIENCE, "node", "decisions", "none"], "object": [*(f"indicator--{uuid(lane)}" for lane in AUDIENCE), "none"],
     "tile": ["0/000.p/1", "entries/000.p/1", "entries/000"], "digest": ["0" * 64], "index": ["0", "1", "2"],
 }

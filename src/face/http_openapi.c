@@ -47,6 +47,7 @@ static const struct { const char *name, *text, *example; } parameters[] = {
 	{ "digest", "64 hexadecimal digits.", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
 	{ "collection", "Id of a collection, or the name of its lane.", "public" },
 	{ "object", "Id of a STIX object.", "indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f" },
+	{ "status", "Id of the status that a POST has given.", "8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f" },
 	{ "index", "Place of the entry in the lane, from 0.", "7" },
 };
 

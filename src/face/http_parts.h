@@ -82,6 +82,7 @@ struct http_server {
 	_Atomic clearance clear; /**< of askers that nobody knows */
 	pthread_key_t reader;     /**< set in threads that are registered with the table */
 	struct objects *objects;  /**< NULL: without a node */
+	struct taxii_statuses *statuses;
 	int64_t since_ms;
 	_Atomic int64_t failures[HTTP_FAILURES]; /**< of authentication, by address: when the next one would be due, ms */
 	struct siphash_seed failure_seed;
@@ -162,7 +163,7 @@ http_handler http_lookup_one, http_allow, http_why, http_bulk, http_healthz, htt
 http_handler http_lanes, http_lane_checkpoint, http_lane_tile, http_lane_body, http_lane_receipt, http_lane_cosignature;
 http_handler http_add_checkpoint;
 http_handler http_taxii_discovery, http_taxii_root, http_taxii_collections, http_taxii_collection, http_taxii_manifest, http_taxii_objects;
-http_handler http_taxii_object, http_taxii_versions;
+http_handler http_taxii_object, http_taxii_versions, http_taxii_add, http_taxii_status, http_taxii_delete;
 http_handler http_stream;
 
 #endif

@@ -1,7 +1,7 @@
 /* The server: opening, closing, and the way of a request to its handler and back. */
 #include "base/clock.h"
 #include "base/log.h"
-#include "face/http_parts.h"
+#include "face/http_taxii_parts.h"
 #include "gate/objects.h"
 #include "sys/key.h"
 
@@ -151,11 +151,13 @@ enum err http_server_open(const struct http_options *o, struct table *t, struct 
 		free(s);
 		return e;
 	}
+	s->statuses = taxii_statuses_new();
 	random_octets(&s->failure_seed, sizeof(s->failure_seed));
 	unsigned connections = o->connections ? o->connections : CONNECTIONS;
 	s->streams = o->node ? http_streams_new(o->node, connections - connections / 8) : NULL;
 	if (pthread_key_create(&s->reader, reader_ends)) {
 		objects_close(s->objects);
+		taxii_statuses_free(s->statuses);
 		http_streams_free(s->streams);
 		free(s);
 		return fault_set(f, ERR_IO, "no thread-specific key is left for the HTTP server");
@@ -168,6 +170,7 @@ enum err http_server_open(const struct http_options *o, struct table *t, struct 
 	if (e) {
 		pthread_key_delete(s->reader);
 		objects_close(s->objects);
+		taxii_statuses_free(s->statuses);
 		http_streams_free(s->streams);
 		free(s);
 		return e;
@@ -188,6 +191,7 @@ void http_server_close(struct http_server *s)
 	httpd_close(s->httpd);
 	pthread_key_delete(s->reader);
 	objects_close(s->objects);
+	taxii_statuses_free(s->statuses);
 	http_streams_free(s->streams);
 	free(s);
 }

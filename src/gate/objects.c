@@ -585,3 +585,18 @@ struct object_index *objects_index(struct objects *o, uint8_t lane, unsigned tim
 	pthread_mutex_unlock(&o->lock);
 	return x;
 }
+
+void objects_show(struct objects *o, const struct lane *lane, unsigned timeout_ms)
+{
+	const clearance clear = (clearance)1 << lane->number;
+	struct lane now;
+	uint64_t number;
+	if (ledger_lane_find(o->ledger, clear, lane->name, &now) == OK && now.size &&
+	    ledger_find(o->ledger, clear, lane->number, now.size - 1, &number) == OK)
+		(void)!objects_wait(o, lane->number, number, timeout_ms);
+}
+
+struct node *objects_node(const struct objects *o)
+{
+	return o->node;
+}
