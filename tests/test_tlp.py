@@ -83,6 +83,8 @@ FILL = {
 }
 BODIES = {
     "/v1/lookup": ("text/plain", "\n".join(ANY).encode()), "/v1/usage-metrics": ("application/json", b"{}"),
+    "/taxii2/api/collections/{collection}/objects/": ("application/taxii+json", b'{"objects":[]}'),
+    "/taxii2/api/collections/{collection}/objects/{object}/": (None, None),
     "/v1/hits": ("application/json", b"{}"), "/lanes/{lane}/cosignature": ("text/plain", b"x"), "/add-checkpoint": ("text/plain", b"x"),
 }
 

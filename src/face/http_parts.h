@@ -40,9 +40,9 @@ struct http_route {
 		const char *schema;   /**< name in components/schemas; NULL: plain text */
 	} gives[2];               /**< of the answer 200 or `status`; none: it is 204 */
 	unsigned status;          /**< 0: 200 */
+	unsigned right;           /**< enum right: what the asker's role must allow; none: nobody may */
 	bool own_order;           /**< the handler is called before the body is read and with refusals, too: it looks at Content-Type and
 				       size in an order of its own */
-	unsigned right;           /**< enum right: what the asker's role must allow; none: nobody may */
 };
 
 /** All rows, ended by one without a method. */
@@ -162,8 +162,8 @@ http_handler http_feeds, http_feed, http_decisions, http_decisions_stream, http_
 http_handler http_lookup_one, http_allow, http_why, http_bulk, http_healthz, http_metrics, http_openapi_get;
 http_handler http_lanes, http_lane_checkpoint, http_lane_tile, http_lane_body, http_lane_receipt, http_lane_cosignature;
 http_handler http_add_checkpoint;
+http_handler http_stream;
 http_handler http_taxii_discovery, http_taxii_root, http_taxii_collections, http_taxii_collection, http_taxii_manifest, http_taxii_objects;
 http_handler http_taxii_object, http_taxii_versions, http_taxii_add, http_taxii_status, http_taxii_delete;
-http_handler http_stream;
 
 #endif

@@ -137,6 +137,14 @@ void http_server_set_clear(struct http_server *s, clearance clear)
 		http_streams_end(s->streams);
 }
 
+static void release(struct http_server *s)
+{
+	http_streams_free(s->streams);
+	objects_close(s->objects);
+	taxii_statuses_free(s->statuses);
+	free(s);
+}
+
 enum err http_server_open(const struct http_options *o, struct table *t, struct ledger *l, struct http_server **ret_server,
 			  struct fault *f)
 {
@@ -146,20 +154,17 @@ enum err http_server_open(const struct http_options *o, struct table *t, struct 
 	s->table = t;
 	s->ledger = l;
 	s->since_ms = clock_ms();
-	enum err e = o->node ? objects_open(o->node, complain, &s->objects, f) : OK;
-	if (e) {
-		free(s);
-		return e;
-	}
-	s->statuses = taxii_statuses_new();
 	random_octets(&s->failure_seed, sizeof(s->failure_seed));
 	unsigned connections = o->connections ? o->connections : CONNECTIONS;
+	s->statuses = taxii_statuses_new();
+	enum err e = o->node ? objects_open(o->node, complain, &s->objects, f) : OK;
+	if (e) {
+		release(s);
+		return e;
+	}
 	s->streams = o->node ? http_streams_new(o->node, connections - connections / 8) : NULL;
 	if (pthread_key_create(&s->reader, reader_ends)) {
-		objects_close(s->objects);
-		taxii_statuses_free(s->statuses);
-		http_streams_free(s->streams);
-		free(s);
+		release(s);
 		return fault_set(f, ERR_IO, "no thread-specific key is left for the HTTP server");
 	}
 	const struct httpd_options options = {
@@ -169,10 +174,7 @@ enum err http_server_open(const struct http_options *o, struct table *t, struct 
 	e = httpd_open(&options, &s->httpd, f);
 	if (e) {
 		pthread_key_delete(s->reader);
-		objects_close(s->objects);
-		taxii_statuses_free(s->statuses);
-		http_streams_free(s->streams);
-		free(s);
+		release(s);
 		return e;
 	}
 	*ret_server = s;
@@ -190,8 +192,5 @@ void http_server_close(struct http_server *s)
 		return;
 	httpd_close(s->httpd);
 	pthread_key_delete(s->reader);
-	objects_close(s->objects);
-	taxii_statuses_free(s->statuses);
-	http_streams_free(s->streams);
-	free(s);
+	release(s);
 }
