@@ -17,6 +17,7 @@
 struct stix_state {
 	struct walk_place place;
 	uint8_t stance;
+	bool bare; /* feed_stix_bare */
 };
 
 enum {
@@ -167,7 +168,7 @@ static void read_indicator(struct json_feed *j, const struct json_member *m)
 	}
 }
 
-static enum walk_step take_object(struct json_feed *j)
+static enum walk_step take_object(struct json_feed *j, bool bare)
 {
 	struct json_member m[MEMBERS];
 	memcpy(m, blank, sizeof(m));
@@ -176,6 +177,10 @@ static enum walk_step take_object(struct json_feed *j)
 		return step == WALK_END ? WALK_VALUE : step;
 	struct draft *d = &j->draft;
 	json_feed_id(j, &m[ID]);
+	if (bare) {
+		draft_skip(d, "object");
+		return json_feed_emit(j);
+	}
 	d->r.tlp = strictest(&m[GRANULAR], strictest(&m[MARKINGS], TLP_UNSAID));
 	if (j->walk.kind != JSON_OBJECT)
 		draft_reject(d, "there is something other than an object among the STIX objects");
@@ -203,7 +208,7 @@ static bool shape_member(void *ctx, struct span key, const struct json_member *m
 }
 
 /* Before an object outside of a bundle: enter a bundle, take an object. */
-static enum walk_step top_object(struct json_feed *j)
+static enum walk_step top_object(struct json_feed *j, bool bare)
 {
 	struct walker *w = &j->walk;
 	enum shape shape = SHAPE_UNKNOWN;
@@ -212,24 +217,24 @@ static enum walk_step top_object(struct json_feed *j)
 	if (shape == SHAPE_UNKNOWN && !whole && !w->last && rest.n <= FEED_OBJECT_MAX)
 		return WALK_MORE;
 	if (shape == SHAPE_OBJECT || (shape == SHAPE_UNKNOWN && !whole) || !walk_enter(w, 'B'))
-		return take_object(j);
+		return take_object(j, bare);
 	return WALK_VALUE;
 }
 
 static enum walk_step one_value(void *state, struct json_feed *j)
 {
-	(void)state;
+	bool bare = ((const struct stix_state *)state)->bare;
 	struct walker *w = &j->walk;
 	if (w->in == 'o')
-		return take_object(j);
+		return take_object(j, bare);
 	if (w->in == 'B')
 		return span_is(w->key, "objects") && w->kind == JSON_ARRAY && walk_enter(w, 'o') ? WALK_VALUE :
 												   walk_pass(w);
 	if (w->kind == JSON_OBJECT)
-		return top_object(j);
+		return top_object(j, bare);
 	if (!w->in && w->kind == JSON_ARRAY && walk_enter(w, 'a'))
 		return WALK_VALUE;
-	return take_object(j);
+	return take_object(j, bare);
 }
 
 static enum err parse(void *state, struct span in, bool last, feed_sink *sink, void *ctx, size_t *ret_used,
@@ -245,6 +250,12 @@ static void start(void *state, const struct feed_options *o)
 {
 	struct stix_state *s = state;
 	*s = (struct stix_state){ .stance = (uint8_t)o->stance };
+}
+
+static void start_bare(void *state, const struct feed_options *o)
+{
+	start(state, o);
+	((struct stix_state *)state)->bare = true;
 }
 
 static void save(const void *state, struct buf *out)
@@ -292,6 +303,17 @@ const struct feed_format feed_stix = {
 	.adds = true,
 	.state_size = sizeof(struct stix_state),
 	.start = start,
+	.parse = parse,
+	.save = save,
+	.load = load,
+};
+
+const struct feed_format feed_stix_bare = {
+	.name = "stix",
+	.title = "the same, by what an index needs",
+	.adds = true,
+	.state_size = sizeof(struct stix_state),
+	.start = start_bare,
 	.parse = parse,
 	.save = save,
 	.load = load,

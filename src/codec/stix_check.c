@@ -22,7 +22,7 @@ struct member {
 struct checking {
 	struct member m[MEMBERS_MAX];
 	unsigned n;
-	struct span type;
+	struct span octets, type;
 	bool old;
 	struct fault *f;
 };
@@ -96,11 +96,17 @@ static const struct member *named(const struct checking *c, const char *name)
 	return find(c, span_str(name));
 }
 
+static struct span text_named(const struct checking *c, const char *name)
+{
+	const struct member *m = named(c, name);
+	return m && m->kind == JSON_STRING ? m->value : (struct span){ 0 };
+}
+
 static bool decides(struct span key)
 {
 	static const char *const names[] = { "type", "id", "created", "modified", "revoked", "spec_version", "object_marking_refs", "granular_markings", "created_by_ref", "pattern" };
 	for (size_t i = 0; i < COUNT_OF(names); i++)
-		if (span_is(key, names[i]))
+		if (key.n && key.p[0] == (uint8_t)names[i][0] && span_is(key, names[i]))
 			return true;
 	return false;
 }
@@ -110,9 +116,10 @@ static enum err gather(struct checking *c, struct span object)
 	struct json_reader r;
 	enum json_token t;
 	c->n = 0;
-	json_init(&r, object, true);
+	json_init(&r, object, false);
 	if (json_next(&r) != JSON_OBJECT)
 		return fault_set(c->f, ERR_SYNTAX, "it is not a JSON object");
+	size_t start = r.start;
 	while ((t = json_next(&r)) == JSON_KEY) {
 		struct member m = { .key = r.slice };
 		if (r.escaped)
@@ -128,6 +135,7 @@ static enum err gather(struct checking *c, struct span object)
 			return fault_set(c->f, ERR_RANGE, "it has more than %d properties", MEMBERS_MAX);
 		c->m[c->n++] = m;
 	}
+	c->octets = span_of(object.p + start, r.pos - start);
 	return t == JSON_OBJECT_END ? OK : fault_set(c->f, ERR_SYNTAX, "%s", r.error ? r.error : "it is cut off");
 }
 
@@ -245,7 +253,7 @@ static enum err check_type(const struct checking *c)
 {
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct span rest = span_str(rows[i].required), word;
-		if (!span_is(c->type, rows[i].type))
+		if (c->type.p[0] != (uint8_t)rows[i].type[0] || !span_is(c->type, rows[i].type))
 			continue;
 		while ((word = span_word(&rest)).n) {
 			enum err e = require_word(c, word);
@@ -412,24 +420,32 @@ static enum err check_markings(const struct checking *c, stix_marking_lookup *lo
 
 /* ---- all of it ---- */
 
-static enum err check(struct checking *c, const struct stix_object *o, stix_marking_lookup *lookup, void *ctx, uint8_t *ret_tlp)
+static enum err head_of(const struct checking *c, struct stix_object *ret_object)
 {
-	struct span type;
-	enum err e = gather(c, o->octets);
-	const struct member *said = e ? NULL : named(c, "type");
-	if (e)
+	const struct member *revoked = named(c, "revoked");
+	const struct stix_members m = {
+		.octets = c->octets, .id = text_named(c, "id"), .modified = text_named(c, "modified"), .created = text_named(c, "created"),
+		.spec_version = text_named(c, "spec_version"), .revoked = revoked && revoked->kind == JSON_TRUE,
+	};
+	return stix_object_make(&m, ret_object, c->f);
+}
+
+static enum err check(struct checking *c, struct span text, stix_marking_lookup *lookup, void *ctx, struct stix_object *o, uint8_t *ret_tlp)
+{
+	enum err e = gather(c, text);
+	if (e || (e = head_of(c, o)) != OK)
 		return e;
-	if (!stix_id_ok(o->id, &type))
+	if (!stix_id_ok(o->id, &c->type))
 		return fault_set(c->f, ERR_SYNTAX, "its id is not of the form TYPE--UUID");
+	const struct member *said = named(c, "type");
 	if (!said || said->kind != JSON_STRING)
 		return fault_set(c->f, ERR_SYNTAX, "it has no property \"type\"");
-	if (!span_eq(said->value, type))
+	if (!span_eq(said->value, c->type))
 		return fault_set(c->f, ERR_SYNTAX, "its type is not the one that its id begins with");
-	if (span_is(type, "bundle"))
+	if (span_is(c->type, "bundle"))
 		return fault_set(c->f, ERR_SYNTAX, "a bundle is not an object: send what is in it");
-	c->type = type;
 	c->old = o->old;
-	if (!stix_is_observable(type) && (e = check_common(c)) != OK)
+	if (!stix_is_observable(c->type) && (e = check_common(c)) != OK)
 		return e;
 	if (!c->old && (e = check_type(c)) != OK)
 		return e;
@@ -440,14 +456,11 @@ static enum err check(struct checking *c, const struct stix_object *o, stix_mark
 
 enum err stix_check(struct span text, stix_marking_lookup *lookup, void *ctx, struct stix_object *ret_object, uint8_t *ret_tlp, struct fault *f)
 {
+	struct checking *c = mem_alloc(sizeof(*c));
 	*ret_object = (struct stix_object){ .version_us = 0 };
 	*ret_tlp = TLP_UNSAID;
-	enum err e = stix_object_read(text, ret_object, f);
-	if (e)
-		return e;
-	struct checking *c = mem_alloc(sizeof(*c));
 	c->f = f;
-	e = check(c, ret_object, lookup, ctx, ret_tlp);
+	enum err e = check(c, text, lookup, ctx, ret_object, ret_tlp);
 	free(c);
 	return e;
 }

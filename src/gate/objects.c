@@ -267,7 +267,7 @@ static enum err parse_piece(struct following *w, const struct entry *e, struct f
 	struct feed_parser *p = NULL;
 	struct buf body = { 0 };
 	size_t used = 1, from = 0;
-	enum err err = intake_resume(&feed_stix, buf_span(&e->token), &p);
+	enum err err = intake_resume(&feed_stix_bare, buf_span(&e->token), &p);
 	if (err)
 		fault_set(f, ERR_CORRUPT, "entry %llu has a state that no parser has", (unsigned long long)e->number);
 	else
