@@ -12,7 +12,7 @@
 #include "app/verbs.h"
 #include "sys/key.h"
 
-enum { LOCK_WAIT_MS = 60000 };
+enum { LOCK_WAIT_MS = 60000, TURN_MS = 500 };
 
 static void put_usage(struct buf *out)
 {
@@ -74,13 +74,17 @@ static int run_with_node(const struct verb *v, struct verb_env *env, int argc, c
 		return code;
 	if (env->without_node)
 		return verb_run(v, env, argc, argv);
-	enum err e = control_call(env->dir, standard, argc, argv, &code, &f);
-	if (e == OK)
-		return code;
-	config = e == ERR_NOTFOUND ? mem_alloc(sizeof(*config)) : NULL;
-	if (config)
-		e = opening(env->dir, LOCK_WAIT_MS, config, &env->node, &f);
-	free(config);
+	enum err e = ERR_BUSY;
+	/* Who has it may be a daemon that is just starting, and opens its door in a moment. */
+	for (unsigned waited = 0; e == ERR_BUSY && waited < LOCK_WAIT_MS; waited += TURN_MS) {
+		e = control_call(env->dir, standard, argc, argv, &code, &f);
+		if (e == OK)
+			return code;
+		config = e == ERR_NOTFOUND ? mem_alloc(sizeof(*config)) : NULL;
+		if (config)
+			e = opening(env->dir, TURN_MS, config, &env->node, &f);
+		free(config);
+	}
 	if (e == OK) {
 		table_reader_init();
 		code = verb_run(v, env, argc, argv);

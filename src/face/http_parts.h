@@ -74,6 +74,8 @@ struct http_meter {
 };
 void http_meter_count(struct http_meter *m, const struct http_route *r, unsigned status, uint64_t ns);
 
+struct misp_events;
+
 struct http_server {
 	struct httpd *httpd;
 	struct table *table;
@@ -89,6 +91,7 @@ struct http_server {
 	_Atomic int64_t parties_saved_ms; /**< when the use of tokens was saved last */
 	_Atomic int64_t saved_ms; /**< when what consumers have was saved last */
 	struct http_meter meter;
+	struct misp_events *misp; /**< NULL: there is no node */
 	struct http_streams *streams;
 };
 
@@ -162,8 +165,12 @@ http_handler http_feeds, http_feed, http_decisions, http_decisions_stream, http_
 http_handler http_lookup_one, http_allow, http_why, http_bulk, http_healthz, http_metrics, http_openapi_get;
 http_handler http_lanes, http_lane_checkpoint, http_lane_tile, http_lane_body, http_lane_receipt, http_lane_cosignature;
 http_handler http_add_checkpoint;
+http_handler http_lane_from;
 http_handler http_stream;
 http_handler http_taxii_discovery, http_taxii_root, http_taxii_collections, http_taxii_collection, http_taxii_manifest, http_taxii_objects;
 http_handler http_taxii_object, http_taxii_versions, http_taxii_add, http_taxii_status, http_taxii_delete;
+
+http_handler http_misp_manifest, http_misp_hashes, http_misp_event, http_misp_attributes, http_misp_search_events;
+http_handler http_misp_version, http_misp_pymisp, http_misp_me;
 
 #endif

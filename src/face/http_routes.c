@@ -7,6 +7,8 @@
 /* What curl --data-binary says when it is told nothing is taken for lines, too. */
 #define BULK_MEDIA "text/plain application/x-ndjson application/ndjson application/jsonl application/json application/x-www-form-urlencoded"
 
+#define MISP_MEDIA "application/json text/plain application/x-www-form-urlencoded"
+
 const struct http_route http_routes[] = {
 	{ "GET", "/v1/lookup/{value}", http_lookup_one, "lookup", "What is known about one observable",
 	  "The value is an IP address or prefix, domain, URL, file hash or e-mail address, in any spelling that people use. It is "
@@ -71,6 +73,10 @@ const struct http_route http_routes[] = {
 	{ "GET", "/lanes/{lane}/receipt/{index}", http_lane_receipt, "laneReceipt", "Proof that an entry is in a lane",
 	  "A C2SP tlog-proof with the record of the entry: \"sipar verify\" checks it without a network.",
 	  NULL, { { "text/plain", NULL } }, .right = RIGHT_READ },
+	{ "GET", "/lanes/{lane}/from/{index}", http_lane_from, "laneFrom", "Entries of a lane from an index on, for those who mirror it",
+	  "A parcel: records and bodies in a row, and the signed checkpoint that ends with them; at most some megabytes. With an index that the lane has "
+	  "not reached, the checkpoint alone. Everything in it can be checked by who has the entries before.",
+	  NULL, { { "application/octet-stream", NULL } }, .right = RIGHT_READ },
 	{ "POST", "/lanes/{lane}/cosignature", http_lane_cosignature, "laneCosignature", "Hand in a checkpoint that a witness has cosigned",
 	  "The note with the witness's line. Lines by witnesses that this node is configured with are kept and shown with the checkpoint.",
 	  NOTE_MEDIA, { { "application/json", "Cosigned" } }, .right = RIGHT_READ },
@@ -78,6 +84,30 @@ const struct http_route http_routes[] = {
 	  "C2SP tlog-witness: the size that was cosigned last, a consistency proof from there, and a checkpoint of a log that this node "
 	  "is configured with. The answer is the line of the cosignature.",
 	  NOTE_MEDIA, { { "text/plain", NULL } }, .right = RIGHT_READ },
+	{ "GET", "/misp/manifest.json", http_misp_manifest, "mispManifest", "MISP feed: which events there are",
+	  "A MISP subscribes to https://NODE/misp/ as a feed of type MISP. An event is what one source says in one lane; its timestamp rises when that changes. "
+	  "If-None-Match with the ETag of the last answer is answered with 304 while nothing has changed.",
+	  NULL, { { "application/json", "MispManifest" } }, .right = RIGHT_READ },
+	{ "GET", "/misp/hashes.csv", http_misp_hashes, "mispHashes", "MISP feed: the MD5 of each value, with the UUID of its event", "", NULL,
+	  { { "text/csv", NULL } }, .right = RIGHT_READ },
+	{ "GET", "/misp/{event}", http_misp_event, "mispEvent", "MISP feed: an event",
+	  "UUID.json. What does not stand any more is an attribute with deleted true.",
+	  NULL, { { "application/json", "MispEvent" } }, .right = RIGHT_READ },
+	{ "POST", "/attributes/restSearch", http_misp_attributes, "mispAttributes", "MISP: search for attributes",
+	  "Filters value, type, category, tags, uuid, eventid, org, eventinfo, timestamp, last, from, to, to_ids, deleted, enforceWarninglist, limit, page; "
+	  "returnFormat json, csv, text or count. Exact values are looked up; other searches read everything.",
+	  MISP_MEDIA, { { "application/json", "MispAttributes" }, { "text/csv", NULL } }, .right = RIGHT_READ },
+	{ "POST", "/events/restSearch", http_misp_search_events, "mispEvents", "MISP: search for events",
+	  "As the search for attributes; events come with the attributes that type, category, tags, to_ids and deleted let pass.",
+	  MISP_MEDIA, { { "application/json", "MispEvents" }, { "text/csv", NULL } }, .right = RIGHT_READ },
+	{ "GET", "/events/view/{event}", http_misp_event, "mispView", "MISP: an event", "By its UUID or number.", NULL,
+	  { { "application/json", "MispEvent" } }, .right = RIGHT_READ },
+	{ "GET", "/servers/getVersion", http_misp_version, "mispVersion", "MISP: the version of the API", "", NULL, { { "application/json", NULL } }, .right = RIGHT_READ },
+	{ "GET", "/servers/getVersion.json", http_misp_version, "mispVersionJson", "MISP: the same", "", NULL, { { "application/json", NULL } }, .right = RIGHT_READ },
+	{ "GET", "/servers/getPyMISPVersion.json", http_misp_pymisp, "mispPyMisp", "MISP: the PyMISP that goes with it", "", NULL,
+	  { { "application/json", NULL } }, .right = RIGHT_READ },
+	{ "GET", "/users/view/me", http_misp_me, "mispMe", "MISP: who asks", "", NULL, { { "application/json", NULL } }, .right = RIGHT_READ },
+	{ "GET", "/users/view/me.json", http_misp_me, "mispMeJson", "MISP: the same", "", NULL, { { "application/json", NULL } }, .right = RIGHT_READ },
 	{ "GET", "/v1/stream", http_stream, "stream", "What lanes say, as it is committed (server-sent events)",
 	  "Parameters lane (names with commas; without it all that you may see), after (a cursor, or with one lane the number of entries that are known; "
 	  "without it, what comes from now on) and only=heads (how long each lane is, whenever it has grown). The id of an event is the cursor behind it, and Last-Event-ID "
@@ -156,7 +186,7 @@ static bool path_is(const char *pattern, struct span target, struct http_words *
 	}
 }
 
-const struct http_route *http_route_find(const char *method, struct span target, struct http_words *ret_words,
+static const struct http_route *find_row(const char *method, struct span target, struct http_words *ret_words,
 					 char ret_allow[HTTP_HEADER_VALUE_MAX])
 {
 	bool head = !strcmp(method, "HEAD");
@@ -172,6 +202,16 @@ const struct http_route *http_route_find(const char *method, struct span target,
 				      strcmp(r->method, "GET") ? r->method : "GET, HEAD");
 	}
 	return NULL;
+}
+
+/* Who takes https://NODE/misp for the address of a MISP asks for its API below that. */
+const struct http_route *http_route_find(const char *method, struct span target, struct http_words *ret_words,
+					 char ret_allow[HTTP_HEADER_VALUE_MAX])
+{
+	static const struct span base = SPAN_LIT("/misp/");
+	struct span below = span_from(target, base.n);
+	bool is_api = span_starts(target, base) && span_find(span_head(below, span_find(below, '?')), '/') < below.n; /* a feed has no folders */
+	return find_row(method, is_api ? span_from(target, base.n - 1) : target, ret_words, ret_allow);
 }
 
 bool http_media_is(struct span field, const char *media)

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "face/http_taxii_parts.h"
+#include "gate/misp_events.h"
 #include "gate/objects.h"
 #include "sys/key.h"
 
@@ -140,6 +141,7 @@ void http_server_set_clear(struct http_server *s, clearance clear)
 static void release(struct http_server *s)
 {
 	http_streams_free(s->streams);
+	misp_events_free(s->misp);
 	objects_close(s->objects);
 	taxii_statuses_free(s->statuses);
 	free(s);
@@ -162,6 +164,7 @@ enum err http_server_open(const struct http_options *o, struct table *t, struct 
 		release(s);
 		return e;
 	}
+	s->misp = o->node ? misp_events_new(o->node) : NULL;
 	s->streams = o->node ? http_streams_new(o->node, connections - connections / 8) : NULL;
 	if (pthread_key_create(&s->reader, reader_ends)) {
 		release(s);

@@ -29,7 +29,9 @@ struct answer {
 	struct stream *stream;
 	struct stream_listener listener;
 	struct stream_cursor *cursor;
-	clearance clear;
+	clearance clear;             /* what they could see when they came, */
+	clearance open;              /* and of it what everybody may */
+	char token[sizeof(((struct asker *)0)->token)]; /* by which they are known; "" */
 	unsigned generation;
 	bool heads, begun;
 };
@@ -92,12 +94,21 @@ static void put_heads(struct answer *t, struct buf *out)
 	}
 }
 
+/* Nothing is sent to one whose token has ended, and one who may see another set of lanes by now begins anew. */
+static bool goes_on(const struct answer *t)
+{
+	clearance clear;
+	if (t->generation != atomic_load_explicit(&t->all->generation, memory_order_relaxed))
+		return false;
+	return !t->token[0] || (parties_still(node_parties(t->all->node), t->token, clock_ms(), &clear) == OK && (clear | t->open) == t->clear);
+}
+
 static enum http_next pull(void *ctx, struct buf *out)
 {
 	struct answer *t = ctx;
 	uint64_t now = now_ms();
 	size_t before = out->n;
-	if (t->generation != atomic_load_explicit(&t->all->generation, memory_order_relaxed))
+	if (!goes_on(t))
 		return HTTP_OVER;
 	if (!t->begun) {
 		buf_printf(out, "retry: %d\n", RETRY_MS);
@@ -201,7 +212,8 @@ static void answer(struct http_server *s, struct http_request *q, struct wishes 
 	struct fault f;
 	struct answer *t = mem_zalloc(sizeof(*t));
 	*t = (struct answer){ .all = s->streams, .clear = http_clear(q), .heads = w->heads, .stream = node_stream(s->options.node),
-			      .generation = atomic_load_explicit(&s->streams->generation, memory_order_relaxed) };
+			      .generation = atomic_load(&s->streams->generation), .open = atomic_load(&s->clear) };
+	memcpy(t->token, http_asker(q)->token, sizeof(t->token));
 	if (open_cursor(s, q, w, t, &f)) {
 		refuse(q, a, &f);
 		free(t);

@@ -109,7 +109,7 @@ static void no_collection(const struct http_request *q, struct http_answer *a)
 /* What these lanes hold is never an object. */
 static bool holds_objects(const struct lane *lane)
 {
-	return strcmp(lane->name, NODE_LANE) != 0 && strcmp(lane->name, DOCKET_LANE) != 0;
+	return strcmp(lane->name, NODE_LANE) != 0 && strcmp(lane_first_name(lane), DOCKET_LANE) != 0;
 }
 
 void taxii_collection_of(const struct http_request *q, const struct lane *lane, struct taxii_collection *c)

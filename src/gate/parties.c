@@ -44,6 +44,12 @@ static bool is_member(const struct lane *lane, const char *name)
 	return false;
 }
 
+/* The members of a mirrored lane are parties of its own node: one of the same name here is somebody else. */
+static bool is_for(const struct lane *lane, const struct party *party)
+{
+	return lane->tlp <= party->clearance && (!lane->members[0] || (!lane->peer[0] && is_member(lane, party->name)));
+}
+
 /* With the lock, to write. */
 static void find_clearances(struct parties *p)
 {
@@ -58,7 +64,7 @@ static void find_clearances(struct parties *p)
 		const struct party *party = party_at(p->set, i);
 		p->clear[i] = 0;
 		for (unsigned j = 0; j < n && !party->removed; j++)
-			if (lanes[j].tlp <= party->clearance && (!lanes[j].members[0] || is_member(&lanes[j], party->name)))
+			if (is_for(&lanes[j], party))
 				p->clear[i] |= UINT64_C(1) << lanes[j].number;
 		p->clear[i] &= ~p->node_lane;
 	}
@@ -342,6 +348,18 @@ static enum err admit(struct parties *p, unsigned place, const char *peer, int64
 	if (!atomic_load_explicit(&p->used, memory_order_relaxed))
 		atomic_store_explicit(&p->used, true, memory_order_relaxed);
 	return OK;
+}
+
+enum err parties_still(struct parties *p, const char *id, int64_t now_ms, clearance *ret_clear)
+{
+	pthread_rwlock_rdlock(&p->lock);
+	unsigned place = token_find(p->set, span_str(id));
+	const struct token *t = place != TOKENS_MAX ? token_at(p->set, place) : NULL;
+	bool good = t && !t->revoked && (!t->expires_s || now_ms < (int64_t)t->expires_s * 1000);
+	if (good)
+		*ret_clear = clear_of(p, t->party, t->role);
+	pthread_rwlock_unlock(&p->lock);
+	return good ? OK : ERR_FORBIDDEN;
 }
 
 enum err parties_authenticate(struct parties *p, struct span token, const char *peer, int64_t now_ms, struct asker *ret, struct fault *f)

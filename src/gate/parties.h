@@ -47,6 +47,10 @@ enum err parties_authenticate(struct parties *p, struct span token, const char *
 /** The same by the SHA-256 of a client's certificate (DER), which somebody else has verified. */
 enum err parties_certificate(struct parties *p, const uint8_t fingerprint[32], const char *peer, int64_t now_ms, struct asker *ret_asker,
 			     struct fault *f) MUST_USE;
+/** One who came with a token or a certificate some time ago, and is being answered since: is it still good, and what does the party see
+ *  by now?  The address is not looked at again.
+ *  @param id  asker.token.  @return OK; ERR_FORBIDDEN: it was revoked, or has expired. */
+enum err parties_still(struct parties *p, const char *id, int64_t now_ms, clearance *ret_clear) MUST_USE;
 /** What a party sees with a token of this role.  @return 0: there is no such party. */
 clearance parties_clear(struct parties *p, const char *name, enum role role);
 

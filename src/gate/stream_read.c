@@ -59,7 +59,7 @@ static bool is_json_line(struct span body)
 
 static const char *const names[ENTRY_KINDS] = {
 	[ENTRY_SOURCE] = "source", [ENTRY_LANE] = "lane", [ENTRY_ENDED] = "import", [ENTRY_ERASED] = "erased", [ENTRY_PRUNED] = "pruned",
-	[ENTRY_KEY] = "key", [ENTRY_DECISION] = "decision", [ENTRY_HITS] = "hits",
+	[ENTRY_KEY] = "key", [ENTRY_DECISION] = "decision", [ENTRY_HITS] = "hits", [ENTRY_PARTY] = "party",
 };
 
 static enum err whole_body(struct stream *s, clearance clear, const struct entry *e, uint64_t *ret_next, struct buf *out, struct fault *f);

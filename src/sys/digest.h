@@ -8,6 +8,8 @@
 void sha256_two(struct span a, struct span b, uint8_t ret_digest[32]);
 /** SHA-256(a || b || c), as sha256_two(). */
 void sha256_three(struct span a, struct span b, struct span c, uint8_t ret_digest[32]);
+/** MD5(s), which MISP names values by.  Never for anything that must not be forged. */
+void md5_one(struct span s, uint8_t ret_digest[16]);
 /** SHA-1(a || b): for identifiers that are defined by it, never for trust. */
 void sha1_two(struct span a, struct span b, uint8_t ret_digest[20]);
 

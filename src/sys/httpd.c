@@ -25,6 +25,7 @@ enum {
 	PIECE = 32 << 10,
 	PIECE_OF_WAITING = 256, /* used for HTTP/1.0 alone: with chunks the library takes the connection's own memory */
 	KEPT_WHILE_WAITING = 512,
+	SEND_BUFFER = 128 << 10, /* of an answer that waits */
 	DRAIN_TIMES = 4,      /* of a body that is refused, this many times body_max are read */
 	DRAIN_MS = 5000,
 	LINGER_MS = 250,      /* for connections that are not answered, when it is closed */
@@ -194,8 +195,19 @@ static bool fall_asleep(struct stream *s, char *buffer, size_t n)
 	return sleeps;
 }
 
+/* The system would let megabytes pile up for one that reads slowly, and say that there is room again when a third of them is gone: on a slow
+ * line that takes longer than we wait for a sign of life. */
+static void limit_send_buffer(struct MHD_Connection *c)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	const int n = SEND_BUFFER;
+	if (info)
+		(void)setsockopt(info->connect_fd, SOL_SOCKET, SO_SNDBUF, &n, sizeof(n));
+}
+
 static void stream_enlist(struct stream *s)
 {
+	limit_send_buffer(s->connection);
 	struct httpd *h = s->httpd;
 	pthread_mutex_lock(&h->lock);
 	s->next = h->waiting;
