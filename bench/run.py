@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """Measures what bench/RESULTS.md reports.  Each figure is a median of several runs and stands beside a limit or a peer measured in the
 same run.  bench/run.py [NAME...]: import, memory, stix, check, start, data, lookup, scan, finder, table, base, address, incremental,
-ledger, merkle, replay, dns, http, block, guard, docket, rpz, resolvers, nft, snapshot, lib."""
+ledger, merkle, replay, dns, http, block, guard, docket, rpz, resolvers, nft, snapshot, lib, taxii."""
+import datetime
+import http.client
 import json
 import os
 import pathlib
@@ -437,6 +439,140 @@ server {{ listen 127.0.0.1:{port}; root {root}; }} }}""")
     say(f"HTTP lookups, {len(body)} octets, 64 connections: {median(o[0] for o in ours) / 1000:.0f},000 answers per processor second (nginx with a "
         f"file of that size: {median(t[0] for t in theirs) / 1000:.0f},000), {median(ratios):.2f} of nginx ({min(ratios):.2f}-{max(ratios):.2f}); "
         f"{median(o[1] for o in ours):.0f} and {median(t[1] for t in theirs):.0f} answers/s")
+
+
+def taxii_objects(n):
+    """Some 600 octets each, of three types."""
+    for i in range(n):
+        kind = ("indicator", "indicator", "malware")[i % 3]
+        rest = (f'"pattern":"[domain-name:value = \'host{i}.bad{i % 977}.example\']","pattern_type":"stix","valid_from":"2026-05-01T08:17:27Z","confidence":75'
+                if i % 3 < 2 else '"is_family":false')
+        yield ('{"type":"%s","spec_version":"2.1","id":"%s--00000000-0000-4000-8000-%012x","created_by_ref":"identity--f431f809-377b-45e0-aa1c-6a4751cae5ff",'
+               '"created":"2026-05-01T08:17:27.000Z","modified":"2026-05-01T08:17:27.%03dZ","name":"Object %d of a synthetic collection","description":"%s",%s}'
+               % (kind, kind, i, i % 1000, i, "made for measuring " * 8, rest))
+
+
+class Taxii:
+    """One connection of a client that reads octets and parses no JSON."""
+    media = "application/taxii+json;version=2.1"
+
+    def __init__(self, port, secret=None):
+        self.http = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
+        self.http.connect()
+        self.http.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.headers = {"Accept": self.media, "Content-Type": self.media, **({"Authorization": f"Bearer {secret}"} if secret else {})}
+
+    def ask(self, path, body=None):
+        """(octets, fields, milliseconds)"""
+        begin = time.monotonic()
+        self.http.request("POST" if body else "GET", "/taxii2/api/collections/" + path, body, self.headers)
+        answer = self.http.getresponse()
+        octets = answer.read()
+        assert answer.status in (200, 202), octets[:500]
+        return octets, answer.headers, (time.monotonic() - begin) * 1000
+
+
+def processor_s(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def fsync_ms(base, n):
+    """What it takes to make 4 KiB durable, on the same disk."""
+    times = []
+    with open(pathlib.Path(base) / "synced", "wb") as f:
+        for _ in range(n):
+            begin = time.monotonic()
+            f.write(b"x" * 4096)
+            f.flush()
+            os.fsync(f.fileno())
+            times.append((time.monotonic() - begin) * 1000)
+    return sorted(times)
+
+
+def bench_taxii(base):
+    """Pages of 1,000 out of SIPAR_BENCH_TAXII objects (5,000,000), one million of them by one client; what it takes to add some."""
+    total = int(os.environ.get("SIPAR_BENCH_TAXII", 5000000))
+    node = fresh(base)
+    begin = time.monotonic()
+    feed = subprocess.Popen([SIPAR, "import", "-d", str(node), "-q", "--source", "bench", "--format", "stix", "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    for line in taxii_objects(total):
+        feed.stdin.write(line.encode() + b"\n")
+    feed.stdin.close()
+    assert feed.wait() == 0
+    imported = time.monotonic() - begin
+    subprocess.run([SIPAR, "party", "add", "-d", str(node), "bench"], check=True, capture_output=True)
+    secret = json.loads(subprocess.run([SIPAR, "token", "new", "-d", str(node), "bench", "--role", "reporter", "--rate", "0", "--json"], check=True, capture_output=True).stdout)["token"]
+    process, ready, _ = serve(node)
+    begin = time.monotonic()
+    client = Taxii(ready["http_port"], secret)
+    while True:
+        try:
+            octets, fields, _ = client.ask("public/manifest/?limit=1&match[id]=" + "malware--00000000-0000-4000-8000-%012x" % (total - 1 - (total - 1 - 2) % 3))
+            if b"date_added" in octets:
+                break
+        except AssertionError:
+            pass
+        time.sleep(0.05)
+    made, cost = time.monotonic() - begin, processor_s(process.pid)
+    say(f"taxii: index of {total:,} objects made in {made:.1f} s, {cost:.1f} s of processor time (imported in {imported:.0f} s)")
+    first = datetime.datetime.fromisoformat(client.ask("public/manifest/?limit=1")[1]["X-TAXII-Date-Added-First"][:-1])
+    r, times, seconds = random.Random(4), [], processor_s(process.pid)
+    for _ in range(1000):
+        after = (first + datetime.timedelta(microseconds=r.randrange(max(total - 1001, 1)))).isoformat(timespec="microseconds")
+        octets, fields, ms = client.ask(f"public/objects/?limit=1000&added_after={after}Z")
+        assert total < 3000 or octets.count(b'"type":"') == 1000
+        times.append(ms)
+    times.sort()
+    cost = (processor_s(process.pid) - seconds) / len(times) * 1000
+    say(f"taxii: a page of 1,000 objects ({len(octets) / 1e3:.0f} kB) at a random place of {total:,}: median {median(times):.1f} ms, p99 {times[990]:.1f} ms; "
+        f"{cost:.1f} ms of the server's processor time")
+    before, peak, pulled, path = rss_kib(process.pid), 0, 0, "public/objects/?limit=1000"
+    begin = time.monotonic()
+    while pulled < min(total, 1000000):
+        octets, fields, _ = client.ask(path)
+        pulled += octets.count(b'"type":"')
+        peak = max(peak, rss_kib(process.pid))
+        tail = octets[-400:].decode("ascii", "replace").split('"next":"')
+        if len(tail) < 2:
+            break
+        path = "public/objects/?limit=1000&next=" + tail[1].split('"')[0]
+    say(f"taxii: {pulled:,} objects pulled page by page by one client in {time.monotonic() - begin:.1f} s; the server has {peak / 1024:.0f} MiB, {(peak - before) / 1024:+.0f}")
+    bundles = []
+    made = taxii_objects(300000)
+    for n in range(30):
+        bundles.append(('{"objects":[' + ",".join(next(made).replace("-8000-", f"-9000-") for _ in range(10000)) + "]}").encode())
+    begin, seconds = time.monotonic(), processor_s(process.pid)
+    for body in bundles:
+        octets, _, _ = client.ask("public/objects/", body)
+        assert b'"failure_count":0' in octets
+    took, cost = time.monotonic() - begin, processor_s(process.pid) - seconds
+    say(f"taxii: added by bundles of 10,000 ({len(bundles[0]) / 1e6:.1f} MB): {300000 / took:,.0f} objects/s durable and shown; {300000 / cost:,.0f} a processor second")
+    ratios, ones = [], []
+    for run in range(RUNS):
+        sent = []
+        for i in range(200):
+            octets, _, ms = client.ask("public/objects/", ('{"objects":[' + next(taxii_objects(1)).replace("-8000-000000000000", f"-a000-{run * 1000 + i:012x}") + "]}").encode())
+            assert b'"success_count":1' in octets
+            sent.append(ms)
+        synced = fsync_ms(base, 200)
+        sent.sort()
+        ones.append(sent[198])
+        ratios.append(sent[198] / synced[198])
+    say(f"taxii: one object added: p99 {median(ones):.1f} ms, {median(ratios):.1f} times that of 4 KiB and fsync ({min(ratios):.1f}-{max(ratios):.1f})")
+    process.terminate()
+    process.wait()
+    process, ready, seconds = serve(node)
+    begin = time.monotonic()
+    while True:
+        try:
+            Taxii(ready["http_port"]).ask("public/manifest/?limit=1")
+            break
+        except AssertionError:
+            time.sleep(0.01)
+    say(f"taxii: pages {time.monotonic() - begin:.1f} s after the start of a daemon with {total:,} objects")
+    process.terminate()
+    process.wait()
 
 
 def hear(listener, seconds):

@@ -1,4 +1,5 @@
 """TAXII 2.1 as its clients ask: every page of a collection, with nothing lost or doubled, whatever happens meanwhile."""
+import base64
 import itertools
 import json
 import random
@@ -395,3 +396,180 @@ def test_real_bundles(node, serve):
     assert len(want) > 1000
     for name, o in want.items():
         assert found[name] == o
+
+
+# ---- what comes in ----
+
+def token(node, party, role="reporter", clearance="green"):
+    node.run("party", "add", party, "--clearance", clearance, code=None)
+    return json.loads(node.run("token", "new", party, "--role", role, "--json").out)["token"]
+
+
+def basic(secret):
+    return {"Authorization": "Basic " + base64.b64encode(f"taxii:{secret}".encode()).decode()}
+
+
+@pytest.fixture
+def writer(node, serve):
+    """A reporter with clearance green, at the lane for green."""
+    secret = token(node, "bank")
+    return Client(serve(node), "community", **basic(secret))
+
+
+def post(client, *objects, code=202, body=None, **headers):
+    body = json.dumps({"objects": objects}).encode() if body is None else body
+    return client.ask("objects/", "POST", body, code=code, **{"Content-Type": MEDIA, **headers})[0]
+
+
+def accepted(status, successes, failures=0):
+    """A status that adds up; the reasons of what was refused."""
+    assert status["status"] == "complete" and status["pending_count"] == 0
+    assert (status["total_count"], status["success_count"], status["failure_count"]) == (successes + failures, successes, failures), status
+    assert len(status["successes"]) == successes and len(status["failures"]) == failures
+    return [f["message"] for f in status["failures"]]
+
+
+def test_what_was_sent_is_there_at_once(writer):
+    text = '{"type":"indicator", "spec_version":"2.1","id":"%s","created":"2026-01-01T00:00:00.1Z","modified":"2026-01-01T00:00:00.10Z","pattern":"[url:value = \'http://sent.example/\']",\n"pattern_type":"stix","valid_from":"2026-01-01T00:00:00Z","x":1.50}' % identifier("indicator", 1)
+    status = post(writer, body=('{"objects":[%s]}' % text).encode())
+    accepted(status, 1)
+    assert status["successes"] == [{"id": identifier("indicator", 1), "version": "2026-01-01T00:00:00.10Z"}]
+    assert text in writer.daemon.get(writer.base + "objects/", **writer.headers)[2]
+    assert writer.ask(f"{ROOT}status/{status['id']}/")[0] == status
+    assert json.loads(writer.daemon.get("/v1/lookup/http%3A%2F%2Fsent.example%2F", **writer.headers)[2])["sources"] == ["bank"]
+    assert writer.ask("")[0]["can_write"] is True
+    last = json.loads(writer.daemon.node.run("log", "--json", "--lane", "community").out.splitlines()[0])
+    assert last["party"] == "bank"
+
+
+def test_nothing_is_stored_twice(writer):
+    one, url = indicator(1), {"type": "url", "spec_version": "2.1", "id": identifier("url", 1), "value": "http://a.example/"}
+    accepted(post(writer, one, url), 2)
+    dates = writer.objects({}, "manifest/")[0]
+    size = len(writer.daemon.node.run("log", "--json", "--lane", "community").out.splitlines())
+    status = post(writer, url, one, one, dict(reversed(one.items())))
+    accepted(status, 4)
+    assert {s["message"] for s in status["successes"]} == {"it is there already"}
+    assert accepted(post(writer, {**url, "defanged": True}), 1) == []
+    assert accepted(post(writer, {**one, "name": "another"}), 0, 1) == ["this id and version is there already, with other content"]
+    assert writer.objects({}, "manifest/")[0] == dates
+    assert len(writer.daemon.node.run("log", "--json", "--lane", "community").out.splitlines()) == size
+    two = indicator(2)
+    assert accepted(post(writer, two, {**two, "name": "x"}, two), 2, 1) == ["this id and version is there already, with other content"]
+    accepted(post(writer, indicator(1, 5), indicator(1, 2)), 2)
+    assert writer.objects({"match[id]": one["id"], "match[version]": "all"})[0] == [one, indicator(1, 5), indicator(1, 2)]
+    assert writer.objects({"match[id]": one["id"]})[0] == [indicator(1, 5)]
+
+
+def test_each_object_is_judged_alone(writer):
+    bad = [
+        ({"type": "indicator", "id": "indicator--1"}, "its id is not"), ({"type": "tool", "id": identifier("url", 1)}, "type is not the one"),
+        ({k: v for k, v in indicator(7).items() if k != "valid_from"}, "valid_from"), (indicator(8, pattern="[x"), "pattern"), (17, "not a JSON object"),
+        ({"name": "nothing"}, "no id"), (indicator(9, created="2027-01-01T00:00:00Z"), "not behind"),
+        (indicator(10, object_marking_refs=["marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed"]), "tlp:red"),
+        (indicator(11, object_marking_refs=["marking-definition--939a9414-2ddd-4d32-a0cd-375ea402b003"]), "tlp:amber+strict"),
+        (indicator(12, object_marking_refs=[identifier("marking-definition", 99)]), "nobody here knows"),
+        (indicator(13, granular_markings=[{"marking_ref": "marking-definition--f88d31f6-486f-44da-b317-01333bde0b82", "selectors": ["name"]}]), "tlp:amber"),
+    ]
+    statement = {"type": "marking-definition", "spec_version": "2.1", "id": identifier("marking-definition", 1), "created": "2026-01-01T00:00:00Z",
+                 "definition_type": "statement", "definition": {"statement": "Copyright"}}
+    good = [indicator(1), indicator(2, object_marking_refs=["marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb", statement["id"]]), statement,
+            {"type": "x-acme-thing", "spec_version": "2.1", "id": identifier("x-acme-thing", 1), "created": "2026-01-01T00:00:00Z",
+             "modified": "2026-01-01T00:00:00Z", "extensions": {"unknown": {"a": [None, 1.0]}}}]
+    reasons = accepted(post(writer, *itertools.chain(*zip((b for b, _ in bad), itertools.cycle(good)))), len(bad), len(bad))
+    for (_, says), reason in zip(bad, reasons):
+        assert says in reason
+    assert writer.objects()[0] == good
+    accepted(post(writer, indicator(3, object_marking_refs=[statement["id"]])), 1), "a marking that the lane has"
+    octets = b"".join(p.read_bytes() for p in [writer.daemon.node.path / "ledger.db", writer.daemon.node.path / "ledger.db-wal"] if p.exists())
+    assert b"indicator 10" not in octets, "what is refused is not kept"
+
+
+def test_sending_is_refused(node, serve):
+    secret, reader = token(node, "bank"), token(node, "eye", "reader")
+    other = token(node, "other")
+    daemon = serve(node)
+    envelope = json.dumps({"objects": [indicator(1)]}).encode()
+    nobody, bank = Client(daemon, "public"), Client(daemon, "public", **basic(secret))
+    _, fields = nobody.ask("objects/", "POST", envelope, code=401, **{"Content-Type": "text/plain", "Accept": "text/html"})
+    assert fields["WWW-Authenticate"].startswith("Basic")
+    Client(daemon, "public", **basic(secret[:-1] + "x")).ask("objects/", "POST", envelope, code=401, **{"Content-Type": MEDIA})
+    Client(daemon, "members", **basic(secret)).ask("objects/", "POST", envelope, code=404, **{"Content-Type": "text/plain"})
+    Client(daemon, "public", **basic(reader)).ask("objects/", "POST", envelope, code=403, **{"Content-Type": "text/plain"})
+    post(bank, body=envelope, code=406, Accept="text/html", **{"Content-Type": "text/plain"})
+    for kind in ("application/json", "application/taxii+json;version=2.0", "application/stix+json;version=2.1"):
+        post(bank, body=envelope, code=415, **{"Content-Type": kind})
+    for body in (b"", b"{", b'{"objects":[}', b'{"objects":[{]}', b'{"objects":[]} x', b'{"objects":[{}]', b"nothing"):
+        post(bank, body=body, code=400)
+    for body in (b"[]", b"{}", b'{"objects":{}}', b'"text"', b'{"objects":[],"objects":[]}'):
+        post(bank, body=body, code=422)
+    post(bank, body=b'{"objects":[' + b" " * (16 << 20) + b"]}", code=413)
+    accepted(post(bank, body=b'{"objects":[]}'), 0)
+    accepted(post(bank, body=bundle(indicator(1)), **{"Content-Type": "application/taxii+json; charset=utf-8"}), 1)
+    status = post(bank, indicator(2))
+    Client(daemon, "public", **basic(other)).ask(f"{ROOT}status/{status['id']}/", code=404)
+    bank.ask(f"{ROOT}status/x/", code=404)
+    stranger = Client(daemon, "public", **basic(other))
+    assert "another party" in accepted(post(stranger, indicator(1, 5), indicator(9)), 1, 1)[0]
+    assert accepted(post(stranger, indicator(1)), 1) == [], "what is there may be sent again by anybody"
+
+
+def test_delete_revokes(node, serve):
+    bank, other = token(node, "bank"), token(node, "other")
+    analyst = token(node, "cert", "analyst")
+    daemon = serve(node)
+    client, stranger, cert = (Client(daemon, "community", **basic(t)) for t in (bank, other, analyst))
+    url = {"type": "url", "spec_version": "2.1", "id": identifier("url", 1), "value": "http://a.example/"}
+    accepted(post(client, indicator(1), indicator(1, 3), indicator(2), url), 4)
+    accepted(post(stranger, indicator(3)), 1)
+    last = client.ask("objects/")[1]["X-TAXII-Date-Added-Last"]
+    path = f"objects/{indicator(1)['id']}/"
+    Client(daemon, "community").ask(path, "DELETE", code=401)
+    Client(daemon, "restricted", **basic(bank)).ask(path, "DELETE", code=404)
+    stranger.ask(path, "DELETE", code=403)
+    client.ask(path, "DELETE", query={"match[version]": "first"}, code=422)
+    client.ask(f"objects/{url['id']}/", "DELETE", code=422)
+    client.ask(f"objects/{indicator(77)['id']}/", "DELETE", code=404)
+    resource, fields = client.ask(path, "DELETE")
+    assert resource is None and fields["Content-Length"] == "0"
+    found, _ = client.objects({}, path)
+    assert found == [{**indicator(1, 3), "revoked": True, "modified": found[0]["modified"]}] and found[0]["modified"] > indicator(1, 3)["modified"]
+    assert client.objects({"added_after": last})[0] == found, "whoever follows is told"
+    assert len(client.objects({"match[version]": "all"}, path)[0]) == 3
+    client.ask(path, "DELETE"), "once more is no error"
+    assert len(client.objects({"match[version]": "all"}, path)[0]) == 3
+    late = indicator(1, modified="2099-01-01T00:00:00Z")
+    assert "revoked" in accepted(post(client, late), 0, 1)[0]
+    assert not json.loads(daemon.get("/v1/lookup/n1.example", **client.headers)[2])["listed"]
+    cert.ask(f"objects/{indicator(3)['id']}/", "DELETE")
+    assert client.objects({}, f"objects/{indicator(3)['id']}/")[0][0]["revoked"] is True
+    daemon.stop()
+    client = Client(serve(node), "community", **basic(bank))
+    assert client.objects({}, path)[0] == found
+
+
+def test_many_write_at_once(node, serve):
+    """Whoever has got a status finds what was taken; nothing is lost in a kill behind it, nothing is there twice."""
+    secrets = [token(node, f"party{n}") for n in range(3)]
+    daemon, errors = serve(node), []
+
+    def send(n):
+        client = Client(daemon, "community", **basic(secrets[n]))
+        try:
+            for i in range(8):
+                objects = [indicator(1000 * n + 10 * i + k) for k in range(10)]
+                accepted(post(client, *objects, *objects[:2]), 12)
+                assert client.objects({"match[id]": ",".join(o["id"] for o in objects)})[0] == objects
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=send, args=(n,)) for n in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    daemon.stop(signal.SIGKILL)
+    client = Client(serve(node), "community", **basic(secrets[0]))
+    client.wait(240)
+    assert {o["id"] for o in client.objects()[0]} == {identifier("indicator", 1000 * n + 10 * i + k) for n in range(3) for i in range(8) for k in range(10)}

@@ -78,6 +78,7 @@ def make(path, recipient):
 ANY = ["later.example", *(v for lane in AUDIENCE for v in values(lane))]
 FILL = {
     "value": ANY, "score": ["1"], "list": ["edge.txt", "edge.json", "none.txt"], "lane": [*AUDIENCE, "node", "decisions", "none"],
+    "status": ["none", uuid("status")],
     "collection": [*AUDIENCE, "node", "decisions", "none"], "object": [*(f"indicator--{uuid(lane)}" for lane in AUDIENCE), "none"],
     "event": ["none", "1"],  # and those that events() makes
     "filters": ["value:%25", *(f"value:{v}" for v in ANY if "/" not in v)], "attribute": ["none", "1"],
@@ -85,6 +86,8 @@ FILL = {
 }
 BODIES = {
     "/v1/lookup": ("text/plain", "\n".join(ANY).encode()), "/v1/usage-metrics": ("application/json", b"{}"),
+    "/taxii2/api/collections/{collection}/objects/": ("application/taxii+json", b'{"objects":[]}'),
+    "/taxii2/api/collections/{collection}/objects/{object}/": (None, None),
     "/attributes/restSearch": ("application/json", json.dumps({"value": ANY, "deleted": [0, 1]}).encode()),
     "/events/restSearch": ("application/json", b'{"value":"%"}'),
     "/sightings/add": ("application/json", json.dumps({"value": ANY}).encode()), "/sightings/add/{attribute}": ("application/json", b"{}"),
@@ -140,6 +143,8 @@ def plain(text):
     text = re.sub(r"\w{3}, \d\d \w{3} \d{4} [\d:]+ GMT", "TIME", text)
     text = re.sub(r"\b1[78]\d{8}(\d{3})?\b", "TIME", text)
     text = re.sub(r'"age_s":\d+', "AGE", text)
+    text = re.sub(r"Content-Length: \d+", "LENGTH", text)  # of what is compared in any case, with its times
+    text = re.sub(r"127\.0\.0\.1:\d+", "HERE", text)
     text = re.sub(r'ETag: "[0-9a-f]{16}"', "ETAG", text)
     text = re.sub(r"[A-Za-z0-9+/]{40,}=*", "HASH", text)
     lines = [line for line in text.splitlines() if not re.match(r"sipar_(http_request_duration|process|dns_)|process_|sipar_http_requests", line)]

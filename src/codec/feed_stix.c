@@ -11,11 +11,13 @@
 
 #include "codec/json_feed.h"
 #include "codec/formats.h"
+#include "codec/stix_check.h"
 #include "codec/stix_pattern.h"
 
 struct stix_state {
 	struct walk_place place;
 	uint8_t stance;
+	bool bare; /* feed_stix_bare */
 };
 
 enum {
@@ -57,36 +59,16 @@ static const struct json_member blank[MEMBERS] = {
 
 /* ---- markings ---- */
 
-/* The fixed objects of STIX 2.1 section 7.2.1.4, and of TLP 2.0. */
-static const struct {
-	const char *id;
-	enum tlp tlp;
-} markings[] = {
-	{ "613f2e26-407d-48c7-9eca-b8e91df99dc9", TLP_CLEAR },
-	{ "34098fce-860f-48ae-8e50-ebd3cc5e41da", TLP_GREEN },
-	{ "f88d31f6-486f-44da-b317-01333bde0b82", TLP_AMBER },
-	{ "5e57c739-391a-4eb3-b6be-7d15ca92d5ed", TLP_RED },
-	{ "94868c89-83c2-464b-929b-a1a8aa3c8487", TLP_CLEAR },
-	{ "bab4a63c-aed9-4cf5-a766-dfca5abac2bb", TLP_GREEN },
-	{ "55d920b0-5e8b-4f79-9ee9-91f868d9b421", TLP_AMBER },
-	{ "939a9414-2ddd-4d32-a0cd-375ea402b003", TLP_AMBER_STRICT },
-	{ "e828b379-4e03-4974-9ac4-e53a884c97c1", TLP_RED },
-};
-
 /* The strictest of the TLP markings named in a value; selectors and the like are no ids of them. */
 static uint8_t strictest(const struct json_member *m, uint8_t tlp)
 {
-	static const char prefix[] = "marking-definition--";
 	struct json_reader r;
 	if (m->kind != JSON_ARRAY)
 		return tlp;
 	json_init(&r, m->value, true);
 	for (enum json_token t; (t = json_next(&r)) > JSON_ERROR;)
-		if (t == JSON_STRING && span_starts(r.slice, SPAN_LIT(prefix)))
-			for (size_t i = 0; i < COUNT_OF(markings); i++)
-				if (markings[i].tlp > tlp &&
-				    span_is(span_from(r.slice, sizeof(prefix) - 1), markings[i].id))
-					tlp = (uint8_t)markings[i].tlp;
+		if (t == JSON_STRING && stix_marking_tlp(r.slice) > tlp)
+			tlp = stix_marking_tlp(r.slice);
 	return tlp;
 }
 
@@ -195,7 +177,7 @@ static void read_indicator(struct json_feed *j, const struct json_member *m)
 	}
 }
 
-static enum walk_step take_object(struct json_feed *j)
+static enum walk_step take_object(struct json_feed *j, bool bare)
 {
 	struct json_member m[MEMBERS];
 	memcpy(m, blank, sizeof(m));
@@ -204,6 +186,10 @@ static enum walk_step take_object(struct json_feed *j)
 		return step == WALK_END ? WALK_VALUE : step;
 	struct draft *d = &j->draft;
 	json_feed_id(j, &m[ID]);
+	if (bare) {
+		draft_skip(d, "object");
+		return json_feed_emit(j);
+	}
 	d->r.tlp = strictest(&m[GRANULAR], strictest(&m[MARKINGS], TLP_UNSAID));
 	if (j->walk.kind != JSON_OBJECT)
 		draft_reject(d, "there is something other than an object among the STIX objects");
@@ -231,7 +217,7 @@ static bool shape_member(void *ctx, struct span key, const struct json_member *m
 }
 
 /* Before an object outside of a bundle: enter a bundle, take an object. */
-static enum walk_step top_object(struct json_feed *j)
+static enum walk_step top_object(struct json_feed *j, bool bare)
 {
 	struct walker *w = &j->walk;
 	enum shape shape = SHAPE_UNKNOWN;
@@ -240,24 +226,24 @@ static enum walk_step top_object(struct json_feed *j)
 	if (shape == SHAPE_UNKNOWN && !whole && !w->last && rest.n <= FEED_OBJECT_MAX)
 		return WALK_MORE;
 	if (shape == SHAPE_OBJECT || (shape == SHAPE_UNKNOWN && !whole) || !walk_enter(w, 'B'))
-		return take_object(j);
+		return take_object(j, bare);
 	return WALK_VALUE;
 }
 
 static enum walk_step one_value(void *state, struct json_feed *j)
 {
-	(void)state;
+	bool bare = ((const struct stix_state *)state)->bare;
 	struct walker *w = &j->walk;
 	if (w->in == 'o')
-		return take_object(j);
+		return take_object(j, bare);
 	if (w->in == 'B')
 		return span_is(w->key, "objects") && w->kind == JSON_ARRAY && walk_enter(w, 'o') ? WALK_VALUE :
 												   walk_pass(w);
 	if (w->kind == JSON_OBJECT)
-		return top_object(j);
+		return top_object(j, bare);
 	if (!w->in && w->kind == JSON_ARRAY && walk_enter(w, 'a'))
 		return WALK_VALUE;
-	return take_object(j);
+	return take_object(j, bare);
 }
 
 static enum err parse(void *state, struct span in, bool last, feed_sink *sink, void *ctx, size_t *ret_used,
@@ -273,6 +259,12 @@ static void start(void *state, const struct feed_options *o)
 {
 	struct stix_state *s = state;
 	*s = (struct stix_state){ .stance = (uint8_t)o->stance };
+}
+
+static void start_bare(void *state, const struct feed_options *o)
+{
+	start(state, o);
+	((struct stix_state *)state)->bare = true;
 }
 
 static void save(const void *state, struct buf *out)
@@ -320,6 +312,17 @@ const struct feed_format feed_stix = {
 	.adds = true,
 	.state_size = sizeof(struct stix_state),
 	.start = start,
+	.parse = parse,
+	.save = save,
+	.load = load,
+};
+
+const struct feed_format feed_stix_bare = {
+	.name = "stix",
+	.title = "the same, by what an index needs",
+	.adds = true,
+	.state_size = sizeof(struct stix_state),
+	.start = start_bare,
 	.parse = parse,
 	.save = save,
 	.load = load,

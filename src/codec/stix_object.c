@@ -11,7 +11,7 @@ bool stix_is_observable(struct span type)
 		"mac-addr", "mutex", "network-traffic", "process", "software", "url", "user-account", "windows-registry-key", "x509-certificate",
 	};
 	for (size_t i = 0; i < COUNT_OF(observables); i++)
-		if (span_is(type, observables[i]))
+		if (type.n && type.p[0] == (uint8_t)observables[i][0] && span_is(type, observables[i]))
 			return true;
 	return false;
 }
@@ -89,10 +89,21 @@ static void set_version(struct stix_object *o, struct span modified, struct span
 	o->version_us = 0;
 }
 
+enum err stix_object_make(const struct stix_members *m, struct stix_object *ret_object, struct fault *f)
+{
+	struct stix_object o = { .octets = m->octets, .id = m->id, .revoked = m->revoked };
+	struct span rest;
+	if (o.id.n > STIX_ID_MAX || span_find(o.id, '\\') < o.id.n || !split_id(o.id, &o.type, &rest))
+		return fault_set(f, ERR_SYNTAX, "the object has no id of the form TYPE--UUID");
+	set_version(&o, m->modified, m->created);
+	o.old = span_is(m->spec_version, "2.0") || (!m->spec_version.n && (m->modified.n || m->created.n) && !stix_is_observable(o.type));
+	*ret_object = o;
+	return OK;
+}
+
 enum err stix_object_read(struct span text, struct stix_object *ret_object, struct fault *f)
 {
-	struct stix_object o = { .type = { 0 } };
-	struct span modified = { 0 }, created = { 0 }, spec = { 0 }, rest;
+	struct stix_members o = { .revoked = false };
 	struct json_reader r;
 	enum json_token t;
 	json_init(&r, text, false);
@@ -108,15 +119,10 @@ enum err stix_object_read(struct span text, struct stix_object *ret_object, stru
 		if (m == NONE || m == REVOKED || t != JSON_STRING)
 			continue;
 		struct span value = span_of(r.slice.p + 1, r.slice.n - 2);
-		*(m == ID ? &o.id : m == MODIFIED ? &modified : m == CREATED ? &created : &spec) = value;
+		*(m == ID ? &o.id : m == MODIFIED ? &o.modified : m == CREATED ? &o.created : &o.spec_version) = value;
 	}
 	if (t != JSON_OBJECT_END)
 		return fault_set(f, ERR_SYNTAX, "%s", r.error ? r.error : "the object is cut off");
-	if (o.id.n > STIX_ID_MAX || span_find(o.id, '\\') < o.id.n || !split_id(o.id, &o.type, &rest))
-		return fault_set(f, ERR_SYNTAX, "the object has no id of the form TYPE--UUID");
 	o.octets = span_of(text.p + start, r.pos - start);
-	set_version(&o, modified, created);
-	o.old = span_is(spec, "2.0") || (!spec.n && (modified.n || created.n) && !stix_is_observable(o.type));
-	*ret_object = o;
-	return OK;
+	return stix_object_make(&o, ret_object, f);
 }

@@ -19,6 +19,12 @@ struct stix_object {
 /** The object at the start of `text`, which may go on behind it.  Times need not be exactly RFC 3339.
  *  @return ERR_SYNTAX: no JSON object, or without an id of the form TYPE--SOMETHING.  The result points into `text`. */
 enum err stix_object_read(struct span text, struct stix_object *ret_object, struct fault *f) MUST_USE;
+/** The same of members that were read already, as they are written between their quotes; empty: not there. */
+struct stix_members {
+	struct span octets, id, modified, created, spec_version;
+	bool revoked;
+};
+enum err stix_object_make(const struct stix_members *m, struct stix_object *ret_object, struct fault *f) MUST_USE;
 /** Is it TYPE--UUID, the type of a-z, 0-9 and '-'?  @param ret_type  may be NULL. */
 bool stix_id_ok(struct span id, struct span *ret_type);
 /** Is it an observable object (SCO) of STIX 2.1: one that has neither created nor modified? */

@@ -52,6 +52,7 @@ static const struct { const char *name, *text, *example; } parameters[] = {
 	{ "object", "Id of a STIX object.", "indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f" },
 	{ "party", "Name of a party.", "state-bank" },
 	{ "token", "Public part of a token.", "abcdefghij" },
+	{ "status", "Id of the status that a POST has given.", "8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f" },
 	{ "index", "Place of the entry in the lane, from 0.", "7" },
 };
 

@@ -84,6 +84,7 @@ struct http_server {
 	_Atomic clearance clear; /**< of askers that nobody knows */
 	pthread_key_t reader;     /**< set in threads that are registered with the table */
 	struct objects *objects;  /**< NULL: without a node */
+	struct taxii_statuses *statuses;
 	int64_t since_ms;
 	_Atomic int64_t failures[HTTP_FAILURES]; /**< of authentication, by address: when the next one would be due, ms */
 	struct siphash_seed address_seed; /**< of the places of addresses */
@@ -170,7 +171,7 @@ http_handler http_add_checkpoint;
 http_handler http_lane_from;
 http_handler http_stream;
 http_handler http_taxii_discovery, http_taxii_root, http_taxii_collections, http_taxii_collection, http_taxii_manifest, http_taxii_objects;
-http_handler http_taxii_object, http_taxii_versions;
+http_handler http_taxii_object, http_taxii_versions, http_taxii_add, http_taxii_status, http_taxii_delete;
 http_handler http_parties, http_party_add, http_party_set, http_party_remove, http_tokens, http_token_new, http_token_revoke;
 
 http_handler http_misp_manifest, http_misp_hashes, http_misp_event, http_misp_attributes, http_misp_search_events;

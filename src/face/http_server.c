@@ -1,7 +1,7 @@
 /* The server: opening, closing, and the way of a request to its handler and back. */
 #include "base/clock.h"
 #include "base/log.h"
-#include "face/http_parts.h"
+#include "face/http_taxii_parts.h"
 #include "gate/misp_events.h"
 #include "gate/objects.h"
 #include "sys/key.h"
@@ -65,7 +65,7 @@ static void wrong_media(const struct http_request *q, const struct http_route *r
 static bool screen(const struct http_server *s, const struct http_request *q, const struct http_route *r, const char *allow,
 		   struct http_answer *a)
 {
-	if (r && r->own_order)
+	if (r && r->own_order && q->refusal != 414) /* of a target that was cut off, the row is not sure */
 		return false;
 	if (q->refusal)
 		http_refuse(s, q, a);
@@ -143,6 +143,7 @@ static void release(struct http_server *s)
 	http_streams_free(s->streams);
 	misp_events_free(s->misp);
 	objects_close(s->objects);
+	taxii_statuses_free(s->statuses);
 	free(s);
 }
 
@@ -157,9 +158,10 @@ enum err http_server_open(const struct http_options *o, struct table *t, struct 
 	s->since_ms = clock_ms();
 	random_octets(&s->address_seed, sizeof(s->address_seed));
 	unsigned connections = o->connections ? o->connections : CONNECTIONS;
+	s->statuses = taxii_statuses_new();
 	enum err e = o->node ? objects_open(o->node, complain, &s->objects, f) : OK;
 	if (e) {
-		free(s);
+		release(s);
 		return e;
 	}
 	s->misp = o->node ? misp_events_new(o->node) : NULL;

@@ -29,6 +29,14 @@ bool taxii_begin(struct http_server *s, const struct http_request *q, struct htt
  *  @param takes  a body of TAXII.  @return false: the answer is there, or (a->status 0) the body must be read first. */
 bool taxii_open(struct http_server *s, const struct http_request *q, struct span name, bool writes, bool takes,
 		struct taxii_collection *ret_collection, struct http_answer *a);
+/** Statuses: what became of objects that were sent.  All threads. */
+struct taxii_statuses *taxii_statuses_new(void);
+void taxii_statuses_free(struct taxii_statuses *t);
+/** The oldest go when a day is over, or there are too many. */
+void taxii_status_keep(struct taxii_statuses *t, const char *party, const char *id, struct span text);
+/** Its text, appended, if it is of this party.  @return false: there is none. */
+bool taxii_status_find(struct taxii_statuses *t, const char *party, struct span id, struct buf *out);
+
 /** Does the field Accept take TAXII_MEDIA?  NULL or empty: no. */
 bool taxii_accepted(const char *field);
 /** Is it the Content-Type of a TAXII body? */

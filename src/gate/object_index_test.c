@@ -6,6 +6,8 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -209,6 +211,35 @@ static void unmarked(void **state)
 	object_index_drop(x);
 }
 
+/* Without room nothing is lost: what was there can be found, and goes on when it is opened again. */
+static void no_room(void **state)
+{
+	struct object_index *x = open_it(1, OBJECTS / 2);
+	struct object_ref ref = { .added_us = known[n_known - 1].ref.added_us + 1, .version_us = 78, .id = object_index_id(x, SPAN_LIT("new")) };
+	struct object_mark mark = { .seen = 1 };
+	struct rlimit had, less;
+	struct stat st;
+	struct fault f;
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &had), 0);
+	less = (struct rlimit){ .rlim_cur = 4096, .rlim_max = had.rlim_max };
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &less), 0);
+	enum err e = object_index_add(x, &ref, 1, &f);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &had), 0);
+	assert_int_equal(e, ERR_IO);
+	assert_int_equal(object_index_mark(x, &mark, &f), ERR_IO);
+	for (unsigned i = 0; i < 50; i++) {
+		char room[40];
+		assert_true(object_index_has(x, text_of(room, "id", known[i].id), known[i].ref.version_us, &ref));
+		assert_memory_equal(&ref, &known[i].ref, sizeof(ref));
+	}
+	object_index_drop(x);
+	x = open_it(1, OBJECTS / 2);
+	assert_false(object_index_has(x, SPAN_LIT("new"), 78, &ref));
+	object_index_drop(x);
+}
+
 /* Any octet that is another one is found, or is behind what counts. */
 static void damage(void **state)
 {
@@ -243,7 +274,7 @@ static void damage(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(as_it_says), cmocka_unit_test(unmarked), cmocka_unit_test(damage) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(as_it_says), cmocka_unit_test(unmarked), cmocka_unit_test(no_room), cmocka_unit_test(damage) };
 	int fd = mkstemp(path);
 	if (fd < 0)
 		return 1;

@@ -37,6 +37,7 @@ struct lane_objects {
 	struct object_mark mark;
 	uint64_t size;              /* entries of the lane that were looked at */
 	bool stale;                 /* something was erased */
+	bool failed;                /* the index can be read, but not gone on with */
 };
 
 struct objects {
@@ -267,7 +268,7 @@ static enum err parse_piece(struct following *w, const struct entry *e, struct f
 	struct feed_parser *p = NULL;
 	struct buf body = { 0 };
 	size_t used = 1, from = 0;
-	enum err err = intake_resume(&feed_stix, buf_span(&e->token), &p);
+	enum err err = intake_resume(&feed_stix_bare, buf_span(&e->token), &p);
 	if (err)
 		fault_set(f, ERR_CORRUPT, "entry %llu has a state that no parser has", (unsigned long long)e->number);
 	else
@@ -371,6 +372,10 @@ static bool mark_holds(struct objects *o, const struct lane *lane, const struct 
 static enum err open_index(struct objects *o, const struct lane *lane, const char *path, struct object_index **ret_index, struct object_mark *ret_mark,
 			   struct fault *f)
 {
+	char folder[4096];
+	snprintf(folder, sizeof(folder), "%s/objects", node_dir(o->node));
+	if (mkdir(folder, 0700) && errno != EEXIST)
+		return fault_set(f, errno == ENOSPC ? ERR_FULL : ERR_IO, "directory \"%s\" cannot be made: %s", folder, strerror(errno));
 	enum err e = object_index_open(path, identity_of(lane), ret_index, ret_mark, f);
 	if (e || mark_holds(o, lane, ret_mark))
 		return e;
@@ -388,6 +393,7 @@ static void publish(struct objects *o, const struct lane *lane, const struct fol
 	l->index = index;
 	l->mark = w->mark;
 	l->stale = w->stale;
+	l->failed = false;
 	pthread_cond_broadcast(&o->followed);
 	pthread_mutex_unlock(&o->lock);
 	if (old != index)
@@ -405,22 +411,17 @@ static enum err follow_lane(struct objects *o, const struct lane *lane, struct f
 	path_of(o, lane, "~", anew);
 	if (l->stale)
 		unlink(anew);
-	if (l->stale || !l->index)
+	if (l->stale || !l->index || l->failed)
 		e = open_index(o, lane, l->stale ? anew : path, &w.index, &w.mark, f);
 	if (e)
 		return e;
 	e = follow(&w, f);
 	if (e == OK && l->stale)
 		e = object_index_rename(anew, path, f);
-	if (e && w.index != l->index) {
-		object_index_drop(w.index);
-		return e;
-	}
-	if (e) { /* what it has is right, but it cannot go on in it */
-		pthread_mutex_lock(&o->lock);
-		l->index = NULL;
-		pthread_mutex_unlock(&o->lock);
-		object_index_drop(w.index);
+	if (e) { /* faces go on with what there is */
+		if (w.index != l->index)
+			object_index_drop(w.index);
+		l->failed = true;
 		return e;
 	}
 	if (w.stale && !l->stale)
@@ -446,7 +447,7 @@ static bool follow_all(struct objects *o)
 	bool fine = true;
 	for (unsigned i = 0; i < n; i++) {
 		struct lane_objects *l = &o->lane[lanes[i].number];
-		while (fine && (l->size != lanes[i].size || l->stale || !l->index)) {
+		while (fine && (l->size != lanes[i].size || l->stale || l->failed || !l->index)) {
 			struct fault f;
 			fine = follow_lane(o, &lanes[i], &f) == OK;
 			if (fine)
@@ -514,7 +515,6 @@ enum err objects_open(struct node *n, void (*complaint)(const char *text), struc
 {
 	struct objects *o = mem_zalloc(sizeof(*o));
 	pthread_condattr_t attr;
-	char path[4096];
 	o->node = n;
 	o->complain = complaint;
 	o->ledger = node_ledger(n);
@@ -525,13 +525,9 @@ enum err objects_open(struct node *n, void (*complaint)(const char *text), struc
 	pthread_cond_init(&o->changed, &attr);
 	pthread_cond_init(&o->followed, &attr);
 	pthread_condattr_destroy(&attr);
-	snprintf(path, sizeof(path), "%s/objects", node_dir(n));
-	enum err e = mkdir(path, 0700) && errno != EEXIST ? fault_set(f, ERR_IO, "directory \"%s\" cannot be made: %s", path, strerror(errno)) : OK;
-	if (e == OK && pthread_create(&o->thread, NULL, objects_thread, o))
-		e = fault_set(f, ERR_IO, "a thread that follows the objects cannot be started");
-	if (e) {
+	if (pthread_create(&o->thread, NULL, objects_thread, o)) {
 		objects_free(o);
-		return e;
+		return fault_set(f, ERR_IO, "a thread that follows the objects cannot be started");
 	}
 	node_on_change(n, on_change, o);
 	*ret_objects = o;
@@ -584,4 +580,19 @@ struct object_index *objects_index(struct objects *o, uint8_t lane, unsigned tim
 		object_index_hold(x);
 	pthread_mutex_unlock(&o->lock);
 	return x;
+}
+
+void objects_show(struct objects *o, const struct lane *lane, unsigned timeout_ms)
+{
+	const clearance clear = (clearance)1 << lane->number;
+	struct lane now;
+	uint64_t number;
+	if (ledger_lane_find(o->ledger, clear, lane->name, &now) == OK && now.size &&
+	    ledger_find(o->ledger, clear, lane->number, now.size - 1, &number) == OK)
+		(void)!objects_wait(o, lane->number, number, timeout_ms);
+}
+
+struct node *objects_node(const struct objects *o)
+{
+	return o->node;
 }

@@ -25,6 +25,10 @@ void objects_close(struct objects *o);
 /** Wait until what the lane has up to this entry is there.  @return ERR_BUSY: not within the time. */
 enum err objects_wait(struct objects *o, uint8_t lane, uint64_t number, unsigned timeout_ms) MUST_USE;
 
+/** Wait until all that the lane has now is there, or the time is over. */
+void objects_show(struct objects *o, const struct lane *lane, unsigned timeout_ms);
+struct node *objects_node(const struct objects *o);
+
 /** The lane's index as it is, the caller's to drop; NULL: there is none within that time, since it is being opened or made. */
 struct object_index *objects_index(struct objects *o, uint8_t lane, unsigned timeout_ms);
 

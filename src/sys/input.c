@@ -71,12 +71,24 @@ enum err input_open(int fd, int caller, const char *name, struct input **ret_inp
 	return e;
 }
 
+struct input *input_octets(struct span octets)
+{
+	struct input *in = mem_zalloc(offsetof(struct input, raw)); /* nothing is fetched */
+	in->fd = in->caller = -1;
+	in->packing = PACKING_NONE;
+	in->eof = true;
+	in->rest = octets;
+	in->done = in->size = octets.n;
+	return in;
+}
+
 void input_close(struct input *in)
 {
 	if (!in)
 		return;
 	unpacker_free(in->unpacker);
-	close(in->fd);
+	if (in->fd >= 0)
+		close(in->fd);
 	free(in->name);
 	free(in);
 }

@@ -12,6 +12,8 @@ struct input;
  *  @param caller  socket of the one who waits for the end of it, or -1: when that one goes away while there is nothing to read,
  *                 ERR_CANCELLED. */
 enum err input_open(int fd, int caller, const char *name, struct input **ret_input, struct fault *f) MUST_USE;
+/** The same of octets that are there already, as they are: nothing is unpacked.  They are borrowed. */
+struct input *input_octets(struct span octets);
 void input_close(struct input *in);
 /** Append up to `max` octets to `out`.
  *  @param ret_end  true when nothing follows.

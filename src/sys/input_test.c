@@ -179,10 +179,31 @@ static void test_pipe_and_broken_descriptor(void **state)
 	input_close(NULL);
 }
 
+static void of_octets(void **state)
+{
+	struct buf gzip = pack(PACKING_GZIP, hello), out = { 0 };
+	struct fault f;
+	bool end = false;
+	struct input *in = input_octets(buf_span(&gzip));
+	for (unsigned n = 0; !end; n++) {
+		assert_true(n <= gzip.n);
+		assert_int_equal(input_read(in, 3, &out, &end, &f), OK);
+	}
+	assert_true(span_eq(buf_span(&out), buf_span(&gzip)));
+	assert_string_equal(input_packing(in), "none");
+	input_close(in);
+	in = input_octets((struct span){ 0 });
+	assert_int_equal(input_read(in, 3, &out, &end, &f), OK);
+	assert_true(end);
+	input_close(in);
+	buf_release(&gzip);
+	buf_release(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_packing),
+		cmocka_unit_test(of_octets), cmocka_unit_test(test_every_packing),
 		cmocka_unit_test(test_members_and_padding),
 		cmocka_unit_test(test_cut_off_delivers_the_start),
 		cmocka_unit_test(test_looks_packed_but_is_not),
