@@ -1,8 +1,9 @@
 """What was told is taken back: by value, by entry, by object; of one source and not of others; and it stays so."""
 import json
 import urllib.parse
+import urllib.request
 
-from conftest import SAMPLES
+from conftest import LIMIT, SAMPLES
 
 URL = "http://evil.example/login"
 
@@ -189,3 +190,20 @@ def test_an_object_behind_a_large_one(node):
     assert retracted(node, objects[1]["id"])["objects"] == 1
     assert not node.listed("large.example") and node.listed("first.example")
     holds(node)
+
+
+def test_others_hear_of_it(node, serve):
+    """On the stream, as a retraction, with what it was."""
+    node.counts("bad", "--format", "lines", "-", stdin=b"198.51.100.7\n")
+    node.counts("good", "--format", "lines", "--as", "false-positive", "-", stdin=b"198.51.100.7\n")
+    daemon = serve(node)
+    retracted(node, "198.51.100.7")
+    told = []
+    with urllib.request.urlopen(f"http://127.0.0.1:{daemon.http_port}/v1/stream?lane=public&after=0", timeout=LIMIT) as stream:
+        for line in stream:
+            if line.startswith(b"data: ") and b'"format":"retraction"' in line:
+                told.append(json.loads(line[6:])["claims"][0])
+            if len(told) == 2:
+                break
+    assert sorted((c["value"], c["stance"], c["of"], c["category"]) for c in told) == [
+        ("198.51.100.7", "retracted", "false-positive", "blacklist"), ("198.51.100.7", "retracted", "indicator", "blacklist")]
