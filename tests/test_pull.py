@@ -282,7 +282,13 @@ def test_secrets_stay(node, fake, tmp_path):
         assert "s3cret" not in text and "cmVhZGVy" not in text, text
     for database in node.path.glob("ledger.db*"):
         assert b"s3cret" not in database.read_bytes()
+    headers.write_text("")
+    node.run("source", "set", "vendor", "--header-file", headers)
+    pull(node, "vendor", code=2)
+    assert "X-Api-Key" not in fake.asked[-1][2] and "Authorization" not in fake.asked[-1][2]
+    assert "s3cret-w" not in (node.path / "pulls.conf").read_text() and "s3cret-h" not in (node.path / "pulls.conf").read_text()
     # another server does not get them
+    node.run("source", "set", "vendor", "--key-file", basic)
     done = node.run("source", "set", "vendor", "--url", "http://localhost:1/l")
     assert "dropped" in done.err
     assert "s3cret" not in (node.path / "pulls.conf").read_text()

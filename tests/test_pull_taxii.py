@@ -248,6 +248,11 @@ def test_what_is_no_taxii(node, fake):
     assert "no discovery" in pull(node, "vendor", code=2)
     fake.serve("/taxii2/", b'{"title": "t", "api_roots": ["https://other.example/api/"]}', Content_Type=MEDIA)
     assert "other hosts" in pull(node, "vendor", code=2)
+    fake.asked.clear()
+    for root in ("/api/\\r\\nX-Smuggled: 1", "//other.example/api/", "https://127.0.0.1@other.example/api/", "file:///etc/", ""):
+        fake.serve("/taxii2/", b'{"title": "t", "api_roots": ["' + root.encode() + b'"]}', Content_Type=MEDIA)
+        assert "API root" in pull(node, "vendor", code=2)
+    assert {path for _, path, _ in fake.asked} == {"/taxii2/"}
     node.run("source", "set", "vendor", "--type", "snapshot")
     assert "snapshot" in pull(node, "vendor", code=2)
 

@@ -108,6 +108,9 @@ static bool root_url(const struct taxii *t, struct span root, char ret_url[PULL_
 	server = span_head(all, start + span_find(span_from(all, start), '/'));
 	if (root.n > PULL_URL_MAX || !root.n)
 		return false;
+	for (size_t i = 0; i < root.n; i++)
+		if (root.p[i] <= ' ' || root.p[i] == 0x7f)
+			return false;
 	snprintf(text, sizeof(text), SPAN_FMT, SPAN_ARG(root));
 	if (root.p[0] == '/' && !(root.n > 1 && root.p[1] == '/'))
 		return snprintf(ret_url, PULL_URL_MAX + 1, SPAN_FMT "%s", SPAN_ARG(server), text) <= PULL_URL_MAX;
