@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Measures what bench/RESULTS.md reports.  Each figure is a median of several runs and stands beside a limit or a peer measured in the
 same run.  bench/run.py [NAME...]: import, memory, stix, check, start, data, lookup, scan, finder, table, base, address, incremental,
-ledger, merkle, replay, dns, http, block, guard, docket, rpz, resolvers, nft, snapshot, lib, taxii."""
+ledger, merkle, replay, dns, http, block, guard, docket, rpz, resolvers, nft, peers, snapshot, lib, taxii."""
 import datetime
 import http.client
 import json
@@ -701,6 +701,67 @@ def bench_resolvers(base):
 def bench_nft(base):
     """Changes in a set of a million addresses of the kernel's nftables, by netlink and by the nft command (as root; else it says why not)."""
     say(subprocess.run([BUILD / "bench" / "nft_bench"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout.rstrip())
+
+
+def dns_has(port, name):
+    """Does the DNS face of a node have an answer for it?"""
+    question = b"".join(bytes([len(label)]) + label.encode() for label in f"{name}.bl.sipar.test".split(".")) + b"\0"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(5)
+        s.sendto(os.urandom(2) + b"\1\0\0\1\0\0\0\0\0\0" + question + b"\0\1\0\1", ("127.0.0.1", port))
+        answer = s.recv(4096)
+    return answer[3] & 15 == 0 and answer[6:8] != b"\0\0"
+
+
+def serve_ready(node):
+    process = subprocess.Popen([SIPAR, "serve", "-d", str(node), "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0", "--rpz", "off", "--json"],
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    return process, json.loads(process.stdout.readline())
+
+
+def lane_of(node, lane):
+    return json.loads(subprocess.run([SIPAR, "lane", "-d", str(node), "show", lane, "--json"], capture_output=True, check=False).stdout or '{"entries":0}')["entries"]
+
+
+def pulled(node):
+    row = json.loads(subprocess.run([SIPAR, "peer", "-d", str(node), "status", "--json"], capture_output=True, check=False).stdout.splitlines()[0])
+    return row["size"], row["octets"]
+
+
+def bench_peers(base):
+    """A hub and its mirror: from a report that is durable at the hub to the DNS answer of the mirror; a lane from its start; and what ten new entries cost."""
+    hub, mirror = fresh(base), fresh(base)
+    lines = write_list(base, made_lines(5, 1000000), "peers.txt")
+    subprocess.run([SIPAR, "import", "-q", "-d", str(hub), "--source", "big", str(lines)], check=True, capture_output=True)
+    for i in range(600):
+        subprocess.run([SIPAR, "import", "-q", "-d", str(hub), "--source", f"s{i % 50}", "-"], input=f"192.0.2.{i % 250}\n".encode(), check=True, capture_output=True)
+    (at, ports), (here, mine) = serve_ready(hub), serve_ready(mirror)
+    try:
+        begin = time.monotonic()
+        subprocess.run([SIPAR, "peer", "-d", str(mirror), "add", "hub", "--url", f"http://127.0.0.1:{ports['http_port']}/", "--key", str(hub / "node.pub"),
+                        "--lanes", "public"], check=True, capture_output=True)
+        size = lane_of(hub, "public")
+        while pulled(mirror)[0] < size:
+            time.sleep(0.02)
+        seconds = time.monotonic() - begin
+        say(f"peers: {size} entries with a million claims mirrored and folded in {seconds:.2f} s, {pulled(mirror)[1] / 1e6:.1f} MB over the wire")
+        before = pulled(mirror)[1]
+        took = []
+        for i in range(200):
+            name = f"bench-{i}.example"
+            subprocess.run([SIPAR, "import", "-q", "-d", str(hub), "--source", f"r{i}", "-"], input=f"{name}\n".encode(), check=True, capture_output=True)
+            begin = time.monotonic()
+            while not dns_has(mine["dns_port"], name):
+                time.sleep(0.001)
+            took.append(1000 * (time.monotonic() - begin))
+        took.sort()
+        say(f"peers: durable at the hub to answered by the mirror's DNS, of {len(took)}: median {median(took):.1f} ms, p99 {took[int(0.99 * len(took)) - 1]:.1f} ms, "
+            f"most {took[-1]:.1f} ms")
+        say(f"peers: {2 * len(took)} new entries, one import at a time: {(pulled(mirror)[1] - before) / len(took) * 5 / 1e3:.1f} kB for ten of them, of {size}")
+    finally:
+        for process in (at, here):
+            process.terminate()
+            process.wait()
 
 
 def bench_snapshot(base):

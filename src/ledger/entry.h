@@ -52,7 +52,7 @@ enum entry_kind {
 	ENTRY_EVIDENCE = 9, /**< a file that a decision names; can be erased as a feed's body */
 	ENTRY_HITS = 10, /**< how often what is in force was met: JSON body, view/hits.h */
 	ENTRY_PARTY = 11, /**< a party or a token was added, changed or ended: JSON body, view/party.h */
-	ENTRY_PEER = 12, /**< a peer was added, changed or removed: JSON body, gate/peers.h */
+	ENTRY_PEER = 12, /**< a peer was added, changed or removed: JSON body, peer/peers.h */
 	ENTRY_KINDS,
 };
 

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 
-enum { FILE_MAX = 256 << 10, PATH = 4096 };
+enum { HEAD_MAX = 1024, PATH = 4096 };
 
 static void path_of(char path[PATH], const char *dir, const char *lane, const char *end)
 {
@@ -55,20 +55,23 @@ enum err evidence_keep(const char *dir, const char *lane, bool forked, const cha
 
 bool evidence_find(const char *dir, const char *lane, bool *ret_forked, char why[EVIDENCE_WHY_MAX + 1])
 {
-	char path[PATH], text[1024];
+	char path[PATH];
+	struct buf text = { 0 };
 	path_of(path, dir, lane, "");
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return errno != ENOENT; /* one that cannot be read holds, too */
-	ssize_t n = read(fd, text, sizeof(text));
+	ssize_t n = read(fd, buf_reserve(&text, HEAD_MAX), HEAD_MAX);
 	close(fd);
-	struct span rest = span_of(text, n > 0 ? (size_t)n : 0), line[3];
-	for (unsigned i = 0; i < COUNT_OF(line); i++) {
+	text.n = n > 0 && n <= HEAD_MAX ? (size_t)n : 0;
+	struct span rest = buf_span(&text), line[3] = { 0 };
+	for (unsigned i = 0; i < COUNT_OF(line) && rest.n && rest.n <= HEAD_MAX; i++) {
 		line[i] = span_head(rest, span_find(rest, '\n'));
 		rest = span_from(rest, line[i].n + 1);
 	}
 	*ret_forked = !span_is(line[0], "rolled-back");
 	snprintf(why, EVIDENCE_WHY_MAX + 1, SPAN_FMT, SPAN_ARG(span_head(line[2], EVIDENCE_WHY_MAX)));
+	buf_release(&text);
 	return true;
 }
 

@@ -13,7 +13,7 @@
 
 enum { BACK_OFF_MAX_MS = 30000, COSIGN_EVERY_MS = 10000, COSIGN_AGAIN_MS = 600000 };
 
-static bool is_stopped(void *ctx)
+bool station_is_stopped(void *ctx)
 {
 	struct station *s = ctx;
 	pthread_mutex_lock(&s->puller->lock);
@@ -201,9 +201,9 @@ static bool pull(struct station *s, struct pulled *l, const char *there)
 static void pull_all(struct station *s)
 {
 	bool more = true;
-	while (more && !is_stopped(s)) {
+	while (more && !station_is_stopped(s)) {
 		more = false;
-		for (unsigned i = 0; i < s->peer.n_lanes && !is_stopped(s); i++)
+		for (unsigned i = 0; i < s->peer.n_lanes && !station_is_stopped(s); i++)
 			more |= pull(s, &s->lane[i], s->peer.lane[i]);
 	}
 	if (s->parcel.cap > PARCEL_OCTETS) {
@@ -237,7 +237,7 @@ static void *run(void *arg)
 {
 	struct station *s = arg;
 	table_reader_init(); /* folding decisions reads their table */
-	while (!is_stopped(s)) {
+	while (!station_is_stopped(s)) {
 		pull_all(s);
 		rest(s);
 	}
@@ -287,7 +287,7 @@ static enum err open_lane(struct station *s, unsigned i, struct fault *f)
 	snprintf(l->status.peer, sizeof(l->status.peer), "%s", s->peer.name);
 	snprintf(l->status.lane, sizeof(l->status.lane), "%s.%s", s->peer.name, s->peer.lane[i]);
 	l->status.size = l->status.there = size_here(s, l);
-	enum err e = remote_open(buf_cstr(&url), is_stopped, s, &l->remote, f);
+	enum err e = remote_open(buf_cstr(&url), station_is_stopped, s, &l->remote, f);
 	if (e == OK)
 		remote_authorize(l->remote, s->peer.token);
 	buf_release(&url);
@@ -305,6 +305,11 @@ static enum err start_station(struct puller *p, const struct peer *peer, struct 
 		e = open_lane(s, i, f);
 	if (e == OK && pthread_create(&s->thread, NULL, run, s))
 		e = fault_set(f, ERR_IO, "a thread for the peer \"%s\" cannot be started", peer->name);
+	if (e == OK && pthread_create(&s->watch, NULL, station_watch, s)) {
+		e = fault_set(f, ERR_IO, "a thread for the peer \"%s\" cannot be started", peer->name);
+		s->stop = true;
+		pthread_join(s->thread, NULL);
+	}
 	if (e) {
 		free_station(s);
 		return e;
@@ -326,6 +331,7 @@ static void stop_station(struct puller *p, struct station **at)
 	pthread_cond_broadcast(&p->changed);
 	pthread_mutex_unlock(&p->lock);
 	pthread_join(s->thread, NULL);
+	pthread_join(s->watch, NULL);
 	free_station(s);
 }
 

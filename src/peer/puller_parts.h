@@ -19,12 +19,17 @@ struct station {
 	struct station *next;
 	struct puller *puller;
 	struct peer peer;
-	pthread_t thread;
+	pthread_t thread, watch;   /* the one that pulls, and the one that hears when there is something */
 	bool stop, wake;           /* with the lock */
 	unsigned failures;         /* in a row */
 	struct pulled lane[PEER_LANES_MAX];
 	struct buf parcel;
 };
+
+/** A cancelled() of fetches: ctx is a struct station. */
+bool station_is_stopped(void *ctx);
+/** The thread that hears. */
+void *station_watch(void *arg);
 
 struct puller {
 	struct node *node;
