@@ -20,6 +20,7 @@
 #include "cli/option.h"
 #include "face/http.h"
 #include "gate/consumers.h"
+#include "hook/sender.h"
 
 struct serve_options {
 	const char *dir, *http, *dns, *rpz, *rpz_tls;
@@ -50,6 +51,7 @@ struct daemon {
 	struct keeper *keeper;
 	struct leases *leases;
 	struct zones *zones;
+	struct sender *sender;
 	struct tls_source *tls; /* NULL: no face speaks it */
 	uint8_t audience; /* enum tlp: of those who ask without a name */
 	clearance clear;
@@ -63,6 +65,7 @@ static void more_metrics(void *ctx, struct buf *out)
 	if (d->zones)
 		zones_metrics(d->zones, out);
 	certificate_metrics(d->tls, out);
+	hooks_metrics(d->node, ledger_clearance(node_ledger(d->node), d->audience), out); /* for those who ask without a name */
 	consumers_metrics(node_consumers(d->node), docket_serial(node_docket(d->node)), out);
 }
 
@@ -140,7 +143,7 @@ static enum err open_faces(struct daemon *d, struct fault *f)
 	    (e = http_server_open(&o, node_table(d->node), node_ledger(d->node), &d->http, f)) != OK)
 		return e;
 	node_on_lanes(d->node, show_new_lane, d);
-	if ((e = keeper_start(d->node, &d->keeper, f)) || (e = leases_start(node_docket(d->node), &d->leases, f)) ||
+	if ((e = keeper_start(d->node, &d->keeper, f)) || (e = leases_start(node_docket(d->node), &d->leases, f)) || (e = sender_start(d->node, &d->sender, f)) ||
 	    (e = control_open(d->node, &d->control, f)))
 		return e;
 	if (pthread_create(&d->control_thread, NULL, control_thread, d->control)) {
@@ -158,6 +161,7 @@ static void close_all(struct daemon *d)
 		pthread_join(d->control_thread, NULL);
 		control_close(d->control);
 	}
+	sender_stop(d->sender);
 	leases_stop(d->leases);
 	keeper_stop(d->keeper);
 	http_server_close(d->http);

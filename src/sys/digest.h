@@ -1,4 +1,4 @@
-/* SHA-256 (OpenSSL: it uses the processor's instructions for it). */
+/* SHA-256, and the HMAC that is made of it (OpenSSL: it uses the processor's instructions for it). */
 #ifndef SYS_DIGEST_H
 #define SYS_DIGEST_H
 
@@ -8,5 +8,7 @@
 void sha256_two(struct span a, struct span b, uint8_t ret_digest[32]);
 /** SHA-256(a || b || c), as sha256_two(). */
 void sha256_three(struct span a, struct span b, struct span c, uint8_t ret_digest[32]);
+/** HMAC-SHA256 (RFC 2104). */
+void hmac_sha256(struct span key, struct span message, uint8_t ret_mac[32]);
 
 #endif

@@ -214,3 +214,28 @@ enum err fetch_post(struct fetcher *t, const char *url, const char *media, struc
 	curl_slist_free_all(fields);
 	return e;
 }
+
+enum err fetch_post_fields(struct fetcher *t, const char *url, const char *media, const char *const *field, unsigned n, struct span body,
+			   size_t max_octets, struct buf *out, unsigned *ret_status, uint32_t *ret_retry_s, struct fault *f)
+{
+	char type[120];
+	curl_off_t retry = 0;
+	snprintf(type, sizeof(type), "Content-Type: %s", media);
+	struct curl_slist *fields = curl_slist_append(NULL, type);
+	for (unsigned i = 0; i < n && fields; i++)
+		fields = curl_slist_append(fields, field[i]);
+	if (!fields)
+		abort();
+	curl_easy_setopt(t->curl, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, fields);
+	curl_easy_setopt(t->curl, CURLOPT_POST, 1L);
+	curl_easy_setopt(t->curl, CURLOPT_POSTFIELDS, body.n ? (const char *)body.p : "");
+	curl_easy_setopt(t->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
+	enum err e = fetch(t, url, max_octets, out, ret_status, f);
+	if (e == OK && curl_easy_getinfo(t->curl, CURLINFO_RETRY_AFTER, &retry) == CURLE_OK)
+		*ret_retry_s = retry > 0 && retry < UINT32_MAX ? (uint32_t)retry : 0;
+	curl_easy_setopt(t->curl, CURLOPT_POSTFIELDS, NULL);
+	curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, NULL);
+	curl_slist_free_all(fields);
+	return e;
+}

@@ -39,6 +39,11 @@ enum err fetch_get_extra(struct fetcher *t, const char *url, struct fetch_extra 
 enum err fetch_post(struct fetcher *t, const char *url, const char *media, struct span body, size_t max_octets, struct buf *out,
 		    unsigned *ret_status, struct fault *f) MUST_USE;
 
+/** The same with more header fields, "Name: value", which may hold secrets.
+ *  @param ret_retry_s  what the other side has asked for (Retry-After), 0: nothing. */
+enum err fetch_post_fields(struct fetcher *t, const char *url, const char *media, const char *const *field, unsigned n, struct span body,
+			   size_t max_octets, struct buf *out, unsigned *ret_status, uint32_t *ret_retry_s, struct fault *f) MUST_USE;
+
 /** A URL for people and logs: without the user name and password in it, at most `n` - 1 octets and a NUL. */
 void fetch_url_shown(const char *url, char *ret_text, size_t n);
 
