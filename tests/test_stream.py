@@ -132,6 +132,12 @@ def test_all_that_happens(node, serve, listen):
     assert live.events[-1][1]["body"]["first"] == 1 and live.events[-1][1]["body"]["reason"] == "of a person"
     again = listen(daemon, "?after=0").until(lambda e: "erased" in names(e))
     assert values(again.events) == ["evil.example", "evil.example"]
+    tell(node, "public", "c", "192.0.2.7", "192.0.2.8")
+    node.run("retract", "192.0.2.7", "--why", "it was a mistake")
+    live.until(lambda e: names(e).count("import") == 5)
+    assert names(live.events)[-4:] == ["claims", "import", "retraction", "import"]
+    back = live.events[-2][1]
+    assert back["source"] == "c" and [(c["value"], c["stance"]) for c in back["claims"]] == [("192.0.2.7", "retracted")]
 
 
 def test_decisions(node, serve, listen):

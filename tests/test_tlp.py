@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import urllib.parse
+import uuid as uuids
 
 import pytest
 
@@ -77,21 +78,31 @@ def make(path, recipient):
 ANY = ["later.example", *(v for lane in AUDIENCE for v in values(lane))]
 FILL = {
     "value": ANY, "score": ["1"], "list": ["edge.txt", "edge.json", "none.txt"], "lane": [*AUDIENCE, "node", "decisions", "none"],
+    "collection": [*AUDIENCE, "node", "decisions", "none"], "object": [*(f"indicator--{uuid(lane)}" for lane in AUDIENCE), "none"],
+    "event": ["none", "1"],  # and those that events() makes
     "tile": ["0/000.p/1", "entries/000.p/1", "entries/000"], "digest": ["0" * 64], "index": ["0", "1", "2"],
 }
 BODIES = {
     "/v1/lookup": ("text/plain", "\n".join(ANY).encode()), "/v1/usage-metrics": ("application/json", b"{}"),
+    "/attributes/restSearch": ("application/json", json.dumps({"value": ANY, "deleted": [0, 1]}).encode()),
+    "/events/restSearch": ("application/json", b'{"value":"%"}'),
     "/v1/hits": ("application/json", b"{}"), "/lanes/{lane}/cosignature": ("text/plain", b"x"), "/add-checkpoint": ("text/plain", b"x"),
 }
 
 
-def requests(description):
+def events(node):
+    """The UUIDs of what each source says in each lane, as anybody can make them who knows their names."""
+    return [str(uuids.uuid5(uuids.NAMESPACE_URL, f"{node}/lanes/{lane}#src-{lane}#1")) + ".json" for lane in AUDIENCE]
+
+
+def requests(description, node):
     """(method, path, type, body) for each operation of the description."""
+    fill = dict(FILL, event=FILL["event"] + events(node))
     for path, methods in description["paths"].items():
         names = re.findall(r"{(\w+)}", path)
         missing = [n for n in names if n not in FILL]
         assert not missing, f"{path}: say in FILL what {missing} may be"
-        for filled in itertools.product(*(FILL[n] for n in names)):
+        for filled in itertools.product(*(fill[n] for n in names)):
             target = path
             for name, value in zip(names, filled):
                 target = target.replace("{%s}" % name, value if name == "tile" else urllib.parse.quote(value, safe=""))
@@ -107,8 +118,8 @@ def sweep(daemon, headers):
     """{request, with its body: (status, text)} of all faces; what HTTP answers, with its header fields."""
     description = json.loads(daemon.get("/openapi.json")[2])
     answers = {}
-    for method, target, kind, body in requests(description):
-        h = dict(headers, **({"Content-Type": kind} if kind else {}))
+    for method, target, kind, body in requests(description, json.loads(daemon.get("/lanes")[2])["node"]):
+        h = dict(headers, Accept="*/*", **({"Content-Type": kind} if kind else {}))
         status, fields, text = daemon.request(method, target, body=body, headers=h)
         answers[f"{method} {target} {(body or b'').decode()}"] = status, f"{fields}\n{text}"
     for lane in AUDIENCE:
@@ -125,6 +136,7 @@ def plain(text):
     text = re.sub(r"\w{3}, \d\d \w{3} \d{4} [\d:]+ GMT", "TIME", text)
     text = re.sub(r"\b1[78]\d{8}(\d{3})?\b", "TIME", text)
     text = re.sub(r'"age_s":\d+', "AGE", text)
+    text = re.sub(r'ETag: "[0-9a-f]{16}"', "ETAG", text)
     text = re.sub(r"[A-Za-z0-9+/]{40,}=*", "HASH", text)
     lines = [line for line in text.splitlines() if not re.match(r"sipar_(http_request_duration|process|dns_)|process_|sipar_http_requests", line)]
     return "\n".join(lines)

@@ -21,6 +21,8 @@
 #include "face/http.h"
 #include "gate/consumers.h"
 #include "hook/sender.h"
+#include "peer/collector.h"
+#include "peer/puller.h"
 
 struct serve_options {
 	const char *dir, *http, *dns, *rpz, *rpz_tls;
@@ -52,6 +54,8 @@ struct daemon {
 	struct leases *leases;
 	struct zones *zones;
 	struct sender *sender;
+	struct collector *collector;
+	struct puller *puller;
 	struct tls_source *tls; /* NULL: no face speaks it */
 	uint8_t audience; /* enum tlp: of those who ask without a name */
 	clearance clear;
@@ -66,7 +70,9 @@ static void more_metrics(void *ctx, struct buf *out)
 		zones_metrics(d->zones, out);
 	certificate_metrics(d->tls, out);
 	hooks_metrics(d->node, ledger_clearance(node_ledger(d->node), d->audience), out); /* for those who ask without a name */
+	puller_metrics(d->puller, out);
 	consumers_metrics(node_consumers(d->node), docket_serial(node_docket(d->node)), out);
+	collector_metrics(d->collector, ledger_clearance(node_ledger(d->node), d->audience), out); /* for those who ask without a name */
 }
 
 static void *control_thread(void *arg)
@@ -130,6 +136,7 @@ static enum err open_faces(struct daemon *d, struct fault *f)
 		return e;
 	if ((e = open_zones(d, f)) != OK)
 		return e;
+	d->collector = collector_new(d->node);
 	struct http_options o = {
 		.address = d->config.http, .threads = or_cores(d->config.http_threads), .clear = d->clear,
 		.connections = d->config.http_connections < CONNECTIONS_LEAST ? CONNECTIONS_LEAST : (unsigned)d->config.http_connections,
@@ -143,8 +150,8 @@ static enum err open_faces(struct daemon *d, struct fault *f)
 	    (e = http_server_open(&o, node_table(d->node), node_ledger(d->node), &d->http, f)) != OK)
 		return e;
 	node_on_lanes(d->node, show_new_lane, d);
-	if ((e = keeper_start(d->node, &d->keeper, f)) || (e = leases_start(node_docket(d->node), &d->leases, f)) || (e = sender_start(d->node, &d->sender, f)) ||
-	    (e = control_open(d->node, &d->control, f)))
+	if ((e = keeper_start(d->node, &d->keeper, f)) || (e = leases_start(node_docket(d->node), &d->leases, f)) ||
+	    (e = sender_start(d->node, &d->sender, f)) || (e = puller_start(d->node, &d->puller, f)) || (e = collector_start(d->collector, f)) || (e = control_open(d->node, &d->control, f)))
 		return e;
 	if (pthread_create(&d->control_thread, NULL, control_thread, d->control)) {
 		control_close(d->control);
@@ -163,8 +170,10 @@ static void close_all(struct daemon *d)
 	}
 	sender_stop(d->sender);
 	leases_stop(d->leases);
+	puller_stop(d->puller);
 	keeper_stop(d->keeper);
 	http_server_close(d->http);
+	collector_free(d->collector);
 	zones_stop(d->zones);
 	tls_source_close(d->tls);
 	dnsbl_stop(d->dns);

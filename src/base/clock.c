@@ -58,9 +58,19 @@ static bool skip(struct span s, size_t *pos, char c)
 	return true;
 }
 
-enum err time_parse(struct span s, int64_t *ret_unix_s)
+/* Microseconds of the digits at *pos, which is moved behind them all. */
+static int64_t fraction(struct span s, size_t *pos)
+{
+	int64_t us = 0, unit = 100000;
+	for (; *pos < s.n && ascii_digit(s.p[*pos]); (*pos)++, unit /= 10)
+		us += (s.p[*pos] - '0') * unit;
+	return us;
+}
+
+enum err time_parse_us(struct span s, int64_t *ret_unix_us)
 {
 	size_t i = 0;
+	int64_t us = 0;
 	int y, mo, d, h = 0, mi = 0, sec = 0, offset = 0;
 	y = digits(s, &i, 4);
 	if (y < 0 || !skip(s, &i, '-') || (mo = digits(s, &i, 2)) < 0 || !skip(s, &i, '-') || (d = digits(s, &i, 2)) < 0)
@@ -74,8 +84,7 @@ enum err time_parse(struct span s, int64_t *ret_unix_s)
 		if (skip(s, &i, ':') && (sec = digits(s, &i, 2)) < 0)
 			return ERR_SYNTAX;
 		if (skip(s, &i, '.') || skip(s, &i, ','))
-			while (i < s.n && ascii_digit(s.p[i]))
-				i++;
+			us = fraction(s, &i);
 		while (skip(s, &i, ' '))
 			;
 		if (i + 3 == s.n && (s.p[i] == 'U' || s.p[i] == 'G') && (s.p[i + 2] == 'C' || s.p[i + 2] == 'T'))
@@ -96,8 +105,17 @@ enum err time_parse(struct span s, int64_t *ret_unix_s)
 	}
 	if (y < 1 || mo < 1 || mo > 12 || d < 1 || d > month_days(y, mo) || h > 23 || mi > 59 || sec > 60)
 		return ERR_RANGE;
-	*ret_unix_s = civil_to_unix(y, mo, d, h, mi, sec) - offset;
+	*ret_unix_us = (civil_to_unix(y, mo, d, h, mi, sec) - offset) * 1000000 + us;
 	return OK;
+}
+
+enum err time_parse(struct span s, int64_t *ret_unix_s)
+{
+	int64_t us;
+	enum err e = time_parse_us(s, &us);
+	if (e == OK)
+		*ret_unix_s = us / 1000000 - (us % 1000000 < 0);
+	return e;
 }
 
 void time_format(int64_t unix_s, char ret_text[32])
@@ -114,4 +132,13 @@ void time_format(int64_t unix_s, char ret_text[32])
 	int d = (int)(doy - (153 * mp + 2) / 5 + 1), m = (int)(mp < 10 ? mp + 3 : mp - 9);
 	snprintf(ret_text, 32, "%04d-%02d-%02dT%02d:%02d:%02dZ", (int)(yoe + era * 400 + (m <= 2)), m, d, (int)(rest / 3600),
 		 (int)(rest / 60 % 60), (int)(rest % 60));
+}
+
+void time_format_us(int64_t unix_us, char ret_text[32])
+{
+	int64_t rest = unix_us % 1000000;
+	if (rest < 0)
+		rest += 1000000;
+	time_format((unix_us - rest) / 1000000, ret_text);
+	snprintf(ret_text + 19, 13, ".%06dZ", (int)rest);
 }

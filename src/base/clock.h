@@ -18,7 +18,11 @@ int64_t civil_to_unix(int year, int month, int day, int hour, int minute, int se
  *  @param ret_unix_s  seconds since 1970.  @return OK; ERR_SYNTAX; ERR_RANGE for a day or hour that does not exist. */
 enum err time_parse(struct span s, int64_t *ret_unix_s) MUST_USE;
 
+/** The same in microseconds; further digits of a fraction are cut off. */
+enum err time_parse_us(struct span s, int64_t *ret_unix_us) MUST_USE;
 /** "2026-08-22T03:00:29Z" and NUL into `ret_text`. */
 void time_format(int64_t unix_s, char ret_text[32]);
+/** "2026-08-22T03:00:29.000001Z", always six digits.  Years 1 to 9999. */
+void time_format_us(int64_t unix_us, char ret_text[32]);
 
 #endif

@@ -54,12 +54,38 @@ static void there_and_back(void **state)
 	}
 }
 
+static void microseconds(void **state)
+{
+	static const struct { const char *text; int64_t us; const char *again; } rows[] = {
+		{ "1970-01-01T00:00:00Z", 0, "1970-01-01T00:00:00.000000Z" },
+		{ "1970-01-01T00:00:01.5Z", 1500000, "1970-01-01T00:00:01.500000Z" },
+		{ "1970-01-01T00:00:01.000001Z", 1000001, "1970-01-01T00:00:01.000001Z" },
+		{ "1970-01-01T00:00:01.0000019Z", 1000001, "1970-01-01T00:00:01.000001Z" },
+		{ "1970-01-01T01:00:01.25+01:00", 1250000, "1970-01-01T00:00:01.250000Z" },
+		{ "1969-12-31T23:59:59.999999Z", -1, "1969-12-31T23:59:59.999999Z" },
+		{ "1969-12-31T23:59:59Z", -1000000, "1969-12-31T23:59:59.000000Z" },
+		{ "9999-12-31T23:59:59.999999Z", 253402300799999999, "9999-12-31T23:59:59.999999Z" },
+	};
+	int64_t us, s;
+	char text[32];
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		assert_int_equal(time_parse_us(span_str(rows[i].text), &us), OK);
+		assert_int_equal(us, rows[i].us);
+		time_format_us(us, text);
+		assert_string_equal(text, rows[i].again);
+		assert_int_equal(time_parse(span_str(rows[i].text), &s), OK);
+		assert_true(s * 1000000 <= us && us < (s + 1) * 1000000);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(forms_that_feeds_write),
 		cmocka_unit_test(what_is_no_time),
 		cmocka_unit_test(there_and_back),
+		cmocka_unit_test(microseconds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

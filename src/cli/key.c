@@ -102,7 +102,10 @@ static void show(struct verb_env *env, bool json, const struct keys *k)
 {
 	struct lane *lanes = mem_alloc(LANES_MAX * sizeof(*lanes));
 	struct buf out = { 0 };
-	unsigned n = ledger_lanes(node_ledger(env->node), CLEARANCE_ALL, lanes);
+	unsigned all = ledger_lanes(node_ledger(env->node), CLEARANCE_ALL, lanes), n = 0;
+	for (unsigned i = 0; i < all; i++)
+		if (!lanes[i].peer[0])
+			lanes[n++] = lanes[i];
 	(json ? put_json : put_text)(k, lanes, n, &out);
 	verb_out(env, &out);
 	buf_release(&out);

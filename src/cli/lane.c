@@ -32,7 +32,7 @@ static void put_vkey(struct ledger *l, const struct lane *lane, struct buf *out)
 {
 	uint8_t keys[256][32];
 	struct verifier v = { .type = NOTE_ED25519 };
-	unsigned n = ledger_keys(l, lane->realm, keys, 256);
+	unsigned n = ledger_lane_keys(l, lane, keys, 256);
 	if (!n)
 		return;
 	snprintf(v.name, sizeof(v.name), "%s", lane->origin);
@@ -138,8 +138,8 @@ static enum err create(struct verb_env *env, const struct lane_options *o, const
 	enum err e;
 	if (!o->audience)
 		return fault_set(f, ERR_USAGE, "lane create: say for whom it is: --audience");
-	if (strlen(name) > LANE_NAME_MAX)
-		return fault_set(f, ERR_USAGE, "lane name \"%.64s\" is longer than %d", name, LANE_NAME_MAX);
+	if (strlen(name) > LANE_OWN_MAX)
+		return fault_set(f, ERR_USAGE, "lane name \"%.64s\" is longer than %d", name, LANE_OWN_MAX);
 	snprintf(lane.name, sizeof(lane.name), "%s", name);
 	snprintf(lane.realm, sizeof(lane.realm), "%s", o->realm ? o->realm : "production");
 	if ((e = read_audience(o->audience, &lane.tlp, f)) || (e = members_parse(span_str(o->members ? o->members : ""), lane.members, f)) ||

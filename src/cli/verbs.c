@@ -27,6 +27,7 @@ const struct verb *const cli_verbs[] = {
 	&verb_receipt,
 	&verb_verify,
 	&verb_witness,
+	&verb_peer,
 	&verb_key,
 	&verb_backup,
 	&verb_restore,

@@ -22,6 +22,7 @@ extern const struct verb verb_match;
 extern const struct verb verb_object;
 extern const struct verb verb_openapi;
 extern const struct verb verb_party;
+extern const struct verb verb_peer;
 extern const struct verb verb_policy;
 extern const struct verb verb_rebuild;
 extern const struct verb verb_receipt;

@@ -26,7 +26,7 @@ static void put_lane(struct ledger *l, const struct lane *lane, struct buf *out)
 {
 	uint8_t keys[KEYS_MAX][KEY_OCTETS];
 	struct buf retention = { 0 };
-	unsigned n = ledger_keys(l, lane->realm, keys, KEYS_MAX);
+	unsigned n = ledger_lane_keys(l, lane, keys, KEYS_MAX);
 	retention_put(lane->retention_s, &retention);
 	buf_printf(out, "{\"name\":\"%s\",\"audience\":\"%s\",\"realm\":\"%s\",\"origin\":\"%s\",\"size\":%llu,\"retention\":\"%s\"", lane->name,
 		   tlp_name(lane->tlp), lane->realm, lane->origin, (unsigned long long)lane->size, buf_cstr(&retention));
@@ -183,6 +183,29 @@ void http_lane_receipt(struct http_server *s, struct http_request *q, const stru
 	}
 	a->status = 200;
 	a->type = "text/plain; charset=utf-8";
+}
+
+/* It has bodies: as there. */
+void http_lane_from(struct http_server *s, struct http_request *q, const struct http_words *w, struct http_answer *a)
+{
+	struct lane lane;
+	uint64_t index;
+	struct fault f = { .text = "" };
+	if (!find_lane(s, q, w, &lane, a))
+		return;
+	if (num_parse_u64(w->word[1], INT64_MAX / 2, &index)) {
+		http_problem(a, 400, q->target, "the index of an entry is a decimal number");
+		return;
+	}
+	enum err e = ledger_parcel(s->ledger, http_clear(q), lane.number, index, &a->body, &f);
+	if (e) {
+		a->body.n = 0;
+		refuse(q, e, &f, a);
+		return;
+	}
+	a->status = 200;
+	a->type = "application/octet-stream";
+	http_answer_header(a, "Cache-Control", "no-store");
 }
 
 /* ---- what witnesses bring ---- */

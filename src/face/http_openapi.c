@@ -45,6 +45,9 @@ static const struct { const char *name, *text, *example; } parameters[] = {
 	{ "lane", "Name of a lane.", "public" },
 	{ "tile", "Level or \"entries\", number, and width of a partial one.", "0/000.p/5" },
 	{ "digest", "64 hexadecimal digits.", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
+	{ "event", "UUID of an event.", "0f1c9a3e-0000-5000-8000-000000000001" },
+	{ "collection", "Id of a collection, or the name of its lane.", "public" },
+	{ "object", "Id of a STIX object.", "indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f" },
 	{ "index", "Place of the entry in the lane, from 0.", "7" },
 };
 
@@ -211,10 +214,15 @@ static const char schemas[] =
 	"\"Lane\":{\"type\":\"object\",\"required\":[\"name\",\"audience\",\"realm\",\"origin\",\"size\",\"retention\",\"vkey\"],"
 	"\"properties\":{\"name\":" TEXT ",\"audience\":" TEXT ",\"realm\":" TEXT ",\"origin\":" TEXT ",\"size\":" COUNT ","
 	"\"retention\":" TEXT ",\"vkey\":" TEXT ",\"old_vkeys\":{\"type\":\"array\",\"items\":" TEXT "}}},"
+	"\"MispManifest\":{\"type\":\"object\",\"description\":\"By UUID.\",\"additionalProperties\":{\"type\":\"object\"}},"
+	"\"MispEvent\":{\"type\":\"object\",\"required\":[\"Event\"],\"properties\":{\"Event\":{\"type\":\"object\"}}},"
+	"\"MispEvents\":{\"type\":\"object\",\"required\":[\"response\"],\"properties\":{\"response\":{\"type\":\"array\",\"items\":" REF("MispEvent") "}}},"
+	"\"MispAttributes\":{\"type\":\"object\",\"required\":[\"response\"],\"properties\":{\"response\":{\"type\":\"object\"}}},"
 	"\"Cosigned\":{\"type\":\"object\",\"required\":[\"taken\"],\"properties\":{\"taken\":" COUNT "}},"
 	"\"Health\":{\"type\":\"object\",\"required\":[\"status\",\"version\"],\"properties\":{\"status\":{\"const\":\"ok\"},"
 	"\"version\":{\"type\":\"string\"},\"keys\":" COUNT ",\"claims\":" COUNT ",\"levels\":" COUNT ","
 	"\"uptime_s\":" COUNT "}},"
+	"\"Taxii\":{\"type\":\"object\",\"description\":\"A resource of TAXII 2.1.\"},"
 	"\"OpenAPI\":{\"type\":\"object\",\"required\":[\"openapi\",\"info\",\"paths\"]},"
 	"\"Problem\":{\"type\":\"object\",\"description\":\"RFC 9457.\",\"required\":[\"type\",\"title\",\"status\",\"detail\"],"
 	"\"properties\":{\"type\":{\"type\":\"string\"},\"title\":{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},"

@@ -41,6 +41,8 @@ struct http_route {
 	} gives[2];               /**< of the answer 200 or `status`; none: it is 204 */
 	unsigned status;          /**< 0: 200 */
 	unsigned right;           /**< enum right: what the asker's role must allow; none: nobody may */
+	bool own_order;           /**< the handler is called before the body is read and with refusals, too: it looks at Content-Type and
+				       size in an order of its own */
 };
 
 /** All rows, ended by one without a method. */
@@ -59,8 +61,11 @@ enum err http_percent_decode(struct span s, uint8_t *ret, size_t *ret_n, struct 
 /** Is the media type of a Content-Type or of one item of an Accept field this one?  Parameters and case are ignored. */
 bool http_media_is(struct span field, const char *media);
 
-/** Make the answer a problem (RFC 9457).  `instance`: the request target. */
+/** Make the answer a problem (RFC 9457), or below /taxii2/ an error of TAXII.  `instance`: the request target. */
 void http_problem(struct http_answer *a, unsigned status, struct span instance, const char *detail);
+
+/** The problem of a request that cannot be served: q->refusal. */
+void http_refuse(const struct http_server *s, const struct http_request *q, struct http_answer *a);
 
 /** Counters of requests; all threads. */
 struct http_meter {
@@ -69,6 +74,8 @@ struct http_meter {
 };
 void http_meter_count(struct http_meter *m, const struct http_route *r, unsigned status, uint64_t ns);
 
+struct misp_events;
+
 struct http_server {
 	struct httpd *httpd;
 	struct table *table;
@@ -76,12 +83,14 @@ struct http_server {
 	struct http_options options;
 	_Atomic clearance clear; /**< of askers that nobody knows */
 	pthread_key_t reader;     /**< set in threads that are registered with the table */
+	struct objects *objects;  /**< NULL: without a node */
 	int64_t since_ms;
 	_Atomic int64_t failures[HTTP_FAILURES]; /**< of authentication, by address: when the next one would be due, ms */
 	struct siphash_seed failure_seed;
 	_Atomic int64_t parties_saved_ms; /**< when the use of tokens was saved last */
 	_Atomic int64_t saved_ms; /**< when what consumers have was saved last */
 	struct http_meter meter;
+	struct misp_events *misp; /**< NULL: there is no node */
 	struct http_streams *streams;
 };
 
@@ -155,6 +164,12 @@ http_handler http_feeds, http_feed, http_decisions, http_decisions_stream, http_
 http_handler http_lookup_one, http_allow, http_why, http_bulk, http_healthz, http_metrics, http_openapi_get;
 http_handler http_lanes, http_lane_checkpoint, http_lane_tile, http_lane_body, http_lane_receipt, http_lane_cosignature;
 http_handler http_add_checkpoint;
+http_handler http_lane_from;
 http_handler http_stream;
+http_handler http_taxii_discovery, http_taxii_root, http_taxii_collections, http_taxii_collection, http_taxii_manifest, http_taxii_objects;
+http_handler http_taxii_object, http_taxii_versions;
+
+http_handler http_misp_manifest, http_misp_hashes, http_misp_event, http_misp_attributes, http_misp_search_events;
+http_handler http_misp_version, http_misp_pymisp, http_misp_me;
 
 #endif

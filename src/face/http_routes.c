@@ -2,9 +2,12 @@
 #include "base/num.h"
 #include "face/http_parts.h"
 
+#define TAXII "application/taxii+json;version=2.1"
 #define NOTE_MEDIA "text/plain application/octet-stream application/x-www-form-urlencoded"
 /* What curl --data-binary says when it is told nothing is taken for lines, too. */
 #define BULK_MEDIA "text/plain application/x-ndjson application/ndjson application/jsonl application/json application/x-www-form-urlencoded"
+
+#define MISP_MEDIA "application/json text/plain application/x-www-form-urlencoded"
 
 const struct http_route http_routes[] = {
 	{ "GET", "/v1/lookup/{value}", http_lookup_one, "lookup", "What is known about one observable",
@@ -70,6 +73,10 @@ const struct http_route http_routes[] = {
 	{ "GET", "/lanes/{lane}/receipt/{index}", http_lane_receipt, "laneReceipt", "Proof that an entry is in a lane",
 	  "A C2SP tlog-proof with the record of the entry: \"sipar verify\" checks it without a network.",
 	  NULL, { { "text/plain", NULL } }, .right = RIGHT_READ },
+	{ "GET", "/lanes/{lane}/from/{index}", http_lane_from, "laneFrom", "Entries of a lane from an index on, for those who mirror it",
+	  "A parcel: records and bodies in a row, and the signed checkpoint that ends with them; at most some megabytes. With an index that the lane has "
+	  "not reached, the checkpoint alone. Everything in it can be checked by who has the entries before.",
+	  NULL, { { "application/octet-stream", NULL } }, .right = RIGHT_READ },
 	{ "POST", "/lanes/{lane}/cosignature", http_lane_cosignature, "laneCosignature", "Hand in a checkpoint that a witness has cosigned",
 	  "The note with the witness's line. Lines by witnesses that this node is configured with are kept and shown with the checkpoint.",
 	  NOTE_MEDIA, { { "application/json", "Cosigned" } }, .right = RIGHT_READ },
@@ -77,12 +84,55 @@ const struct http_route http_routes[] = {
 	  "C2SP tlog-witness: the size that was cosigned last, a consistency proof from there, and a checkpoint of a log that this node "
 	  "is configured with. The answer is the line of the cosignature.",
 	  NOTE_MEDIA, { { "text/plain", NULL } }, .right = RIGHT_READ },
+	{ "GET", "/misp/manifest.json", http_misp_manifest, "mispManifest", "MISP feed: which events there are",
+	  "A MISP subscribes to https://NODE/misp/ as a feed of type MISP. An event is what one source says in one lane; its timestamp rises when that changes. "
+	  "If-None-Match with the ETag of the last answer is answered with 304 while nothing has changed.",
+	  NULL, { { "application/json", "MispManifest" } }, .right = RIGHT_READ },
+	{ "GET", "/misp/hashes.csv", http_misp_hashes, "mispHashes", "MISP feed: the MD5 of each value, with the UUID of its event", "", NULL,
+	  { { "text/csv", NULL } }, .right = RIGHT_READ },
+	{ "GET", "/misp/{event}", http_misp_event, "mispEvent", "MISP feed: an event",
+	  "UUID.json. What does not stand any more is an attribute with deleted true.",
+	  NULL, { { "application/json", "MispEvent" } }, .right = RIGHT_READ },
+	{ "POST", "/attributes/restSearch", http_misp_attributes, "mispAttributes", "MISP: search for attributes",
+	  "Filters value, type, category, tags, uuid, eventid, org, eventinfo, timestamp, last, from, to, to_ids, deleted, enforceWarninglist, limit, page; "
+	  "returnFormat json, csv, text or count. Exact values are looked up; other searches read everything.",
+	  MISP_MEDIA, { { "application/json", "MispAttributes" }, { "text/csv", NULL } }, .right = RIGHT_READ },
+	{ "POST", "/events/restSearch", http_misp_search_events, "mispEvents", "MISP: search for events",
+	  "As the search for attributes; events come with the attributes that type, category, tags, to_ids and deleted let pass.",
+	  MISP_MEDIA, { { "application/json", "MispEvents" }, { "text/csv", NULL } }, .right = RIGHT_READ },
+	{ "GET", "/events/view/{event}", http_misp_event, "mispView", "MISP: an event", "By its UUID or number.", NULL,
+	  { { "application/json", "MispEvent" } }, .right = RIGHT_READ },
+	{ "GET", "/servers/getVersion", http_misp_version, "mispVersion", "MISP: the version of the API", "", NULL, { { "application/json", NULL } }, .right = RIGHT_READ },
+	{ "GET", "/servers/getVersion.json", http_misp_version, "mispVersionJson", "MISP: the same", "", NULL, { { "application/json", NULL } }, .right = RIGHT_READ },
+	{ "GET", "/servers/getPyMISPVersion.json", http_misp_pymisp, "mispPyMisp", "MISP: the PyMISP that goes with it", "", NULL,
+	  { { "application/json", NULL } }, .right = RIGHT_READ },
+	{ "GET", "/users/view/me", http_misp_me, "mispMe", "MISP: who asks", "", NULL, { { "application/json", NULL } }, .right = RIGHT_READ },
+	{ "GET", "/users/view/me.json", http_misp_me, "mispMeJson", "MISP: the same", "", NULL, { { "application/json", NULL } }, .right = RIGHT_READ },
 	{ "GET", "/v1/stream", http_stream, "stream", "What lanes say, as it is committed (server-sent events)",
 	  "Parameters lane (names with commas; without it all that you may see), after (a cursor, or with one lane the number of entries that are known; "
 	  "without it, what comes from now on) and only=heads (how long each lane is, whenever it has grown). The id of an event is the cursor behind it, and Last-Event-ID "
 	  "goes on from there: each claim, retraction and decision is told once, in order, from any point of the past. 409 when the cursor is beyond the end "
 	  "of a lane. docs/stream.md has the events.",
 	  NULL, { { "text/event-stream", NULL } }, .right = RIGHT_READ },
+	{ "GET", "/taxii2/", http_taxii_discovery, "taxiiDiscovery", "TAXII 2.1: discovery",
+	  "Where the API root is. Everything below /taxii2/ is by TAXII 2.1, errors too, and needs an Accept field that takes "
+	  "application/taxii+json;version=2.1.",
+	  NULL, { { TAXII, "Taxii" } }, .own_order = true, .right = RIGHT_READ },
+	{ "GET", "/taxii2/api/", http_taxii_root, "taxiiRoot", "TAXII 2.1: the API root", "", NULL, { { TAXII, "Taxii" } }, .own_order = true, .right = RIGHT_READ },
+	{ "GET", "/taxii2/api/collections/", http_taxii_collections, "taxiiCollections", "TAXII 2.1: the lanes that you may see, as collections", "",
+	  NULL, { { TAXII, "Taxii" } }, .own_order = true, .right = RIGHT_READ },
+	{ "GET", "/taxii2/api/collections/{collection}/", http_taxii_collection, "taxiiCollection", "TAXII 2.1: one collection",
+	  "By its id, or by its alias, which is the name of the lane.", NULL, { { TAXII, "Taxii" } }, .own_order = true, .right = RIGHT_READ },
+	{ "GET", "/taxii2/api/collections/{collection}/manifest/", http_taxii_manifest, "taxiiManifest", "TAXII 2.1: what objects there are",
+	  "Parameters as for the objects.", NULL, { { TAXII, "Taxii" } }, .own_order = true, .right = RIGHT_READ },
+	{ "GET", "/taxii2/api/collections/{collection}/objects/", http_taxii_objects, "taxiiObjects", "TAXII 2.1: objects, page by page",
+	  "Parameters added_after, limit, next, match[id], match[type], match[version] and match[spec_version]. Objects come as they were received, octet "
+	  "for octet. A page has at most 1,000 objects, and 8 MiB of them.",
+	  NULL, { { TAXII, "Taxii" } }, .own_order = true, .right = RIGHT_READ },
+	{ "GET", "/taxii2/api/collections/{collection}/objects/{object}/", http_taxii_object, "taxiiObject", "TAXII 2.1: one object, by its id",
+	  "Parameters added_after, limit, next, match[version] and match[spec_version].", NULL, { { TAXII, "Taxii" } }, .own_order = true, .right = RIGHT_READ },
+	{ "GET", "/taxii2/api/collections/{collection}/objects/{object}/versions/", http_taxii_versions, "taxiiVersions", "TAXII 2.1: the versions of an object",
+	  "Parameters added_after, limit, next and match[spec_version].", NULL, { { TAXII, "Taxii" } }, .own_order = true, .right = RIGHT_READ },
 	{ "GET", "/healthz", http_healthz, "health", "Is the service answering, and from what", "", NULL,
 	  { { "application/json", "Health" } }, .right = RIGHT_READ },
 	{ "GET", "/metrics", http_metrics, "metrics", "Metrics in the Prometheus text format", "", NULL, { { "text/plain", NULL } }, .right = RIGHT_READ },
@@ -91,6 +141,13 @@ const struct http_route http_routes[] = {
 };
 
 _Static_assert(COUNT_OF(http_routes) - 1 <= HTTP_ROUTES_MAX, "the meter has room for each row");
+
+/* Clients leave the last '/' out, and must not be redirected: what they send along would get lost. */
+static bool ends_as(struct span path, struct span literal)
+{
+	bool slash = literal.n && literal.p[literal.n - 1] == '/';
+	return span_eq(path, literal) || (slash && span_eq(path, span_head(literal, literal.n - 1)));
+}
 
 /* A pattern's literals and the words between them. */
 static bool path_is(const char *pattern, struct span target, struct http_words *ret_words)
@@ -101,7 +158,7 @@ static bool path_is(const char *pattern, struct span target, struct http_words *
 		struct span literal = span_head(p, span_find(p, '{'));
 		if (literal.n == p.n) { /* the last one; what follows a '?' is not looked at */
 			*ret_words = w;
-			return span_eq(span_head(target, span_find(target, '?')), literal);
+			return ends_as(span_head(target, span_find(target, '?')), literal);
 		}
 		if (!span_starts(target, literal) || w.n == HTTP_WORDS_MAX)
 			return false;
@@ -113,14 +170,15 @@ static bool path_is(const char *pattern, struct span target, struct http_words *
 			return true;
 		}
 		struct span word = span_head(target, span_find(target, '/'));
-		if (!word.n || span_find(word, '?') < word.n)
+		word = span_head(word, span_find(word, '?'));
+		if (!word.n)
 			return false;
 		w.word[w.n++] = word;
 		target = span_from(target, word.n);
 	}
 }
 
-const struct http_route *http_route_find(const char *method, struct span target, struct http_words *ret_words,
+static const struct http_route *find_row(const char *method, struct span target, struct http_words *ret_words,
 					 char ret_allow[HTTP_HEADER_VALUE_MAX])
 {
 	bool head = !strcmp(method, "HEAD");
@@ -136,6 +194,16 @@ const struct http_route *http_route_find(const char *method, struct span target,
 				      strcmp(r->method, "GET") ? r->method : "GET, HEAD");
 	}
 	return NULL;
+}
+
+/* Who takes https://NODE/misp for the address of a MISP asks for its API below that. */
+const struct http_route *http_route_find(const char *method, struct span target, struct http_words *ret_words,
+					 char ret_allow[HTTP_HEADER_VALUE_MAX])
+{
+	static const struct span base = SPAN_LIT("/misp/");
+	struct span below = span_from(target, base.n);
+	bool is_api = span_starts(target, base) && span_find(span_head(below, span_find(below, '?')), '/') < below.n; /* a feed has no folders */
+	return find_row(method, is_api ? span_from(target, base.n - 1) : target, ret_words, ret_allow);
 }
 
 bool http_media_is(struct span field, const char *media)

@@ -69,6 +69,14 @@ static void finds_rows(void **state)
 	check_route("GET", "/lanes/public", NULL, NULL, "");
 	check_route("GET", "/lanes/public/tile", NULL, NULL, "");
 	check_route("GET", "/lanes/public/checkpoint/", NULL, NULL, "");
+	check_route("GET", "/taxii2/", "taxiiDiscovery", "", NULL);
+	check_route("GET", "/taxii2?a/", "taxiiDiscovery", "", NULL);
+	check_route("GET", "/taxii2/api/collections/x", "taxiiCollection", "x", NULL);
+	check_route("GET", "/taxii2/api/collections/x?limit=1", "taxiiCollection", "x", NULL);
+	check_route("GET", "/taxii2/api/collections/x/objects/?match[id]=a/b", "taxiiObjects", "x", NULL);
+	check_route("GET", "/taxii2/api/collections/x/objects/y/versions", "taxiiVersions", "x y", NULL);
+	check_route("GET", "/taxii2/api/collections/x/objects//", NULL, NULL, "");
+	check_route("GET", "/taxii2x", NULL, NULL, "");
 }
 
 static void percent(void **state)
@@ -187,6 +195,11 @@ static void problems(void **state)
 	assert_string_equal(buf_cstr(&a.body),
 			    "{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400,\"detail\":\"not \\\"it\\\"\","
 			    "\"instance\":\"/v1/lookup/\\\"\xef\xbf\xbd\"}\n");
+	http_problem(&a, 404, SPAN_LIT("/taxii2/x"), "no \"it\"");
+	assert_string_equal(a.type, "application/taxii+json;version=2.1");
+	assert_string_equal(buf_cstr(&a.body), "{\"title\":\"Not Found\",\"description\":\"no \\\"it\\\"\",\"http_status\":\"404\"}\n");
+	http_problem(&a, 404, SPAN_LIT("/taxii2x"), "not it");
+	assert_string_equal(a.type, "application/problem+json");
 	buf_release(&a.body);
 }
 

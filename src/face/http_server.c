@@ -1,6 +1,9 @@
 /* The server: opening, closing, and the way of a request to its handler and back. */
 #include "base/clock.h"
+#include "base/log.h"
 #include "face/http_parts.h"
+#include "gate/misp_events.h"
+#include "gate/objects.h"
 #include "sys/key.h"
 
 enum { CONNECTIONS = 1024 };
@@ -32,7 +35,7 @@ void http_table_leave(struct http_server *s)
 	table_leave(s->table);
 }
 
-static void refuse(const struct http_server *s, const struct http_request *q, struct http_answer *a)
+void http_refuse(const struct http_server *s, const struct http_request *q, struct http_answer *a)
 {
 	char text[120];
 	switch (q->refusal) {
@@ -62,8 +65,10 @@ static void wrong_media(const struct http_request *q, const struct http_route *r
 static bool screen(const struct http_server *s, const struct http_request *q, const struct http_route *r, const char *allow,
 		   struct http_answer *a)
 {
+	if (r && r->own_order)
+		return false;
 	if (q->refusal)
-		refuse(s, q, a);
+		http_refuse(s, q, a);
 	else if (!r && allow[0]) {
 		http_answer_header(a, "Allow", allow);
 		http_problem(a, 405, q->target, "the method is not one of those in the Allow field");
@@ -122,10 +127,23 @@ static void dispatch(void *ctx, struct http_request *q, struct http_answer *a)
 	http_meter_count(&s->meter, r, a->status, clock_mono_ns() - began);
 }
 
+static void complain(const char *text)
+{
+	log_line(LOG_ERROR, "%s", text);
+}
+
 void http_server_set_clear(struct http_server *s, clearance clear)
 {
 	if (atomic_exchange(&s->clear, clear) != clear)
 		http_streams_end(s->streams);
+}
+
+static void release(struct http_server *s)
+{
+	http_streams_free(s->streams);
+	misp_events_free(s->misp);
+	objects_close(s->objects);
+	free(s);
 }
 
 enum err http_server_open(const struct http_options *o, struct table *t, struct ledger *l, struct http_server **ret_server,
@@ -139,21 +157,25 @@ enum err http_server_open(const struct http_options *o, struct table *t, struct 
 	s->since_ms = clock_ms();
 	random_octets(&s->failure_seed, sizeof(s->failure_seed));
 	unsigned connections = o->connections ? o->connections : CONNECTIONS;
+	enum err e = o->node ? objects_open(o->node, complain, &s->objects, f) : OK;
+	if (e) {
+		free(s);
+		return e;
+	}
+	s->misp = o->node ? misp_events_new(o->node) : NULL;
 	s->streams = o->node ? http_streams_new(o->node, connections - connections / 8) : NULL;
 	if (pthread_key_create(&s->reader, reader_ends)) {
-		http_streams_free(s->streams);
-		free(s);
+		release(s);
 		return fault_set(f, ERR_IO, "no thread-specific key is left for the HTTP server");
 	}
 	const struct httpd_options options = {
 		.address = o->address, .threads = o->threads, .body_max = o->body_max, .server = "sipar/" SIPAR_VERSION,
 		.handle = dispatch, .ctx = s, .connections = connections,
 	};
-	enum err e = httpd_open(&options, &s->httpd, f);
+	e = httpd_open(&options, &s->httpd, f);
 	if (e) {
 		pthread_key_delete(s->reader);
-		http_streams_free(s->streams);
-		free(s);
+		release(s);
 		return e;
 	}
 	*ret_server = s;
@@ -171,6 +193,5 @@ void http_server_close(struct http_server *s)
 		return;
 	httpd_close(s->httpd);
 	pthread_key_delete(s->reader);
-	http_streams_free(s->streams);
-	free(s);
+	release(s);
 }

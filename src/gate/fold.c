@@ -274,6 +274,25 @@ static enum err fold_tail(struct fold *f, struct ledger *l, bool *ret_anew, stru
 	return e;
 }
 
+/* As at an opening: what is behind the state is read, from the first piece of each import that has ended there. */
+enum err fold_mirrored(struct fold *f, struct ledger *l, struct fault *fault)
+{
+	struct replay r = replay_into(f, f->seen, source_set_copy(f->sources), rules_copy(f->now->meaning.rules));
+	enum err e = f->behind ? OK : replay_ledger(&r, l, fault);
+	if (e || r.stale || f->behind) {
+		give_up(&r);
+		f->behind |= e != OK;
+		return e ? e : fold_refold(f, l, fault);
+	}
+	source_set_free(f->sources);
+	f->sources = r.sources;
+	f->seen = r.last;
+	f->protections++;
+	e = publish(f, r.image, r.rules, fault);
+	fold_save_in_time(f);
+	return e;
+}
+
 static void read_lanes(struct fold *f, struct ledger *l)
 {
 	struct lane *lanes = mem_alloc(LANES_MAX * sizeof(*lanes));

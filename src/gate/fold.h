@@ -63,6 +63,10 @@ enum err fold_import(struct fold *f, const struct ended_import *e, struct intake
  *  Without an active source HITS_SOURCE nothing changes. */
 enum err fold_hits(struct fold *f, const struct piece *p, struct span body, uint64_t last, struct fault *fault) MUST_USE;
 
+/** Entries came into mirrored lanes, and some of them ended an import, told of hits or erased bodies: they count from here on.  The caller
+ *  has held the writing lock since before they came.  @return as replay_ledger(). */
+enum err fold_mirrored(struct fold *f, struct ledger *l, struct fault *fault) MUST_USE;
+
 /** Two imports of one snapshot at once could not both be all that it says.  @return false: one is under way. */
 bool fold_snapshot_begins(struct fold *f, uint16_t source) MUST_USE;
 void fold_snapshot_over(struct fold *f, uint16_t source);

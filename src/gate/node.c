@@ -13,6 +13,8 @@
 #include "base/clock.h"
 #include "gate/consumers.h"
 #include "gate/fold.h"
+#include "gate/mirror.h"
+#include "gate/replay.h"
 #include "gate/guard.h"
 #include "gate/stream.h"
 #include "sys/key.h"
@@ -57,6 +59,7 @@ struct node {
 	pthread_mutex_t fed;     /* ... and while the pointer to them is read or set */
 	const struct feeds *feeds;
 	struct consumers *consumers;
+	_Atomic(struct puller *) puller;
 	pthread_mutex_t telling; /* held while the consumers are told of what is taken back ... */
 	uint64_t told;           /* ... up to this serial */
 };
@@ -295,8 +298,9 @@ enum err node_open_reader(const char *dir, struct node **ret_node, struct fault 
 
 uint64_t node_seen(struct node *n)
 {
-	uint64_t seen = fold_seen(node_write_begin(n));
-	node_write_end(n);
+	pthread_mutex_lock(&n->writing);
+	uint64_t seen = fold_seen(n->fold);
+	pthread_mutex_unlock(&n->writing); /* and nobody is told: nothing has changed */
 	return seen;
 }
 
@@ -509,6 +513,96 @@ enum err node_lane_create(struct node *n, const struct lane *wanted, struct lane
 	node_write_end(n);
 	parties_lanes(n->parties);
 	tell(&n->on_lanes);
+	return e;
+}
+
+void node_set_puller(struct node *n, struct puller *p)
+{
+	atomic_store(&n->puller, p);
+}
+
+struct puller *node_puller(struct node *n)
+{
+	return atomic_load(&n->puller);
+}
+
+/* A source of a peer, when something of it counts for the first time. */
+static enum err ensure_foreign(struct node *n, const char *peer, const char *source, bool snapshot, struct fault *f)
+{
+	char name[SOURCE_NAME_MAX + 1];
+	struct buf body = { 0 };
+	replay_source(peer, source, name);
+	struct source_change c = { .op = SOURCE_ADD, .name = span_str(name), .has_snapshot = true, .snapshot = snapshot };
+	if (!source_name_ok(c.name) || source_find(fold_sources(n->fold), c.name))
+		return OK; /* removed or not: that is the operator's word */
+	if (strcmp(source, HITS_SOURCE) == 0)
+		c.has_weight = true, c.weight_db = 1;
+	enum err e = fold_source_check(n->fold, &c, f);
+	if (e == OK)
+		e = tell_source_change(n, &c, &body, f);
+	buf_release(&body);
+	return e;
+}
+
+/* The order is that of the lane: sources before the ends of their imports.  The parcel has been checked. */
+static enum err ensure_sources(struct node *n, const struct mirror_order *o, const struct mirror_news *news, struct fault *f)
+{
+	enum err e = OK;
+	for (unsigned i = 0; i < news->n && e == OK; i++)
+		e = ensure_foreign(n, o->peer, news->source[i].name, news->source[i].snapshot, f);
+	return e;
+}
+
+static bool all_there(struct node *n, const struct mirror_order *o, const struct mirror_news *news)
+{
+	char name[SOURCE_NAME_MAX + 1];
+	unsigned i = 0;
+	for (bool there = true; i < news->n && there; i += there) {
+		replay_source(o->peer, news->source[i].name, name);
+		there = !source_name_ok(span_str(name)) || source_find(fold_sources(n->fold), span_str(name));
+	}
+	return i == news->n;
+}
+
+/* The writing lock is held from before the entries are there, so that they are folded in the order of their numbers. */
+static enum err mirror(struct node *n, const struct mirror_order *o, struct span parcel, struct mirror_done *ret_done, struct fault *f)
+{
+	struct mirror_news *news = mem_alloc(sizeof(*news));
+	struct mirror_order checked = *o;
+	enum err e = mirror_look(parcel, news, f);
+	if (e == OK && !all_there(n, o, news)) {
+		checked.only_check = true;
+		if ((e = ledger_mirror(n->ledger, &checked, parcel, ret_done, f)) == OK && ret_done->state == MIRROR_GREW)
+			e = ensure_sources(n, o, news, f);
+	}
+	ret_done->state = MIRROR_LEVEL;
+	if (e == OK)
+		e = ledger_mirror(n->ledger, o, parcel, ret_done, f);
+	if (ret_done->state == MIRROR_GREW && ret_done->founded) {
+		enum err err = fold_lanes(n->fold, n->ledger, e ? NULL : f);
+		e = e ? e : err;
+	}
+	if (ret_done->state == MIRROR_GREW && news->counts) {
+		enum err err = fold_mirrored(n->fold, n->ledger, e ? NULL : f);
+		e = e ? e : err;
+	}
+	free(news);
+	return e;
+}
+
+enum err node_mirror(struct node *n, const struct mirror_order *o, struct span parcel, struct mirror_done *ret_done, struct fault *f)
+{
+	*ret_done = (struct mirror_done){ .state = MIRROR_LEVEL };
+	node_write_begin(n);
+	enum err e = mirror(n, o, parcel, ret_done, f);
+	if (ret_done->state == MIRROR_GREW)
+		node_write_end(n);
+	else
+		pthread_mutex_unlock(&n->writing);
+	if (ret_done->state == MIRROR_GREW && ret_done->founded) {
+		parties_lanes(n->parties);
+		tell(&n->on_lanes);
+	}
 	return e;
 }
 

@@ -84,6 +84,15 @@ void node_on_lanes(struct node *n, void (*call)(void *ctx), void *ctx);
 void node_on_change(struct node *n, void (*call)(void *ctx), void *ctx);
 /** No more, when this returns; others do not use the node any more. */
 void node_off_change(struct node *n, void *ctx);
+/** Take a parcel into a mirrored lane; see ledger_mirror(), and gate/mirror.h for those of o->objects.  Sources that it speaks of and that are not there
+ *  yet are added, as "PEER.SOURCE".  When it returns, what it says is in table and views.  @return as ledger_mirror(); with an error and
+ *  ret_done->state MIRROR_GREW the entries are there, and count when all is folded again. */
+enum err node_mirror(struct node *n, const struct mirror_order *o, struct span parcel, struct mirror_done *ret_done, struct fault *f) MUST_USE;
+/** What pulls mirrored lanes while the daemon runs (peer/puller.h), for the verbs that ask about it; NULL: nothing does. */
+struct puller;
+void node_set_puller(struct node *n, struct puller *p);
+struct puller *node_puller(struct node *n);
+
 /** Erase the body of an entry; see ledger_erase().  When it returns, what was claimed with it counts no more: everything is
  *  folded again for that, while readers go on with the table of before and writers wait. */
 enum err node_erase(struct node *n, uint64_t number, const char *reason, uint64_t *ret_number, struct fault *f) MUST_USE;

@@ -44,6 +44,12 @@ static bool is_member(const struct lane *lane, const char *name)
 	return false;
 }
 
+/* The members of a mirrored lane are parties of its own node: one of the same name here is somebody else. */
+static bool is_for(const struct lane *lane, const struct party *party)
+{
+	return lane->tlp <= party->clearance && (!lane->members[0] || (!lane->peer[0] && is_member(lane, party->name)));
+}
+
 /* With the lock, to write. */
 static void find_clearances(struct parties *p)
 {
@@ -58,7 +64,7 @@ static void find_clearances(struct parties *p)
 		const struct party *party = party_at(p->set, i);
 		p->clear[i] = 0;
 		for (unsigned j = 0; j < n && !party->removed; j++)
-			if (lanes[j].tlp <= party->clearance && (!lanes[j].members[0] || is_member(&lanes[j], party->name)))
+			if (is_for(&lanes[j], party))
 				p->clear[i] |= UINT64_C(1) << lanes[j].number;
 		p->clear[i] &= ~p->node_lane;
 	}

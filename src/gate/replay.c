@@ -18,11 +18,13 @@
  * of replaced snapshots too. */
 #include "gate/replay.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/num.h"
 #include "codec/json.h"
 #include "gate/crew.h"
+#include "sys/digest.h"
 
 enum { BATCH_OCTETS = 48 << 20 };
 
@@ -44,6 +46,7 @@ struct reading {
 	struct ledger *ledger;
 	struct batch *batch;
 	struct source_set *then;    /* the sources at the entry that is being read */
+	char peer[LANES_MAX][PEER_NAME_MAX + 1]; /* of each lane: whose it is; "": our own */
 	uint8_t *ended;             /* bit for each entry: an import that ended behind `after` begins with it */
 	uint64_t limit;             /* entries that have such a bit */
 	uint64_t first;             /* the least of them */
@@ -71,6 +74,38 @@ uint64_t replay_accepted(struct span body)
 	return 0;
 }
 
+void replay_source(const char *peer, const char *source, char ret_name[SOURCE_NAME_MAX + 1])
+{
+	char name[PEER_NAME_MAX + 1 + SOURCE_NAME_MAX + 1], digits[9] = "";
+	uint8_t digest[32];
+	if (!peer[0]) {
+		snprintf(ret_name, SOURCE_NAME_MAX + 1, "%s", source);
+		return;
+	}
+	snprintf(name, sizeof(name), "%s.%s", peer, source);
+	if (strlen(name) > SOURCE_NAME_MAX) {
+		sha256_two(span_str(name), span_of(NULL, 0), digest);
+		hex_encode(digest, 4, digits);
+		name[SOURCE_NAME_MAX - 9] = '-';
+		memcpy(name + SOURCE_NAME_MAX - 8, digits, sizeof(digits));
+	}
+	snprintf(ret_name, SOURCE_NAME_MAX + 1, "%s", name);
+}
+
+/* NULL: there is none of this name, or not yet. */
+static const struct source *source_of(const struct reading *g, const struct source_set *sources, const struct entry *e)
+{
+	char name[SOURCE_NAME_MAX + 1];
+	replay_source(g->peer[e->lane], e->kind == ENTRY_HITS ? HITS_SOURCE : e->source, name);
+	return source_find(sources, span_str(name));
+}
+
+/* What others say about sources is for their node. */
+static bool changes_source(const struct reading *g, const struct entry *e)
+{
+	return e->kind == ENTRY_SOURCE && !g->peer[e->lane][0];
+}
+
 /* Entry `e` is an import of its own when it names none. */
 static uint64_t import_of(const struct entry *e)
 {
@@ -96,8 +131,10 @@ static enum err apply_change(struct reading *g, const struct entry *e, struct so
 
 static enum err note_end(struct reading *g, const struct entry *e, struct fault *f)
 {
-	const struct source *s = source_find(g->r->sources, span_str(e->source));
+	const struct source *s = source_of(g, g->r->sources, e);
 	uint64_t import = import_of(e);
+	if (!s && g->peer[e->lane][0])
+		return OK; /* its name is none that a source can have here */
 	if (!s)
 		return fault_set(f, ERR_CORRUPT, "it ends an import of \"%s\", which is no source", e->source);
 	if (import >= g->limit)
@@ -117,7 +154,7 @@ static enum err first_visit(void *ctx, const struct entry *e, struct span none, 
 	(void)none;
 	if (e->number >= g->limit)
 		return OK; /* a piece that came in meanwhile */
-	if (e->kind == ENTRY_SOURCE)
+	if (changes_source(g, e))
 		err = apply_change(g, e, g->r->sources, f);
 	else if (e->kind == ENTRY_ENDED)
 		err = note_end(g, e, f);
@@ -207,7 +244,7 @@ static enum err parse_here(struct reading *g, const struct entry *e, struct span
 /* @return NULL: nothing of this piece will be seen. */
 static const struct source *wanted(const struct reading *g, const struct entry *e)
 {
-	const struct source *s = source_find(g->then, span_str(e->kind == ENTRY_HITS ? HITS_SOURCE : e->source));
+	const struct source *s = source_of(g, g->then, e);
 	return s && (may_bring_rules(e) || will_count(g, e, s->number)) ? s : NULL;
 }
 
@@ -273,7 +310,7 @@ static enum err take_piece(struct reading *g, const struct entry *e, struct faul
 static void take_rules(struct reading *g, const struct entry *e)
 {
 	struct intake none = { 0 };
-	const struct source *s = source_find(g->then, span_str(e->source));
+	const struct source *s = source_of(g, g->then, e);
 	struct waiting *w = find_waiting(g, import_of(e));
 	if (s)
 		(void)!intake_rules(w ? &w->intake : &none, g->r->rules, s->number, e->flags & ENTRY_SNAPSHOT, import_of(e), NULL);
@@ -292,7 +329,7 @@ static enum err second_visit(void *ctx, const struct entry *e, struct span none,
 		return OK;
 	if (e->kind == ENTRY_FEED || e->kind == ENTRY_HITS)
 		err = take_piece(g, e, f);
-	else if (e->kind == ENTRY_SOURCE && e->number > g->r->after)
+	else if (changes_source(g, e) && e->number > g->r->after)
 		err = apply_change(g, e, g->then, f);
 	else if (e->kind == ENTRY_ENDED && e->number > g->r->after)
 		take_rules(g, e);
@@ -327,12 +364,21 @@ static void release(struct reading *g)
 	free(g);
 }
 
+static void read_peers(struct reading *g)
+{
+	struct lane *lanes = mem_alloc(LANES_MAX * sizeof(*lanes));
+	for (unsigned n = ledger_lanes(g->ledger, CLEARANCE_ALL, lanes); n-- > 0;)
+		memcpy(g->peer[lanes[n].number], lanes[n].peer, sizeof(lanes[n].peer));
+	free(lanes);
+}
+
 enum err replay_ledger(struct replay *r, struct ledger *l, struct fault *f)
 {
 	struct reading *g = mem_zalloc(sizeof(*g));
 	g->r = r;
 	g->ledger = l;
 	g->limit = ledger_last(l) + 1;
+	read_peers(g);
 	g->ended = mem_zalloc((size_t)(g->limit / 8 + 1)); /* untouched pages of it cost nothing */
 	g->batch = batch_new(r->seed, r->spill_dir, BATCH_OCTETS);
 	g->crew = crew_new(l, r->seed, r->spill_dir, g->batch);

@@ -26,6 +26,10 @@ struct replay {
  *          room for the image.  After an error the views are of no use and there is no image. */
 enum err replay_ledger(struct replay *r, struct ledger *l, struct fault *f) MUST_USE;
 
+/** The source that an entry of a lane speaks of: as it says itself, or, in a lane that is mirrored from `peer`, "PEER.SOURCE" (shortened with a hash when that
+ *  is too long), so that trust in it is this node's own.  @param peer  "": the lane is our own. */
+void replay_source(const char *peer, const char *source, char ret_name[SOURCE_NAME_MAX + 1]);
+
 /** The count of accepted records in the body of an ENTRY_ENDED (canonical JSON); 0 when it is not there. */
 uint64_t replay_accepted(struct span body);
 

@@ -8,11 +8,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/num.h"
 #include "hook/delivery.h"
 #include "sys/fetch.h"
 #include "sys/key.h"
 
-enum { LOOK_MS = 1000, ANSWER_MAX = 64 << 10, STUCK_MS = 60000 };
+enum { LOOK_MS = 1000, ANSWER_MAX = 64 << 10, STUCK_MS = 60000, WHOLE_S = 60 };
 
 /* One hook that runs. */
 struct running {
@@ -117,19 +118,35 @@ static void failed(struct running *r, const char *why)
 	keep_state(r);
 }
 
+static bool pass_over(void *ctx, struct span octets)
+{
+	return true;
+}
+
+/* Seconds; a date is not looked at. */
+static uint32_t retry_after(struct fetcher *t)
+{
+	char text[40];
+	uint64_t s = 0;
+	return fetch_field(t, "Retry-After", text, sizeof(text)) && num_parse_u64(span_str(text), UINT32_MAX, &s) == OK ? (uint32_t)s : 0;
+}
+
 /* @param ret_retry_s  how long the receiver wants to be left alone.  @return it has taken it. */
 static bool send_once(struct running *r, const struct delivery *d, uint32_t *ret_retry_s)
 {
 	char field[3][DELIVERY_FIELD_MAX], why[HOOK_ERROR_MAX + 1];
 	const char *const fields[3] = { field[0], field[1], field[2] };
-	struct buf answer = { 0 };
+	const struct fetch_request request = {
+		.url = r->hook.url, .header = fields, .n_headers = 3, .media = "application/json", .body = buf_span(&d->body), .max_octets = ANSWER_MAX,
+		.whole_s = WHOLE_S, .take = pass_over,
+	};
 	struct fault f;
 	unsigned status = 0;
 	*ret_retry_s = 0;
 	delivery_sign(d, &r->hook, (uint64_t)clock_ms() / 1000, field);
-	enum err e = fetch_post_fields(r->fetcher, r->hook.url, "application/json", fields, 3, buf_span(&d->body), ANSWER_MAX, &answer, &status,
-				       ret_retry_s, &f);
-	buf_release(&answer);
+	enum err e = fetch_run(r->fetcher, &request, &status, &f);
+	if (e == OK)
+		*ret_retry_s = retry_after(r->fetcher);
 	if (e == OK && status >= 200 && status <= 299)
 		return true;
 	if (e == ERR_CANCELLED)

@@ -39,6 +39,7 @@ const char *entry_kind_name(uint8_t kind)
 		[ENTRY_FEED] = "feed", [ENTRY_SOURCE] = "source", [ENTRY_LANE] = "lane", [ENTRY_ENDED] = "ended",
 		[ENTRY_ERASED] = "erased", [ENTRY_PRUNED] = "pruned", [ENTRY_KEY] = "key",
 		[ENTRY_DECISION] = "decision", [ENTRY_EVIDENCE] = "evidence", [ENTRY_HITS] = "hits", [ENTRY_PARTY] = "party",
+		[ENTRY_PEER] = "peer",
 	};
 	return kind < ENTRY_KINDS && names[kind] ? names[kind] : "unknown";
 }

@@ -12,11 +12,13 @@ typedef uint64_t clearance;
 
 enum {
 	LANES_MAX = 64,
-	LANE_NAME_MAX = 31,
+	LANE_OWN_MAX = 31,           /**< octets of the name of a lane of this node */
+	PEER_NAME_MAX = 31,
+	LANE_NAME_MAX = PEER_NAME_MAX + 1 + LANE_OWN_MAX, /**< of a mirrored one: "PEER.LANE" */
 	LANE_REALM_MAX = 15,
 	LANE_MEMBERS_MAX = 1023,     /**< octets of the names of the members, with commas */
 	NODE_NAME_MAX = 127,
-	ORIGIN_MAX = NODE_NAME_MAX + 7 + LANE_NAME_MAX,
+	ORIGIN_MAX = NODE_NAME_MAX + 7 + LANE_OWN_MAX,
 	TOKEN_MAX = 8192,
 	BODY_MAX = 1 << 20,          /**< octets of the body of one entry; a larger submission becomes several */
 	SUBMISSION_MAX = 17 << 20,
@@ -26,7 +28,8 @@ enum {
 /** What a lane is; all but size and pruned is fixed for ever by its first entry. */
 struct lane {
 	uint8_t number;
-	char name[LANE_NAME_MAX + 1];   /**< [a-z0-9-]+ */
+	char name[LANE_NAME_MAX + 1];   /**< [a-z0-9-]+; of a mirrored one with "PEER." before it */
+	char peer[PEER_NAME_MAX + 1];   /**< the node that it is mirrored from and that signs it; "": it is our own */
 	uint8_t tlp;                    /**< audience: enum tlp of codec/tlp.h, TLP_CLEAR .. TLP_RED */
 	char realm[LANE_REALM_MAX + 1]; /**< "production" or "exercise" */
 	char members[LANE_MEMBERS_MAX + 1]; /**< names of parties with commas, sorted; "": all that the TLP level allows */
@@ -49,6 +52,7 @@ enum entry_kind {
 	ENTRY_EVIDENCE = 9, /**< a file that a decision names; can be erased as a feed's body */
 	ENTRY_HITS = 10, /**< how often what is in force was met: JSON body, view/hits.h */
 	ENTRY_PARTY = 11, /**< a party or a token was added, changed or ended: JSON body, view/party.h */
+	ENTRY_PEER = 12, /**< a peer was added, changed or removed: JSON body, gate/peers.h */
 	ENTRY_KINDS,
 };
 
@@ -116,7 +120,7 @@ struct verify_counts {
 /** Is it within its bounds?  @return ERR_RANGE, ERR_SYNTAX.  The lane's existence and the import are not looked at. */
 enum err submission_check(const struct submission *s, struct fault *f) MUST_USE;
 
-/** A name of a kind for people: "feed", "source", "lane", "ended", "erased", "pruned", "key", "decision", "evidence", "hits", "party"; "unknown". */
+/** A name of a kind for people: "feed", "source", "lane", "ended", "erased", "pruned", "key", "decision", "evidence", "hits", "party", "peer"; "unknown". */
 const char *entry_kind_name(uint8_t kind);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "codec/json.h"
 #include "codec/tlp.h"
 #include "sys/digest.h"
 #include "sys/key.h"
@@ -31,13 +32,42 @@ static bool plain_name(struct span s, size_t most, const char *more)
 	return s.n >= 1 && s.n <= most;
 }
 
+bool peer_name_ok(struct span name)
+{
+	return plain_name(name, PEER_NAME_MAX, "");
+}
+
+/* "PEER.LANE"; what the peer itself has mirrored has dots in its name there. */
+static bool mirrored_name_ok(const struct lane *l)
+{
+	size_t n = strlen(l->peer);
+	if (!peer_name_ok(span_str(l->peer)) || strncmp(l->name, l->peer, n) != 0 || l->name[n] != '.')
+		return false;
+	return plain_name(span_str(l->name + n + 1), LANE_NAME_MAX, ".") && plain_name(span_str(lane_first_name(l)), LANE_OWN_MAX, "");
+}
+
+const char *lane_first_name(const struct lane *l)
+{
+	const char *dot = strrchr(l->name, '.');
+	return dot ? dot + 1 : l->name;
+}
+
+void lane_ring(const struct lane *l, char ret_ring[RING_MAX + 1])
+{
+	const char *end = l->peer[0] ? strstr(l->origin, "/lanes/") : NULL;
+	if (end)
+		snprintf(ret_ring, RING_MAX + 1, "%.*s %s", (int)(end - l->origin), l->origin, l->realm);
+	else
+		snprintf(ret_ring, RING_MAX + 1, "%s", l->realm);
+}
+
 enum err lane_check(const struct lane *l, struct fault *f)
 {
 	char members[LANE_MEMBERS_MAX + 1];
 	enum err e;
-	if (!plain_name(span_str(l->name), LANE_NAME_MAX, ""))
-		return fault_set(f, ERR_SYNTAX, "lane name \"%.64s\" is not 1 to %d of a-z, 0-9 and \"-\"", l->name,
-				 LANE_NAME_MAX);
+	if (l->peer[0] ? !mirrored_name_ok(l) : !plain_name(span_str(l->name), LANE_OWN_MAX, ""))
+		return fault_set(f, ERR_SYNTAX, "lane name \"%.64s\" is not 1 to %d of a-z, 0-9 and \"-\"%s", l->name,
+				 LANE_OWN_MAX, l->peer[0] ? ", with the name of the peer and a dot before it" : "");
 	if (l->tlp < TLP_CLEAR || l->tlp > TLP_RED)
 		return fault_set(f, ERR_RANGE, "lane \"%s\" has no audience: %u is no TLP level", l->name, l->tlp);
 	if (strcmp(l->realm, realm_name(realm_find(l->realm))) != 0)
@@ -53,7 +83,7 @@ enum err lane_check(const struct lane *l, struct fault *f)
 
 void lane_body(const struct lane *l, struct buf *out)
 {
-	buf_printf(out, "{\"audience\":\"%s\",\"lane\":\"%s\"", tlp_name(l->tlp), l->name);
+	buf_printf(out, "{\"audience\":\"%s\",\"lane\":\"%s\"", tlp_name(l->tlp), lane_first_name(l));
 	struct span rest = span_str(l->members);
 	for (const char *between = ",\"members\":["; rest.n; between = ",") {
 		size_t n = span_find(rest, ',');
@@ -68,6 +98,68 @@ void lane_body(const struct lane *l, struct buf *out)
 	if (l->retention_s)
 		buf_printf(out, ",\"retention\":%u", l->retention_s);
 	buf_putc(out, '}');
+}
+
+/* ---- reading ---- */
+
+static bool copy_text(struct span s, char *ret_text, size_t room)
+{
+	if (s.n >= room || span_find(s, 0) < s.n)
+		return false;
+	if (s.n)
+		memcpy(ret_text, s.p, s.n);
+	ret_text[s.n] = 0;
+	return true;
+}
+
+static bool take_member(struct lane *l, struct span key, struct span value)
+{
+	if (span_is(key, "lane"))
+		return copy_text(value, l->name, sizeof(l->name));
+	if (span_is(key, "origin"))
+		return copy_text(value, l->origin, sizeof(l->origin));
+	if (span_is(key, "realm"))
+		return copy_text(value, l->realm, sizeof(l->realm));
+	if (span_is(key, "audience")) {
+		for (l->tlp = TLP_CLEAR; l->tlp <= TLP_RED && !span_is(value, tlp_name(l->tlp)); l->tlp++)
+			;
+		return l->tlp <= TLP_RED;
+	}
+	size_t n = strlen(l->members);
+	if (!span_is(key, "members") || n + 1 + value.n > LANE_MEMBERS_MAX)
+		return false;
+	if (n)
+		l->members[n++] = ',';
+	return copy_text(value, l->members + n, sizeof(l->members) - n);
+}
+
+/* Whatever is taken more loosely here than it is written is found by writing it again. */
+enum err lane_read(struct span body, struct lane *ret_lane, struct fault *f)
+{
+	struct lane l = { .number = 0 };
+	struct json_reader r;
+	struct span key = { 0 };
+	struct buf again = { 0 };
+	enum json_token t;
+	bool good = true;
+	json_init(&r, body, true);
+	while (good && (t = json_next(&r)) > JSON_ERROR) {
+		uint64_t n;
+		if (t == JSON_KEY)
+			key = r.slice;
+		else if (t == JSON_STRING)
+			good = take_member(&l, key, r.slice);
+		else if (t == JSON_NUMBER && (good = span_is(key, "retention") && num_parse_u64(r.slice, RETENTION_MAX_S, &n) == OK))
+			l.retention_s = (uint32_t)n;
+	}
+	if (good)
+		lane_body(&l, &again);
+	good = good && span_eq(buf_span(&again), body) && lane_check(&l, NULL) == OK;
+	buf_release(&again);
+	if (!good)
+		return fault_set(f, ERR_SYNTAX, "the first entry does not say what the lane is");
+	*ret_lane = l;
+	return OK;
 }
 
 enum err retention_parse(struct span text, uint32_t *ret_seconds, struct fault *f)

@@ -2,6 +2,7 @@
  * is stored as its root and signatures with the entry that it ends with, and its text is made again from them. */
 #include "ledger/lanelog.h"
 
+#include "ledger/lane.h"
 #include "ledger/proof.h"
 #include "ledger/record.h"
 #include "sys/db.h"
@@ -107,7 +108,8 @@ struct wanted {
 	uint64_t a, size;
 	struct merkle_proof *proof;
 	uint8_t *root;
-	enum { INCLUSION, CONSISTENCY, ROOT } what;
+	struct merkle_edge *edge;
+	enum { INCLUSION, CONSISTENCY, ROOT, EDGE } what;
 };
 
 static enum err make(struct connection *c, clearance clear, uint8_t lane, const struct wanted *w, struct fault *f)
@@ -121,6 +123,8 @@ static enum err make(struct connection *c, clearance clear, uint8_t lane, const 
 		e = merkle_inclusion(&hashes, w->a, w->size, w->proof, f);
 	else if (w->what == CONSISTENCY)
 		e = merkle_consistency(&hashes, w->a, w->size, w->proof, f);
+	else if (w->what == EDGE)
+		e = merkle_edge_load(&hashes, w->size, w->edge, f);
 	else if ((e = merkle_edge_load(&hashes, w->size, &edge, f)) == OK)
 		merkle_edge_root(&edge, w->root);
 	tile_source_release(&tiles.tiles);
@@ -158,16 +162,22 @@ enum err lanelog_root(struct pool *p, clearance clear, uint8_t lane, uint64_t si
 	return make_one(p, clear, lane, &w, f);
 }
 
+enum err lanelog_edge(struct pool *p, clearance clear, uint8_t lane, uint64_t size, struct merkle_edge *ret_edge, struct fault *f)
+{
+	struct wanted w = { .size = size, .edge = ret_edge, .what = EDGE };
+	return make_one(p, clear, lane, &w, f);
+}
+
 /* ---- checkpoints ---- */
 
-static enum err keys_of(struct connection *c, const char *realm, uint8_t ret_keys[256][32], unsigned *ret_last, struct fault *f)
+static enum err keys_of(struct connection *c, const char *ring, uint8_t ret_keys[256][32], unsigned *ret_last, struct fault *f)
 {
 	struct query *q = pool_query(c, Q_KEYS, 0);
 	bool row;
 	enum err e;
 	memset(ret_keys, 0, 256 * 32);
 	*ret_last = 0;
-	query_set_text(q, 2, realm);
+	query_set_text(q, 2, ring);
 	while ((e = query_step(q, &row, f)) == OK && row) {
 		int64_t number = query_int(q, 0);
 		if (number < 1 || number > 255 || query_octets(q, 1).n != 32)
@@ -179,13 +189,13 @@ static enum err keys_of(struct connection *c, const char *realm, uint8_t ret_key
 	return e;
 }
 
-enum err lanelog_keys(struct pool *p, const char *realm, uint8_t ret_keys[256][32], unsigned *ret_last, struct fault *f)
+enum err lanelog_keys(struct pool *p, const char *ring, uint8_t ret_keys[256][32], unsigned *ret_last, struct fault *f)
 {
 	struct connection *c;
 	enum err e = pool_take(p, &c, f);
 	if (e)
 		return e;
-	e = keys_of(c, realm, ret_keys, ret_last, f);
+	e = keys_of(c, ring, ret_keys, ret_last, f);
 	pool_give(p, c);
 	return e;
 }
@@ -211,8 +221,18 @@ static enum err put_cosignatures(struct connection *c, clearance clear, uint8_t 
 	return e;
 }
 
-/* The realm of a lane says which keys sign. */
-static enum err realm_of(struct connection *c, clearance clear, uint8_t lane, char ret_realm[LANE_REALM_MAX + 1], struct fault *f)
+static bool put_text(struct span s, char *ret_text, size_t room)
+{
+	if (s.n >= room)
+		return false;
+	if (s.n)
+		memcpy(ret_text, s.p, s.n);
+	ret_text[s.n] = 0;
+	return true;
+}
+
+/* Which keys sign a lane. */
+static enum err ring_of(struct connection *c, clearance clear, uint8_t lane, char ret_ring[RING_MAX + 1], struct fault *f)
 {
 	struct query *q = pool_query(c, Q_LANES, clear);
 	bool row;
@@ -221,13 +241,11 @@ static enum err realm_of(struct connection *c, clearance clear, uint8_t lane, ch
 		;
 	if (e == OK && !row)
 		e = no_lane(f);
-	struct span realm = e == OK ? query_octets(q, 3) : span_of(NULL, 0);
-	if (realm.n > LANE_REALM_MAX)
+	struct lane of = { .number = lane };
+	if (e == OK && !(put_text(query_octets(q, 3), of.realm, sizeof(of.realm)) && put_text(query_octets(q, 6), of.origin, sizeof(of.origin)) &&
+			 put_text(query_octets(q, 10), of.peer, sizeof(of.peer))))
 		e = fault_set(f, ERR_CORRUPT, "lane %u of the ledger is not one", lane);
-	if (e == OK) {
-		memcpy(ret_realm, realm.p, realm.n);
-		ret_realm[realm.n] = 0;
-	}
+	lane_ring(&of, ret_ring);
 	query_reset(q);
 	return e;
 }
@@ -237,15 +255,15 @@ static enum err note_of_row(struct connection *c, clearance clear, uint8_t lane,
 			    struct fault *f)
 {
 	struct checkpoint cp = { .origin = query_octets(q, 3), .size = (uint64_t)query_int(q, 0) + 1 };
-	char realm[LANE_REALM_MAX + 1];
+	char ring[RING_MAX + 1];
 	uint8_t keys[256][32];
 	unsigned last;
 	struct span root = query_octets(q, 1), signatures = query_octets(q, 2);
 	if (root.n != HASH_OCTETS || signatures.n < 1 + SIGNATURE_OCTETS)
 		return fault_set(f, ERR_CORRUPT, "the last entry of \"" SPAN_FMT "\" has no signed root", SPAN_ARG(cp.origin));
 	memcpy(cp.root, root.p, HASH_OCTETS);
-	enum err e = realm_of(c, clear, lane, realm, f);
-	if (e == OK && (e = keys_of(c, realm, keys, &last, f)) == OK) {
+	enum err e = ring_of(c, clear, lane, ring, f);
+	if (e == OK && (e = keys_of(c, ring, keys, &last, f)) == OK) {
 		lanelog_note(&cp, signatures, keys, out);
 		e = put_cosignatures(c, clear, lane, cp.size, out, f);
 	}
@@ -272,6 +290,22 @@ enum err lanelog_checkpoint(struct pool *p, clearance clear, uint8_t lane, struc
 	if (e)
 		return e;
 	e = last_note(c, clear, lane, out, NULL, f);
+	pool_give(p, c);
+	return e;
+}
+
+enum err lanelog_checkpoint_at(struct pool *p, clearance clear, uint8_t lane, uint64_t size, struct buf *out, struct fault *f)
+{
+	struct connection *c;
+	bool row;
+	enum err e = pool_take(p, &c, f);
+	if (e)
+		return e;
+	struct query *q = pool_query(c, Q_ROOT_AT, clear);
+	query_set_int(q, 2, lane);
+	query_set_int(q, 3, (int64_t)size - 1);
+	if ((e = query_step(q, &row, f)) == OK)
+		e = row ? note_of_row(c, clear, lane, q, out, NULL, f) : fault_set(f, ERR_NOTFOUND, "no checkpoint of this size was signed");
 	pool_give(p, c);
 	return e;
 }

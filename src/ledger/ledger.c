@@ -16,6 +16,7 @@
 #include "ledger/index.h"
 #include "ledger/lanelog.h"
 #include "ledger/migrate.h"
+#include "ledger/mirror.h"
 #include "ledger/reader.h"
 #include "ledger/removal.h"
 #include "ledger/rekey.h"
@@ -245,6 +246,7 @@ enum err ledger_lane_create(struct ledger *l, const struct lane *wanted, struct 
 	enum err e;
 	if (!l->writer)
 		return read_only(f);
+	lane.peer[0] = 0;
 	if ((e = lane_check(&lane, f)) != OK)
 		return e;
 	pthread_mutex_lock(&l->founding);
@@ -568,17 +570,46 @@ enum err ledger_receipt(struct ledger *l, clearance clear, uint64_t number, stru
 	return lanelog_receipt(l->pool, clear, number, out, f);
 }
 
-unsigned ledger_keys(struct ledger *l, const char *realm, uint8_t (*ret_keys)[32], unsigned room)
+static unsigned keys_of_ring(struct ledger *l, const char *ring, uint8_t (*ret_keys)[32], unsigned room)
 {
 	uint8_t keys[256][32];
 	unsigned last = 0, n = 0;
 	static const uint8_t none[32];
-	if (lanelog_keys(l->pool, realm, keys, &last, NULL))
+	if (lanelog_keys(l->pool, ring, keys, &last, NULL))
 		return 0;
 	for (unsigned i = 1; i <= last && n < room; i++)
 		if (memcmp(keys[i], none, sizeof(none)) != 0)
 			memcpy(ret_keys[n++], keys[i], sizeof(keys[i]));
 	return n;
+}
+
+unsigned ledger_keys(struct ledger *l, const char *realm, uint8_t (*ret_keys)[32], unsigned room)
+{
+	return keys_of_ring(l, realm, ret_keys, room);
+}
+
+unsigned ledger_lane_keys(struct ledger *l, const struct lane *lane, uint8_t (*ret_keys)[32], unsigned room)
+{
+	char ring[RING_MAX + 1];
+	lane_ring(lane, ring);
+	return keys_of_ring(l, ring, ret_keys, room);
+}
+
+/* ---- mirrored lanes ---- */
+
+enum err ledger_parcel(struct ledger *l, clearance clear, uint8_t lane, uint64_t from, struct buf *out, struct fault *f)
+{
+	return mirror_give(l->pool, clear, lane, from, out, f);
+}
+
+enum err ledger_mirror(struct ledger *l, const struct mirror_order *o, struct span parcel, struct mirror_done *ret_done, struct fault *f)
+{
+	if (!l->writer)
+		return read_only(f);
+	pthread_mutex_lock(&l->founding);
+	enum err e = mirror_take(l->pool, l->writer, o, parcel, ret_done, f);
+	pthread_mutex_unlock(&l->founding);
+	return e;
 }
 
 /* ---- cosignatures, ours and of others ---- */

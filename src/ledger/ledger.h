@@ -15,6 +15,7 @@
 #define LEDGER_LEDGER_H
 
 #include "ledger/lane.h"
+#include "ledger/parcel.h"
 #include "ledger/tile.h"
 
 struct ledger;
@@ -160,10 +161,24 @@ enum err ledger_receipt(struct ledger *l, clearance clear, uint64_t number, stru
 struct verifier;
 enum err ledger_cosign(struct ledger *l, clearance clear, uint8_t lane, struct span note, const struct verifier *witnesses,
 		       unsigned n, unsigned *ret_taken, struct fault *f) MUST_USE;
-/** Public keys that have signed for lanes of this realm, first to last, 32 octets each; at most `room` are written. */
+/** Public keys that have signed for our lanes of this realm, first to last, 32 octets each; at most `room` are written. */
 unsigned ledger_keys(struct ledger *l, const char *realm, uint8_t (*ret_keys)[32], unsigned room);
+/** The same of one lane, which may be mirrored. */
+unsigned ledger_lane_keys(struct ledger *l, const struct lane *lane, uint8_t (*ret_keys)[32], unsigned room);
 
 /* ---- of others ---- */
+
+/** A stretch of a lane, from an index on, as it goes to a node that mirrors it: a parcel (parcel.h), appended.
+ *  @return ERR_NOTFOUND: no such lane; ERR_RANGE: no checkpoint was signed where one is needed (a lane that was migrated). */
+enum err ledger_parcel(struct ledger *l, clearance clear, uint8_t lane, uint64_t from, struct buf *out, struct fault *f) MUST_USE;
+
+/** Take a parcel into a mirrored lane: everything is checked first (signature, leaves, bodies, root), and then it is one transaction with the
+ *  peer's checkpoint; the first one makes the lane.  Nobody else can write into such a lane, and this node signs nothing in it.
+ *  @return OK: see ret_done->state.  ERR_FORBIDDEN: not signed by the peer, or a lane of our own; ERR_EXISTS: the origin is mirrored already, under
+ *          another name; ERR_CORRUPT, ERR_SYNTAX, ERR_RANGE, ERR_UNSUPPORTED: the parcel does not hold; ERR_BUSY: it begins elsewhere than the lane
+ *          ends; ERR_FULL: there are LANES_MAX; or as ledger_wait().  Then nothing is taken; with ERR_IO and ret_done->state MIRROR_GREW it is, and
+ *          what is erased is still in the database's log (see ledger_erase()). */
+enum err ledger_mirror(struct ledger *l, const struct mirror_order *o, struct span parcel, struct mirror_done *ret_done, struct fault *f) MUST_USE;
 
 /** Witness: the last checkpoint of another log that this node has cosigned, as a note; ERR_NOTFOUND: none. */
 enum err ledger_witnessed(struct ledger *l, struct span origin, struct buf *out, struct fault *f) MUST_USE;

@@ -351,10 +351,10 @@ static void open_says_what_is_wrong(void **state)
 	unlink(t->path);
 	assert_int_equal(ledger_create(t->dir, "node.example", &f), OK);
 	assert_int_equal(ledger_create(t->dir, "node.example", &f), ERR_EXISTS);
-	tamper(t, "PRAGMA user_version = 3");
+	tamper(t, "PRAGMA user_version = 4");
 	assert_int_equal(ledger_open(t->dir, true, &l, &f), ERR_UNSUPPORTED);
 	assert_int_equal(ledger_open(t->dir, false, &l, &f), ERR_UNSUPPORTED);
-	tamper(t, "PRAGMA user_version = 2; PRAGMA application_id = 7");
+	tamper(t, "PRAGMA user_version = 3; PRAGMA application_id = 7");
 	assert_int_equal(ledger_open(t->dir, true, &l, &f), ERR_CORRUPT);
 	tamper(t, "PRAGMA application_id = 1399418994; DROP TABLE entries");
 	assert_int_not_equal(ledger_open(t->dir, true, &l, &f), OK);

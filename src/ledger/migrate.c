@@ -43,7 +43,7 @@ static enum err copy_lanes(struct migration *m, const char *name, struct fault *
 	bool row;
 	enum err e = db_query(m->db, "SELECT number, name, tlp, realm FROM old_lanes ORDER BY number", &from, f);
 	if (e == OK)
-		e = db_query(m->db, "INSERT INTO lanes VALUES(?1, CAST(?2 AS TEXT), ?3, CAST(?4 AS TEXT), '', 0, ?5)", &put, f);
+		e = db_query(m->db, "INSERT INTO lanes VALUES(?1, CAST(?2 AS TEXT), ?3, CAST(?4 AS TEXT), '', 0, ?5, '')", &put, f);
 	while (e == OK && (e = query_step(from, &row, f)) == OK && row) {
 		struct old_lane *l = &m->lane[m->lanes];
 		struct span lane = query_octets(from, 1), realm = query_octets(from, 3);
@@ -255,6 +255,19 @@ static enum err migrate_open(struct db *db, const char *dir, const char *path, s
 	return e;
 }
 
+/* Version 2 had no lanes of others.  Nothing that is there is touched, so there is no copy. */
+static enum err add_peers(struct db *db, struct fault *f)
+{
+	char sql[120];
+	snprintf(sql, sizeof(sql), "ALTER TABLE lanes ADD COLUMN peer TEXT NOT NULL DEFAULT ''; PRAGMA user_version = %d", STORE_VERSION);
+	enum err e = db_begin(db, f);
+	if (e == OK && (e = db_exec(db, sql, f)) == OK)
+		e = db_commit(db, f);
+	if (e)
+		db_rollback(db);
+	return e;
+}
+
 enum err migrate(const char *dir, const char *path, struct fault *f)
 {
 	struct db *db;
@@ -264,6 +277,8 @@ enum err migrate(const char *dir, const char *path, struct fault *f)
 		return e;
 	if ((e = store_version(db, path, &version, f)) == OK && version == 1)
 		e = migrate_open(db, dir, path, f);
+	else if (e == OK && version == 2)
+		e = add_peers(db, f);
 	else if (e == OK)
 		e = store_check(db, path, f);
 	db_close(db);

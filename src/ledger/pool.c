@@ -18,7 +18,7 @@ static const char *const sql[POOL_QUERIES] = {
 	[Q_LANES] = "SELECT number, name, tlp, realm, members, retention_s, origin,"
 		    " (SELECT max(idx) + 1 FROM entries WHERE lane = lanes.number),"
 		    " (SELECT ifnull(max(last) + 1, 0) FROM gone WHERE lane = lanes.number AND kind = 6),"
-		    " (SELECT e.number FROM entries e WHERE e.lane = lanes.number AND e.idx = 0)"
+		    " (SELECT e.number FROM entries e WHERE e.lane = lanes.number AND e.idx = 0), peer"
 		    " FROM lanes WHERE" SHOWS("number") "ORDER BY number",
 	[Q_PAGE] = "SELECT" ENTRY_COLUMNS "WHERE" SHOWS("lane") "AND number BETWEEN ?2 AND ?3 ORDER BY number LIMIT ?4",
 	[Q_PAGE_BACK] = "SELECT" ENTRY_COLUMNS "WHERE" SHOWS("lane") "AND number BETWEEN ?2 AND ?3 ORDER BY number DESC LIMIT ?4",

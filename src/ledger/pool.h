@@ -17,7 +17,7 @@ struct connection;
 /** What can be asked; values from ?2 on behind each. */
 enum pool_query {
 	Q_LAST,         /**< number of the last entry; no clearance: for the writers */
-	Q_LANES,        /**< number, name, tlp, realm, members, retention_s, origin, size, pruned, number of the first entry */
+	Q_LANES,        /**< number, name, tlp, realm, members, retention_s, origin, size, pruned, number of the first entry, peer */
 	Q_PAGE,         /**< ?2 <= number <= ?3, at most ?4: number, lane, idx, import, octets, record, is the body gone */
 	Q_PAGE_BACK,    /**< the same, newest first */
 	Q_LANE_PAGE,    /**< lane ?2, idx >= ?3, at most ?4: as Q_PAGE, by index */
@@ -30,7 +30,7 @@ enum pool_query {
 	Q_ROOT_AT,      /**< lane ?2, idx ?3: idx, root, signatures, origin; no row when no commit ended there */
 	Q_COSIGNED,     /**< lane ?2: the greatest size that has cosignatures */
 	Q_COSIGNATURES, /**< lane ?2, size ?3: line */
-	Q_KEYS,         /**< realm ?2: number, public; no clearance: they are public */
+	Q_KEYS,         /**< ring ?2: number, public; no clearance: they are public */
 	Q_RECENT,       /**< number > ?2: number, record, objects; for the index */
 	Q_WHOLE,        /**< lane ?2, ?3 <= idx <= ?4: number, idx, import, octets, record, root, signatures, nonce, frame */
 	Q_ROOTS,        /**< lane ?2, ?3 <= idx <= ?4: idx, root; only where there is one */

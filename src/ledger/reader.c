@@ -258,7 +258,7 @@ static bool read_lane(struct query *q, struct lane *l)
 	if (number < 0 || number >= LANES_MAX || tlp < 0 || tlp > UINT8_MAX || retention < 0 || retention > UINT32_MAX ||
 	    !put_text(query_octets(q, 1), l->name, sizeof(l->name)) || !put_text(query_octets(q, 3), l->realm, sizeof(l->realm)) ||
 	    !put_text(query_octets(q, 4), l->members, sizeof(l->members)) ||
-	    !put_text(query_octets(q, 6), l->origin, sizeof(l->origin)))
+	    !put_text(query_octets(q, 6), l->origin, sizeof(l->origin)) || !put_text(query_octets(q, 10), l->peer, sizeof(l->peer)))
 		return false;
 	l->number = (uint8_t)number;
 	l->tlp = (uint8_t)tlp;

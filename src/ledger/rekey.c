@@ -49,6 +49,11 @@ enum err rekey(struct pool *p, struct writer *w, const struct key *old, const st
 	uint64_t number;
 	unsigned n = 0;
 	enum err e = reader_lanes(p, CLEARANCE_ALL, lanes, &n, f);
+	unsigned all = n;
+	n = 0;
+	for (unsigned i = 0; i < all; i++)
+		if (!lanes[i].peer[0])
+			lanes[n++] = lanes[i];
 	for (unsigned i = 0; i < n; i++) {
 		put_body(lanes[i].origin, realm_find(lanes[i].realm), old, next, &bodies[i]);
 		told[i] = (struct told){ .next_key = next, .s = {

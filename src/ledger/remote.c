@@ -7,6 +7,7 @@
 #include "codec/json.h"
 #include "ledger/entry.h"
 #include "ledger/note.h"
+#include "ledger/parcel.h"
 #include "sys/fetch.h"
 
 enum { NONCE = 32, BODY_MAX_EVER = SUBMISSION_MAX /* before bodies were cut into pieces */, PROBLEM_MAX = 4096, PATH_MAX_HERE = 160 };
@@ -14,6 +15,7 @@ enum { NONCE = 32, BODY_MAX_EVER = SUBMISSION_MAX /* before bodies were cut into
 struct remote {
 	struct fetcher *fetcher;
 	size_t n;                                  /* of the prefix */
+	char *authorization;                       /* NULL: nobody in particular */
 	char url[REMOTE_URL_MAX + PATH_MAX_HERE];
 };
 
@@ -43,8 +45,25 @@ void remote_close(struct remote *r)
 {
 	if (!r)
 		return;
+	remote_authorize(r, NULL);
 	fetcher_free(r->fetcher);
 	free(r);
+}
+
+void remote_authorize(struct remote *r, const char *token)
+{
+	struct buf header = { 0 };
+	if (r->authorization) {
+		explicit_bzero(r->authorization, strlen(r->authorization));
+		free(r->authorization);
+	}
+	r->authorization = NULL;
+	if (!token || !token[0])
+		return;
+	buf_printf(&header, "Authorization: Bearer %s", token);
+	r->authorization = mem_strdup(buf_cstr(&header));
+	explicit_bzero(header.p, header.cap);
+	buf_release(&header);
 }
 
 /* Behind the last slash; behind "//" comes the host, which may have a password before it. */
@@ -87,7 +106,10 @@ static enum err get(struct remote *r, size_t max_octets, struct buf *out, struct
 {
 	unsigned status;
 	size_t before = out->n;
-	enum err e = fetch_get(r->fetcher, r->url, max_octets > PROBLEM_MAX ? max_octets : PROBLEM_MAX, out, &status, f);
+	struct fetch_extra extra = { .header = { r->authorization } };
+	size_t room = max_octets > PROBLEM_MAX ? max_octets : PROBLEM_MAX;
+	enum err e = r->authorization ? fetch_get_extra(r->fetcher, r->url, &extra, room, out, &status, f) :
+					fetch_get(r->fetcher, r->url, room, out, &status, f);
 	if (e == OK && status != 200) {
 		e = status_fault(r, status, span_from(buf_span(out), before), f);
 		out->n = before;
@@ -131,6 +153,12 @@ enum err remote_body(void *remote, const uint8_t digest[32], struct buf *out, st
 	hex_encode(digest, 32, digits);
 	snprintf(r->url + r->n, PATH_MAX_HERE, "/body/%s", digits);
 	return too_long(get(r, BODY_MAX_EVER + NONCE, out, f), f);
+}
+
+enum err remote_parcel(struct remote *r, uint64_t from, struct buf *out, struct fault *f)
+{
+	snprintf(r->url + r->n, PATH_MAX_HERE, "/from/%llu", (unsigned long long)from);
+	return too_long(get(r, PARCEL_OCTETS_MAX + BODY_MAX_EVER + NOTE_MAX, out, f), f);
 }
 
 enum err remote_cosign(struct remote *r, struct span note, struct fault *f)

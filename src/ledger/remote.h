@@ -15,6 +15,8 @@ enum { REMOTE_URL_MAX = 1024 };
  *  @return ERR_SYNTAX, ERR_RANGE: not such a URL. */
 enum err remote_open(const char *url, bool (*cancelled)(void *ctx), void *ctx, struct remote **ret_remote, struct fault *f) MUST_USE;
 void remote_close(struct remote *r);
+/** Say who asks, from now on: a token, sent as "Authorization: Bearer".  Redirects are not followed then.  NULL: nobody. */
+void remote_authorize(struct remote *r, const char *token);
 /** Last part of the path: name of the lane there; may be empty. */
 struct span remote_lane(const struct remote *r);
 
@@ -26,6 +28,8 @@ tile_get remote_tile;
 /** Nonce and body of a digest, appended; nothing is checked.  `remote`: struct remote.
  *  @return ERR_NOTFOUND; ERR_GONE: erased or pruned; ERR_CORRUPT: longer than a body can be; or as fetch_get(). */
 enum err remote_body(void *remote, const uint8_t digest[32], struct buf *out, struct fault *f) MUST_USE;
+/** A stretch of the lane from an index on, as a parcel (parcel.h), appended; nothing is checked.  @return as remote_body(). */
+enum err remote_parcel(struct remote *r, uint64_t from, struct buf *out, struct fault *f) MUST_USE;
 /** Hand in a cosigned checkpoint.  @return ERR_FORBIDDEN: it is not taken, the fault has their reason; or as fetch_post(). */
 enum err remote_cosign(struct remote *r, struct span note, struct fault *f) MUST_USE;
 

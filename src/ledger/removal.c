@@ -182,8 +182,8 @@ enum err removal_prune(struct pool *p, struct writer *w, uint8_t number, int64_t
 	struct buf reason = { 0 };
 	*ret_pruned = 0;
 	enum err e = reader_lane(p, CLEARANCE_ALL, number, &lane, f);
-	if (e || !lane.retention_s)
-		return e;
+	if (e || !lane.retention_s || lane.peer[0])
+		return e; /* of a mirrored lane its own node says what is gone */
 	struct scan s = { .from = lane.pruned, .before = lane.pruned, .limit_ms = now_ms - (int64_t)lane.retention_s * 1000 };
 	if ((e = each_record(p, number, lane.pruned, INT64_MAX / 2, past, &s, f)) || s.before == s.from)
 		return e;

@@ -1,8 +1,8 @@
 /* Schema: the tables of a ledger's database.  For ledger/ alone.
  *
  *   node       one row: name of the node, seed of the index's hash
- *   keys       public keys that have signed, by realm, in order
- *   lanes      what each lane is, as its first entry says it
+ *   keys       public keys that have signed, by ring (lane_ring()), in order: ours by realm, those of others by node and realm
+ *   lanes      what each lane is, as its first entry says it; `peer` has the node that it is mirrored from, '' for our own
  *   entries    the facts: the record, octet for octet; what it stands for locally; the signed root that the commit ended with
  *              (in the last entry of each lane that the commit has); nonce and frame of the body, NULL when it is gone
  *   tiles      full tiles of level 0 and all tiles of the levels above: id = lane * 2^56 + level * 2^48 + number
@@ -22,7 +22,8 @@ static const char schema_tables[] =
 	"CREATE TABLE keys(number INTEGER PRIMARY KEY, realm TEXT NOT NULL, public BLOB NOT NULL) STRICT;"
 	"CREATE TABLE lanes("
 	" number INTEGER PRIMARY KEY CHECK (number BETWEEN 0 AND 63), name TEXT NOT NULL UNIQUE, tlp INTEGER NOT NULL,"
-	" realm TEXT NOT NULL, members TEXT NOT NULL, retention_s INTEGER NOT NULL, origin TEXT NOT NULL) STRICT;"
+	" realm TEXT NOT NULL, members TEXT NOT NULL, retention_s INTEGER NOT NULL, origin TEXT NOT NULL,"
+	" peer TEXT NOT NULL DEFAULT '') STRICT;"
 	"CREATE TABLE entries("
 	" number INTEGER PRIMARY KEY, lane INTEGER NOT NULL REFERENCES lanes(number), idx INTEGER NOT NULL,"
 	" import INTEGER NOT NULL, octets INTEGER NOT NULL, record BLOB NOT NULL, root BLOB, signatures BLOB,"

@@ -10,6 +10,7 @@
 #include "base/siphash.h"
 #include "ledger/checkpoint.h"
 #include "ledger/index.h"
+#include "ledger/lane.h"
 #include "ledger/record.h"
 #include "ledger/schema.h"
 #include "ledger/tree.h"
@@ -30,6 +31,7 @@ enum {
 /* What is known without asking the database; a copy of it is worked on until the commit has succeeded. */
 struct tally {
 	unsigned lanes;
+	uint64_t mirrored;        /* lanes: signed by others */
 	uint64_t last;            /* entry */
 	uint64_t size[LANES_MAX]; /* entries of each lane */
 	struct ledger_stats stats;
@@ -43,12 +45,14 @@ struct import {
 struct lane_log {
 	enum realm realm;
 	char origin[ORIGIN_MAX + 1];
+	char ring[RING_MAX + 1];  /* of a mirrored one: whose keys sign it */
+	const struct seal *seal;  /* of a mirrored one: of this transaction */
 	struct tree tree;
 };
 
 struct store {
 	struct db *db;
-	struct query *put_lane, *put_entry, *put_root, *put_tile, *put_gone, *remove, *find_import;
+	struct query *put_lane, *put_entry, *put_root, *put_tile, *put_gone, *remove, *find_import, *find_number, *find_key, *drop_promised;
 	struct packer *packer;
 	struct index *index;
 	struct siphash_seed seed;
@@ -140,6 +144,15 @@ static enum err load_node(struct store *st, struct fault *f)
 	return e;
 }
 
+static void note_mirrored(struct lane_log *l, unsigned lane, uint64_t *mirrored)
+{
+	struct lane of = { .peer = "x" };
+	snprintf(of.origin, sizeof(of.origin), "%s", l->origin);
+	snprintf(of.realm, sizeof(of.realm), "%s", realm_name(l->realm));
+	lane_ring(&of, l->ring);
+	*mirrored |= UINT64_C(1) << lane;
+}
+
 /* Lanes are numbered from 0 without gaps, and so are the entries of each. */
 static enum err load_lanes(struct store *st, struct fault *f)
 {
@@ -152,7 +165,7 @@ static enum err load_lanes(struct store *st, struct fault *f)
 		return e;
 	t->last = (uint64_t)last;
 	if ((e = db_query(st->db,
-			  "SELECT number, realm, origin, (SELECT max(idx) + 1 FROM entries WHERE lane = lanes.number)"
+			  "SELECT number, realm, origin, (SELECT max(idx) + 1 FROM entries WHERE lane = lanes.number), peer"
 			  " FROM lanes ORDER BY number", &q, f)) != OK)
 		return e;
 	while ((e = query_step(q, &row, f)) == OK && row) {
@@ -164,6 +177,8 @@ static enum err load_lanes(struct store *st, struct fault *f)
 		struct lane_log *l = &st->lane[t->lanes];
 		l->realm = span_is(realm, realm_name(REALM_EXERCISE)) ? REALM_EXERCISE : REALM_PRODUCTION;
 		memcpy(l->origin, origin.p, origin.n);
+		if (query_octets(q, 4).n)
+			note_mirrored(l, t->lanes, &t->mirrored);
 		t->size[t->lanes++] = (uint64_t)query_int(q, 3);
 	}
 	query_free(q);
@@ -284,22 +299,41 @@ static enum err last_key(struct store *st, enum realm realm, unsigned *ret_numbe
 	return e;
 }
 
-static enum err put_key(struct store *st, const struct key *key, enum realm realm, unsigned *ret_number, struct fault *f)
+static enum err put_public(struct store *st, const char *ring, const uint8_t public[KEY_OCTETS], unsigned *ret_number, struct fault *f)
 {
 	struct query *q;
 	int64_t last;
 	enum err e = db_number(st->db, "SELECT max(number) FROM keys", &last, f);
 	if (e == OK && last >= KEYS_MAX)
-		e = fault_set(f, ERR_FULL, "the node has had %d keys, which is all that a ledger can name", KEYS_MAX);
+		e = fault_set(f, ERR_FULL, "there are %d keys of this node and of others, which is all that a ledger can name", KEYS_MAX);
 	if (e || (e = db_query(st->db, "INSERT INTO keys VALUES(?1, ?2, ?3)", &q, f)) != OK)
 		return e;
 	query_set_int(q, 1, last + 1);
-	query_set_text(q, 2, realm_name(realm));
-	query_set_octets(q, 3, span_of(key_public(key, realm), KEY_OCTETS));
+	query_set_text(q, 2, ring);
+	query_set_octets(q, 3, span_of(public, KEY_OCTETS));
 	e = query_run(q, f);
 	query_free(q);
 	*ret_number = (unsigned)last + 1;
 	return e;
+}
+
+static enum err put_key(struct store *st, const struct key *key, enum realm realm, unsigned *ret_number, struct fault *f)
+{
+	return put_public(st, realm_name(realm), key_public(key, realm), ret_number, f);
+}
+
+/* The number of a key of somebody else, which it is given when it is seen first. */
+static enum err foreign_key(struct store *st, const char *ring, const uint8_t public[KEY_OCTETS], unsigned *ret_number, struct fault *f)
+{
+	bool row;
+	query_set_text(st->find_key, 1, ring);
+	query_set_octets(st->find_key, 2, span_of(public, KEY_OCTETS));
+	enum err e = query_step(st->find_key, &row, f);
+	bool there = e == OK && row;
+	if (there)
+		*ret_number = (unsigned)query_int(st->find_key, 0);
+	query_reset(st->find_key);
+	return e || there ? e : put_public(st, ring, public, ret_number, f);
 }
 
 static enum err load_keys(struct store *st, struct fault *f)
@@ -321,13 +355,16 @@ static enum err prepare(struct store *st, struct fault *f)
 {
 	static const char put_entry[] = "INSERT INTO entries VALUES(?1, ?2, ?3, ?4, ?5, ?6, NULL, NULL, ?7, ?8, ?9)";
 	const struct { struct query **query; const char *sql; } rows[] = {
-		{ &st->put_lane, "INSERT INTO lanes VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)" },
+		{ &st->put_lane, "INSERT INTO lanes VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)" },
 		{ &st->put_entry, put_entry },
 		{ &st->put_root, "UPDATE entries SET root = ?2, signatures = ?3 WHERE number = ?1" },
 		{ &st->put_tile, "INSERT OR REPLACE INTO tiles VALUES(?1, ?2)" },
-		{ &st->put_gone, "INSERT INTO gone VALUES(?1, ?2, ?3, ?4, ?5, ?6)" },
+		{ &st->put_gone, "INSERT OR REPLACE INTO gone VALUES(?1, ?2, ?3, ?4, ?5, ?6)" },
+		{ &st->drop_promised, "DELETE FROM gone WHERE lane = ?1 AND said = ?2 AND first >= ?3 AND last <= ?4 AND kind = ?5" },
+		{ &st->find_number, "SELECT number FROM entries WHERE lane = ?1 AND idx = ?2" },
+		{ &st->find_key, "SELECT number FROM keys WHERE realm = ?1 AND public = ?2" },
 		{ &st->remove, "UPDATE entries SET nonce = NULL, objects = NULL, frame = NULL"
-			       " WHERE lane = ?1 AND idx BETWEEN ?2 AND ?3 AND substr(record, 5, 1) = x'01'" },
+			       " WHERE lane = ?1 AND idx BETWEEN ?2 AND ?3 AND (substr(record, 5, 1) = x'01' OR (?4 = 5 AND substr(record, 5, 1) = x'09'))" },
 		{ &st->find_import, "SELECT lane, idx FROM entries WHERE number = ?1" },
 	};
 	/* The log's file keeps its size from one checkpoint to the next: writing over blocks that it has is much faster to
@@ -373,7 +410,8 @@ void store_close(struct store *st)
 {
 	if (!st)
 		return;
-	struct query *const all[] = { st->put_lane, st->put_entry, st->put_root, st->put_tile, st->put_gone, st->remove, st->find_import };
+	struct query *const all[] = { st->put_lane, st->put_entry, st->put_root, st->put_tile, st->put_gone, st->remove, st->find_import,
+				     st->find_number, st->find_key, st->drop_promised };
 	for (size_t i = 0; i < COUNT_OF(all); i++)
 		query_free(all[i]);
 	for (unsigned i = 0; i < LANES_MAX; i++)
@@ -422,12 +460,15 @@ static enum err put_lane(struct store *st, const struct lane *l, struct fault *f
 	query_set_text(q, 5, l->members);
 	query_set_int(q, 6, l->retention_s);
 	query_set_text(q, 7, l->origin);
+	query_set_text(q, 8, l->peer);
 	struct lane_log *log = &st->lane[l->number];
 	log->realm = realm_find(l->realm);
 	log->tree.edge.size = 0; /* a lane that could not be founded before may have left leaves here */
 	for (unsigned i = 0; i < TILE_LEVELS; i++)
 		log->tree.level[i].n = 0;
 	snprintf(log->origin, sizeof(log->origin), "%s", l->origin);
+	if (l->peer[0])
+		note_mirrored(log, l->number, &st->staged.mirrored);
 	st->staged.lanes++;
 	return query_run(q, f);
 }
@@ -519,6 +560,67 @@ static enum err put_entry(struct store *st, uint64_t number, const struct told *
 	return query_run(q, f);
 }
 
+/* The body of an entry of others is gone before the entry that says so has come here. */
+static enum err promise(struct store *st, uint8_t lane, const struct foreign *e, struct fault *f)
+{
+	query_set_int(st->put_gone, 1, lane);
+	query_set_int(st->put_gone, 2, (int64_t)e->index);
+	query_set_int(st->put_gone, 3, (int64_t)e->index);
+	query_set_int(st->put_gone, 4, e->gone_kind);
+	query_set_int(st->put_gone, 5, (int64_t)e->gone_said);
+	query_set_text(st->put_gone, 6, "");
+	return query_run(st->put_gone, f);
+}
+
+/* Number of an entry of a lane; `own` when there is none, which does not happen in what was verified. */
+static enum err number_of(struct store *st, uint8_t lane, uint64_t index, uint64_t own, uint64_t *ret_number, struct fault *f)
+{
+	bool row;
+	query_set_int(st->find_number, 1, lane);
+	query_set_int(st->find_number, 2, (int64_t)index);
+	enum err e = query_step(st->find_number, &row, f);
+	*ret_number = e == OK && row ? (uint64_t)query_int(st->find_number, 0) : own;
+	query_reset(st->find_number);
+	return e;
+}
+
+static enum err put_foreign(struct store *st, uint64_t number, const struct told *t, struct fault *f)
+{
+	const struct foreign *x = t->foreign;
+	uint8_t lane = t->s.lane;
+	uint64_t import = number;
+	struct record r;
+	enum err e = record_parse(x->record, &r, f);
+	if (e == OK && x->index != st->staged.size[lane])
+		e = fault_set(f, ERR_BUSY, "the lane has grown meanwhile");
+	if (e == OK && r.import != x->index)
+		e = number_of(st, lane, r.import, number, &import, f);
+	if (e == OK && !x->nonce.n)
+		e = promise(st, lane, x, f);
+	if (e)
+		return e;
+	st->record.n = 0;
+	buf_putspan(&st->record, x->record);
+	put_objects(st, number, t, r.digest);
+	struct query *q = st->put_entry;
+	query_set_int(q, 1, (int64_t)number);
+	query_set_int(q, 2, lane);
+	query_set_int(q, 3, (int64_t)x->index);
+	query_set_int(q, 4, (int64_t)import);
+	query_set_int(q, 5, (int64_t)t->s.body.n);
+	query_set_octets(q, 6, buf_span(&st->record));
+	if (x->nonce.n) { /* else these are NULL */
+		struct span kept = vault_pack(st->packer, t->s.body, &st->frame);
+		query_set_octets(q, 7, x->nonce);
+		query_set_octets(q, 8, buf_span(&st->objects));
+		query_set_octets(q, 9, kept);
+		st->staged.stats.packed_octets += kept.n;
+	}
+	if (x->seal)
+		st->lane[lane].seal = x->seal;
+	return query_run(q, f);
+}
+
 static enum err put_leaf(struct store *st, unsigned lane, struct fault *f)
 {
 	struct keep_tile keep = { st, lane };
@@ -532,9 +634,19 @@ static enum err remove_bodies(struct store *st, uint8_t lane, const struct remov
 	query_set_int(st->remove, 1, lane);
 	query_set_int(st->remove, 2, (int64_t)r->first);
 	query_set_int(st->remove, 3, (int64_t)r->last);
+	query_set_int(st->remove, 4, r->kind);
 	enum err e = query_run(st->remove, f);
 	if (e)
 		return e;
+	if (st->staged.mirrored >> lane & 1) {
+		query_set_int(st->drop_promised, 1, lane);
+		query_set_int(st->drop_promised, 2, (int64_t)st->staged.size[lane]);
+		query_set_int(st->drop_promised, 3, (int64_t)r->first);
+		query_set_int(st->drop_promised, 4, (int64_t)r->last);
+		query_set_int(st->drop_promised, 5, r->kind);
+		if ((e = query_run(st->drop_promised, f)) != OK)
+			return e;
+	}
 	query_set_int(st->put_gone, 1, lane);
 	query_set_int(st->put_gone, 2, (int64_t)r->first);
 	query_set_int(st->put_gone, 3, (int64_t)r->last);
@@ -562,7 +674,7 @@ enum err store_put(struct store *st, uint64_t number, const struct told *t, stru
 	st->touched |= UINT64_C(1) << lane;
 	if (t->founds)
 		e = put_lane(st, t->founds, f);
-	if (e == OK && (e = put_entry(st, number, t, f)) == OK)
+	if (e == OK && (e = (t->foreign ? put_foreign : put_entry)(st, number, t, f)) == OK)
 		e = put_leaf(st, lane, f);
 	if (e == OK && t->removes)
 		e = remove_bodies(st, lane, t->removes, f);
@@ -584,6 +696,34 @@ static void put_signature(const struct key *key, enum realm realm, unsigned numb
 	buf_putc(out, (uint8_t)number);
 	key_sign(key, realm, text, buf_reserve(out, SIGNATURE_OCTETS));
 	out->n += SIGNATURE_OCTETS;
+}
+
+/* What others have signed.  It was verified before the transaction began; that the tree here has come to the same root is looked at once more. */
+static enum err seal_lane(struct store *st, unsigned lane, struct fault *f)
+{
+	const struct lane_log *l = &st->lane[lane];
+	struct buf signatures = { 0 };
+	uint8_t root[HASH_OCTETS];
+	unsigned number;
+	enum err e = OK;
+	merkle_edge_root(&l->tree.edge, root);
+	if (!l->seal || memcmp(root, l->seal->root, sizeof(root)) != 0)
+		return fault_set(f, ERR_CORRUPT, "\"%s\" does not come to the root that its node has signed", l->origin);
+	for (unsigned i = 0; i < l->seal->n && e == OK; i++) {
+		if ((e = foreign_key(st, l->ring, l->seal->by[i].key, &number, f)) != OK)
+			break;
+		buf_putc(&signatures, (uint8_t)number);
+		buf_put(&signatures, l->seal->by[i].signature, SIGNATURE_OCTETS);
+	}
+	query_set_int(st->put_root, 1, (int64_t)st->last_of[lane]);
+	query_set_octets(st->put_root, 2, span_of(root, sizeof(root)));
+	query_set_octets(st->put_root, 3, buf_span(&signatures));
+	if (e == OK)
+		e = query_run(st->put_root, f);
+	else
+		query_reset(st->put_root);
+	buf_release(&signatures);
+	return e;
 }
 
 static enum err sign_lane(struct store *st, unsigned lane, struct fault *f)
@@ -610,7 +750,7 @@ enum err store_commit(struct store *st, struct fault *f)
 	enum err e = OK;
 	for (unsigned lane = 0; lane < LANES_MAX && e == OK; lane++)
 		if (st->touched >> lane & 1)
-			e = sign_lane(st, lane, f);
+			e = (st->staged.mirrored >> lane & 1 ? seal_lane : sign_lane)(st, lane, f);
 	if (e || (e = db_commit(st->db, f)))
 		return e;
 	st->staged.stats.commits++;
@@ -642,6 +782,11 @@ void store_maintain(struct store *st)
 unsigned store_lanes(const struct store *st)
 {
 	return st->committed.lanes;
+}
+
+uint64_t store_mirrored(const struct store *st)
+{
+	return st->committed.mirrored;
 }
 
 uint64_t store_last(const struct store *st)

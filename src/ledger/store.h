@@ -9,13 +9,29 @@ struct db;
 struct key;
 struct store;
 
-enum { STORE_VERSION = 2 };
+enum { STORE_VERSION = 3 };
 
 /** Bodies that are to go with the entry that says so. */
 struct removal {
 	uint8_t kind;          /**< ENTRY_ERASED or ENTRY_PRUNED */
 	uint64_t first, last;  /**< indexes in the lane of the entry; of them the entries of feeds */
 	const char *reason;
+};
+
+/** An entry of a mirrored lane, as it is where it was written; everything was verified before (mirror.h). */
+struct foreign {
+	struct span record;    /**< octet for octet */
+	struct span nonce;     /**< empty: the body is gone, */
+	uint8_t gone_kind;     /**< as an entry of this kind ... */
+	uint64_t gone_said;    /**< ... at this index says */
+	uint64_t index;
+	const struct seal *seal; /**< of the last of a group: the checkpoint that ends with it; else NULL */
+};
+/** A checkpoint that others have signed: its root, and the signatures that hold. */
+struct seal {
+	uint8_t root[32];
+	unsigned n;
+	struct { uint8_t key[32], signature[64]; } by[2];
 };
 
 /** A submission with what only the ledger itself can say. */
@@ -25,6 +41,7 @@ struct told {
 	const struct lane *founds;     /**< the lane that this entry makes, or NULL */
 	const struct removal *removes; /**< or NULL */
 	const struct key *next_key;    /**< or NULL: sign by both, and then by this one (borrowed from then on) */
+	const struct foreign *foreign; /**< or NULL; of `s` count lane, body and objects then */
 };
 
 /** Make the file `path`, empty of lanes.  @return ERR_EXISTS. */
@@ -53,6 +70,8 @@ void store_maintain(struct store *st);
 
 /** As of the last commit. */
 unsigned store_lanes(const struct store *st);
+/** A bit for each lane that is mirrored: nobody here writes into it. */
+uint64_t store_mirrored(const struct store *st);
 uint64_t store_last(const struct store *st);
 const struct ledger_stats *store_stats(const struct store *st);
 struct db *store_db(struct store *st);

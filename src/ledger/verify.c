@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ledger/lane.h"
 #include "ledger/lanelog.h"
 #include "ledger/reader.h"
 #include "ledger/record.h"
@@ -25,6 +26,7 @@ enum { THREADS_MAX = 64 };
 
 struct lane_check {
 	struct lane lane;
+	uint8_t (*keys)[32];                /* that sign it, by number */
 	uint8_t (*tile_roots)[HASH_OCTETS]; /* of the full tiles of level 0 */
 	uint64_t first_stretch;             /* among those of all lanes */
 };
@@ -34,7 +36,6 @@ struct verifying {
 	const struct verify_options *options;
 	struct lane_check *lane;
 	unsigned lanes;
-	uint8_t (*keys[REALMS])[32];
 	uint64_t stretches;
 	_Atomic uint64_t next, done;
 	_Atomic bool stop;
@@ -81,6 +82,7 @@ static void give_up(struct verifying *v, enum err e, const struct fault *f)
 
 struct place {
 	const struct lane *lane;
+	uint8_t (*keys)[32];
 	uint64_t index;
 	int64_t number;
 };
@@ -175,9 +177,14 @@ static enum err check_removal(struct hand *h, const struct place *p, const struc
 		return OK;
 	}
 	query_set_int(q, 2, p->lane->number);
-	while (!there && (e = query_step(q, &row, f)) == OK && row)
-		there = (uint64_t)query_int(q, 0) == first && (uint64_t)query_int(q, 1) == last && query_int(q, 2) == r->kind &&
-			(uint64_t)query_int(q, 3) == p->index && span_eq(query_octets(q, 4), buf_span(&reason));
+	while ((e = query_step(q, &row, f)) == OK && row) {
+		bool same = (uint64_t)query_int(q, 0) == first && (uint64_t)query_int(q, 1) == last && query_int(q, 2) == r->kind &&
+			    span_eq(query_octets(q, 4), buf_span(&reason));
+		if ((uint64_t)query_int(q, 3) == p->index && !same)
+			found(h->v, PLACE_FMT "it does not say that the bodies from %lld to %lld are gone, for which the database names it",
+			      PLACE_ARG(p), (long long)query_int(q, 0), (long long)query_int(q, 1));
+		there |= (uint64_t)query_int(q, 3) == p->index && same;
+	}
 	query_reset(q);
 	buf_release(&reason);
 	if (e == OK && !there)
@@ -199,7 +206,7 @@ static void check_signatures(struct hand *h, const struct place *p, struct span 
 	checkpoint_put(&c, &h->text);
 	h->counts.checkpoints++;
 	for (; signatures.n; signatures = span_from(signatures, 1 + SIGNATURE_OCTETS))
-		if (!signature_holds(h->v->keys[realm_find(p->lane->realm)][signatures.p[0]], buf_span(&h->text), signatures.p + 1))
+		if (!signature_holds(p->keys[signatures.p[0]], buf_span(&h->text), signatures.p + 1))
 			found(h->v, PLACE_FMT "the signature of its checkpoint does not hold", PLACE_ARG(p));
 }
 
@@ -215,9 +222,9 @@ static enum err check_kind(struct hand *h, const struct place *p, const struct r
 }
 
 /* Columns of Q_WHOLE. */
-static enum err check_row(struct hand *h, const struct lane *lane, uint64_t index, struct query *q, uint8_t leaf[HASH_OCTETS], struct fault *f)
+static enum err check_row(struct hand *h, const struct lane_check *l, uint64_t index, struct query *q, uint8_t leaf[HASH_OCTETS], struct fault *f)
 {
-	struct place p = { lane, index, query_int(q, 0) };
+	struct place p = { &l->lane, l->keys, index, query_int(q, 0) };
 	struct span octets = query_octets(q, 4);
 	struct record r;
 	struct fault why;
@@ -276,7 +283,7 @@ static enum err check_stretch(struct hand *h, struct lane_check *l, uint64_t n, 
 	for (; (e = query_step(q, &row, f)) == OK && row && i < width; i++) {
 		if ((uint64_t)query_int(q, 1) != n * TILE_WIDTH + i)
 			break;
-		if ((e = check_row(h, &l->lane, n * TILE_WIDTH + i, q, leaves[i], f)) != OK)
+		if ((e = check_row(h, l, n * TILE_WIDTH + i, q, leaves[i], f)) != OK)
 			break;
 	}
 	query_reset(q);
@@ -418,6 +425,8 @@ static enum err check_gone_table(struct hand *h, const struct lane *lane, struct
 	enum err e;
 	query_set_int(q, 2, lane->number);
 	while ((e = query_step(q, &row, f)) == OK && row) {
+		if (lane->peer[0] && (uint64_t)query_int(q, 3) >= lane->size)
+			continue; /* what its node has announced, and we have not got yet */
 		r = pool_query(h->c, Q_RECORDS, CLEARANCE_ALL);
 		query_set_int(r, 2, lane->number);
 		query_set_int(r, 3, query_int(q, 3));
@@ -513,11 +522,13 @@ static enum err load(struct verifying *v, struct fault *f)
 	struct lane *lanes = mem_alloc(LANES_MAX * sizeof(*lanes));
 	unsigned last;
 	enum err e = reader_lanes(v->pool, CLEARANCE_ALL, lanes, &v->lanes, f);
-	for (enum realm realm = 0; realm < REALMS && e == OK; realm++)
-		e = lanelog_keys(v->pool, realm_name(realm), v->keys[realm], &last, f);
 	v->lane = mem_zalloc((v->lanes + 1) * sizeof(*v->lane));
 	for (unsigned i = 0; i < v->lanes && e == OK; i++) {
+		char ring[RING_MAX + 1];
+		lane_ring(&lanes[i], ring);
 		v->lane[i].lane = lanes[i];
+		v->lane[i].keys = mem_zalloc(256 * sizeof(*v->lane[i].keys));
+		e = lanelog_keys(v->pool, ring, v->lane[i].keys, &last, f);
 		v->lane[i].first_stretch = v->stretches;
 		v->lane[i].tile_roots = mem_zalloc((lanes[i].size / TILE_WIDTH + 1) * HASH_OCTETS);
 		v->stretches += (lanes[i].size + TILE_WIDTH - 1) / TILE_WIDTH;
@@ -535,8 +546,6 @@ enum err verify(struct pool *p, const struct verify_options *o, struct verify_co
 	v->pool = p;
 	v->options = o;
 	pthread_mutex_init(&v->lock, NULL);
-	for (enum realm realm = 0; realm < REALMS; realm++)
-		v->keys[realm] = mem_zalloc(256 * 32);
 	if (reader_check_lanes(p, &why))
 		found(v, "%s", why.text);
 	enum err e = load(v, f);
@@ -544,9 +553,7 @@ enum err verify(struct pool *p, const struct verify_options *o, struct verify_co
 		e = second_pass(v, f);
 	*ret_counts = v->counts;
 	for (unsigned i = 0; i < v->lanes; i++)
-		free(v->lane[i].tile_roots);
-	for (enum realm realm = 0; realm < REALMS; realm++)
-		free(v->keys[realm]);
+		free(v->lane[i].keys), free(v->lane[i].tile_roots);
 	free(v->lane);
 	pthread_mutex_destroy(&v->lock);
 	free(v);

@@ -30,7 +30,7 @@
 #include "sys/db.h"
 
 enum {
-	RING = 1024,               /* submissions queued, at most */
+	RING = WRITER_RING,        /* submissions queued, at most */
 	QUEUE_OCTETS = 64 << 20,   /* of bodies queued, at most (a larger one only alone) */
 	BATCH = 256,               /* submissions in one commit, at most, but for a group that begins below it */
 	BATCH_OCTETS = 32 << 20,   /* reached by one more group at most */
@@ -86,6 +86,7 @@ struct writer {
 	/* of the store, after its last commit */
 	uint64_t last;
 	unsigned lanes;
+	uint64_t mirrored;
 	struct ledger_stats stats;
 	pthread_mutex_t telling; /* held while those who listen are told, and while they change */
 	unsigned n_listeners;
@@ -167,6 +168,7 @@ static struct waiter *settle(struct writer *w, unsigned n, enum err e, const str
 		remember_failure(w, first, w->settled, f);
 	w->last = store_last(w->store);
 	w->lanes = store_lanes(w->store);
+	w->mirrored = store_mirrored(w->store);
 	w->stats = *store_stats(w->store);
 	if (w->want_room)
 		pthread_cond_broadcast(&w->room);
@@ -350,6 +352,7 @@ enum err writer_start(const char *path, const struct key *key, struct writer **r
 	w->last = w->settled = store_last(store);
 	w->next = w->settled + 1;
 	w->lanes = store_lanes(store);
+	w->mirrored = store_mirrored(store);
 	w->unflushed = true; /* by one who was killed between an erasure and its end */
 	w->tasks_end = &w->tasks;
 	pthread_mutex_init(&w->lock, NULL);
@@ -398,10 +401,13 @@ static void wake_thread(struct writer *w)
 		pthread_cond_signal(&w->work);
 }
 
-static enum err check_told(struct writer *w, const struct told *t, struct fault *f)
+/* @param head  the first of its group, which may found the lane of all. */
+static enum err check_told(struct writer *w, const struct told *head, const struct told *t, struct fault *f)
 {
-	if (!t->founds && t->s.lane >= w->lanes)
+	if (!head->founds && t->s.lane >= w->lanes)
 		return fault_set(f, ERR_NOTFOUND, "there is no lane %u", t->s.lane);
+	if (!t->foreign && t->s.lane < w->lanes && w->mirrored >> t->s.lane & 1)
+		return fault_set(f, ERR_FORBIDDEN, "the lane is mirrored from another node, which alone writes into it");
 	if (t->s.import >= w->next)
 		return fault_set(f, ERR_RANGE, "import %llu has not begun: no entry has that number yet",
 				 (unsigned long long)t->s.import);
@@ -414,7 +420,7 @@ static enum err enqueue(struct writer *w, const struct told *t, unsigned n, uint
 	size_t octets = 0;
 	enum err e = OK;
 	for (unsigned i = 0; i < n && e == OK; i++) {
-		e = submission_check(&t[i].s, f);
+		e = t[i].foreign ? OK : submission_check(&t[i].s, f);
 		octets += t[i].s.body.n;
 	}
 	if (e)
@@ -425,13 +431,13 @@ static enum err enqueue(struct writer *w, const struct told *t, unsigned n, uint
 		pthread_cond_wait(&w->room, &w->lock);
 	w->want_room--;
 	for (unsigned i = 0; i < n && e == OK; i++)
-		e = check_told(w, &t[i], f);
+		e = check_told(w, t, &t[i], f);
 	if (e == OK) {
 		uint64_t first = *ret_number = w->next;
 		for (unsigned i = 0; i < n; i++) {
 			struct queued *q = slot(w, w->next++);
 			*q = (struct queued){ .told = t[i], .joined = i > 0 };
-			if (q->told.s.flags & ENTRY_CONTINUES && !q->told.s.import)
+			if (!t[i].foreign && q->told.s.flags & ENTRY_CONTINUES && !q->told.s.import)
 				q->told.s.import = first;
 		}
 		w->octets += octets;

@@ -11,10 +11,10 @@ enum err writer_start(const char *path, const struct key *key, struct writer **r
 /** Commit what is queued and end the thread.  Nobody may be submitting or waiting. */
 void writer_stop(struct writer *w);
 
-/** Queue `n` of them, at most WRITER_GROUP_MAX, with numbers in a row, for one transaction.  See ledger_submit(); a
+/** Queue `n` of them, at most WRITER_GROUP_MAX (of entries of a mirrored lane, WRITER_RING), with numbers in a row, for one transaction.  See ledger_submit(); a
  *  body here has at most BODY_MAX octets.
  *  @param t  copied; what it points to is borrowed as the submission is.  @param ret_number  of the first. */
-enum { WRITER_GROUP_MAX = 64 };
+enum { WRITER_GROUP_MAX = 64, WRITER_RING = 1024 };
 enum err writer_submit(struct writer *w, const struct told *t, unsigned n, uint64_t *ret_number, struct fault *f) MUST_USE;
 /** Both, and waits: see ledger_append(). */
 enum err writer_append(struct writer *w, const struct told *t, unsigned n, uint64_t *ret_number, struct fault *f) MUST_USE;

@@ -5,6 +5,7 @@
  * code for the processor's instructions is behind both.  Padding short inputs here, for SHA256_Transform(), gains
  * nothing. */
 #define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/md5.h>
 #include <openssl/sha.h>
 
 void sha256_three(struct span a, struct span b, struct span c, uint8_t ret_digest[32])
@@ -37,4 +38,21 @@ void hmac_sha256(struct span key, struct span message, uint8_t ret_mac[32])
 	sha256_two(span_of(outer, sizeof(outer)), span_of(digest, sizeof(digest)), ret_mac);
 	explicit_bzero(inner, sizeof(inner));
 	explicit_bzero(outer, sizeof(outer));
+}
+
+void sha1_two(struct span a, struct span b, uint8_t ret_digest[20])
+{
+	SHA_CTX context;
+	SHA1_Init(&context);
+	SHA1_Update(&context, a.p, a.n);
+	SHA1_Update(&context, b.p, b.n);
+	SHA1_Final(ret_digest, &context);
+}
+
+void md5_one(struct span s, uint8_t ret_digest[16])
+{
+	MD5_CTX context;
+	MD5_Init(&context);
+	MD5_Update(&context, s.p, s.n);
+	MD5_Final(ret_digest, &context);
 }

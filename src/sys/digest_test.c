@@ -96,9 +96,19 @@ static void threads(void **state)
 	}
 }
 
+static void sha1(void **state)
+{
+	uint8_t want[20], got[20];
+	assert_int_equal(hex_decode(SPAN_LIT("a9993e364706816aba3e25717850c26c9cd0d89d"), want, 20), OK);
+	sha1_two(SPAN_LIT("a"), SPAN_LIT("bc"), got);
+	assert_memory_equal(want, got, 20);
+	sha1_two(SPAN_LIT("abc"), (struct span){ 0 }, got);
+	assert_memory_equal(want, got, 20);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(known_answers), cmocka_unit_test(three_pieces),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(known_answers), cmocka_unit_test(three_pieces), cmocka_unit_test(sha1),
 					    cmocka_unit_test(threads), cmocka_unit_test(macs) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

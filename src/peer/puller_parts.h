@@ -1,0 +1,37 @@
+/* Inside the puller: what its parts know of each other.  puller.c pulls; puller_tell.c says how it stands. */
+#ifndef PEER_PULLER_PARTS_H
+#define PEER_PULLER_PARTS_H
+
+#include <pthread.h>
+
+#include "ledger/remote.h"
+#include "peer/puller.h"
+
+/* A lane of a peer. */
+struct pulled {
+	struct pull_status status; /* with the puller's lock */
+	struct remote *remote;     /* of the peer's thread, as all that follows */
+	uint64_t cosigned;         /* size that was cosigned last */
+	int64_t cosign_ms;         /* not before then */
+};
+
+struct station {
+	struct station *next;
+	struct puller *puller;
+	struct peer peer;
+	pthread_t thread;
+	bool stop, wake;           /* with the lock */
+	unsigned failures;         /* in a row */
+	struct pulled lane[PEER_LANES_MAX];
+	struct buf parcel;
+};
+
+struct puller {
+	struct node *node;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct station *stations;
+	pthread_mutex_t reloading; /* one at a time */
+};
+
+#endif

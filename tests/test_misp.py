@@ -1,0 +1,164 @@
+"""A node as a MISP's feed, and as the MISP that programs search: what comes out, what another node makes of it, and what each sees."""
+import hashlib
+import json
+import urllib.parse
+import uuid
+
+import pytest
+
+
+def listing(text):
+    return text.encode()
+
+
+def manifest(daemon, **headers):
+    status, _, text = daemon.get("/misp/manifest.json", **headers)
+    assert status == 200, text
+    return json.loads(text)
+
+
+def event(daemon, name, **headers):
+    status, _, text = daemon.get(f"/misp/{name}.json", **headers)
+    assert status == 200, text
+    return json.loads(text)["Event"]
+
+
+def search(daemon, what, headers=None, **filters):
+    status, _, text = daemon.request("POST", f"/{what}/restSearch", json.dumps(filters).encode(), {"Content-Type": "application/json", **(headers or {})})
+    assert status == 200, text
+    return json.loads(text)["response"] if filters.get("returnFormat", "json") == "json" else text
+
+
+def values(attributes, deleted=False):
+    return sorted(a["value"] for a in attributes if a["deleted"] == deleted)
+
+
+def save(daemon, folder):
+    """What a puller of the feed has afterwards."""
+    folder.mkdir()
+    listed = manifest(daemon)
+    (folder / "manifest.json").write_text(json.dumps(listed))
+    for name in listed:
+        (folder / f"{name}.json").write_text(json.dumps({"Event": event(daemon, name)}))
+
+
+def test_a_feed_of_what_a_source_says(node, serve):
+    node.counts("snap", "-", stdin=listing("192.0.2.1\n2001:db8::/32\nevil.example\nhttp://evil.example/a\n"))
+    node.counts("amber", "--lane", "members", "-", stdin=listing("198.51.100.7\n"))
+    daemon = serve(node)
+    (name, about), = manifest(daemon).items()
+    assert uuid.UUID(name).version == 5
+    assert about["Tag"][0]["name"] == "tlp:clear" and about["info"] == "snap, lane public"
+    got = event(daemon, name)
+    assert got["timestamp"] == about["timestamp"] and got["uuid"] == name
+    assert values(got["Attribute"]) == ["192.0.2.1", "2001:db8::/32", "evil.example", "http://evil.example/a"]
+    assert {a["type"] for a in got["Attribute"]} == {"ip-dst", "domain", "url"}
+    assert all(a["to_ids"] and uuid.UUID(a["uuid"]).version == 5 for a in got["Attribute"])
+    _, headers, text = daemon.get("/misp/hashes.csv")
+    assert sorted(text.split()) == sorted(f"{hashlib.md5(a['value'].encode()).hexdigest()},{name}" for a in got["Attribute"])
+    assert daemon.get("/misp/manifest.json", **{"If-None-Match": headers["ETag"]})[0] == 304
+    assert daemon.get(f"/misp/{uuid.uuid4()}.json")[0] == 404
+    assert daemon.get("/misp/x.json")[0] == 404
+
+
+def test_a_snapshot_that_is_replaced_stays_the_same_event(node, serve):
+    node.counts("snap", "-", stdin=listing("192.0.2.1\n192.0.2.2\n"))
+    daemon = serve(node)
+    (name, before), = manifest(daemon).items()
+    old = {a["value"]: a for a in event(daemon, name)["Attribute"]}
+    node.counts("snap", "-", stdin=listing("192.0.2.2\n192.0.2.3\n"))
+    (same, after), = manifest(daemon).items()
+    assert same == name and int(after["timestamp"]) > int(before["timestamp"])
+    got = event(daemon, name)["Attribute"]
+    assert values(got) == ["192.0.2.2", "192.0.2.3"] and values(got, True) == ["192.0.2.1"]
+    for a in got:
+        if a["value"] in old:
+            assert a["uuid"] == old[a["value"]]["uuid"]
+        if a["deleted"]:
+            assert int(a["timestamp"]) > int(old[a["value"]]["timestamp"])
+
+
+def test_what_adds_comes_to_a_day(node, serve):
+    node.run("source", "add", "reports", "--type", "event")
+    node.counts("reports", "-", stdin=listing("192.0.2.1\n"))
+    daemon = serve(node)
+    (name, before), = manifest(daemon).items()
+    node.counts("reports", "-", stdin=listing("192.0.2.2\n"))
+    (same, after), = manifest(daemon).items()
+    assert same == name and int(after["timestamp"]) > int(before["timestamp"])
+    assert values(event(daemon, name)["Attribute"]) == ["192.0.2.1", "192.0.2.2"]
+    node.run("retract", "192.0.2.1", "--why", "ours")
+    assert int(manifest(daemon)[name]["timestamp"]) > int(after["timestamp"])
+    got = event(daemon, name)["Attribute"]
+    assert values(got) == ["192.0.2.2"] and values(got, True) == ["192.0.2.1"]
+    node.run("source", "remove", "reports")
+    assert values(event(daemon, name)["Attribute"], True) == ["192.0.2.1", "192.0.2.2"]
+
+
+def test_another_node_comes_to_the_same_verdicts(node, serve, tmp_path):
+    from conftest import Node
+    rows = "".join(f"198.51.100.{i}\n" for i in range(100)) + "evil.example\nhttp://bad.example/x?y=%22\n" + hashlib.sha256(b"x").hexdigest() + "\n"
+    node.run("source", "add", "list", "--category", "c2-server")
+    node.counts("list", "-", stdin=listing(rows))
+    daemon = serve(node)
+    other = Node(tmp_path / "other")
+    other.run("init")
+    save(daemon, tmp_path / "feed")
+    other.counts("list", tmp_path / "feed")
+    asked = rows.split()
+    for a, b in zip(node.check(*asked), other.check(*asked)):
+        assert a["listed"] and b["listed"] and a["categories"] == b["categories"] and abs(a["score"] - b["score"]) <= 1, (a, b)
+    node.counts("list", "-", stdin=listing("198.51.100.1\n"))
+    save(daemon, tmp_path / "again")
+    other.counts("list", tmp_path / "again")
+    assert other.listed("198.51.100.1")
+    assert [v for v in asked if other.listed(v)] == ["198.51.100.1"]
+
+
+def test_searches(node, serve):
+    node.counts("snap", "-", stdin=listing("192.0.2.1\n192.0.2.2\nevil.example\nhttp://evil.example/a\n"))
+    daemon = serve(node)
+    found = search(daemon, "attributes", value="192.0.2[.]1")["Attribute"]
+    assert [a["value"] for a in found] == ["192.0.2.1"]
+    (name, _), = manifest(daemon).items()
+    assert found[0]["Event"]["uuid"] == name
+    assert found[0]["uuid"] in {a["uuid"] for a in event(daemon, name)["Attribute"]}
+    assert search(daemon, "attributes", value="192.0.2.99") == {"Attribute": []}
+    assert values(search(daemon, "attributes", value=["192.0.2.1", "evil.example"])["Attribute"]) == ["192.0.2.1", "evil.example"]
+    assert values(search(daemon, "attributes", value="%evil%")["Attribute"]) == ["evil.example", "http://evil.example/a"]
+    assert values(search(daemon, "misp/attributes", type={"OR": ["url"]})["Attribute"]) == ["http://evil.example/a"]
+    assert search(daemon, "attributes", returnFormat="count").strip() == "4"
+    assert search(daemon, "attributes", returnFormat="text", limit=2, page=2) == "evil.example\nhttp://evil.example/a\n"
+    rows = search(daemon, "attributes", returnFormat="csv", type="domain").splitlines()
+    assert rows[0].startswith("uuid,event_id,category,type,value") and '"domain","evil.example"' in rows[1] and len(rows) == 2
+    assert [e["Event"]["uuid"] for e in search(daemon, "events", value="192.0.2.1")] == [name]
+    assert len(search(daemon, "events", value="192.0.2.1")[0]["Event"]["Attribute"]) == 4
+    assert search(daemon, "events", value="192.0.2.9") == []
+    assert search(daemon, "events", eventid=found[0]["event_id"], metadata=1)[0]["Event"]["Attribute"] == []
+    assert search(daemon, "attributes", timestamp="1d", type="domain", last="1h")["Attribute"]
+    assert not search(daemon, "attributes", **{"to": "2020-01-01"})["Attribute"]
+    for body, sentence in ((b"[1]", "not a JSON object"), (b'{"value"', "not JSON"), (b'{"timestamp":"soon"}', "not a time"), (b'{"returnFormat":"xml"}', "xml")):
+        status, _, text = daemon.request("POST", "/attributes/restSearch", body, {"Content-Type": "application/json"})
+        assert status == 400 and sentence in json.loads(text)["message"], text
+
+
+def test_who_asks_sees_their_lanes(node, serve):
+    node.counts("open", "-", stdin=listing("192.0.2.1\n"))
+    node.counts("closed", "--lane", "members", "-", stdin=listing("192.0.2.1\n198.51.100.7\n"))
+    node.run("party", "add", "State Bank", "--clearance", "amber")
+    token = node.run("token", "new", "state-bank", "--role", "reporter").out.split()[-1]
+    daemon = serve(node)
+    key = {"Authorization": token}
+    assert len(manifest(daemon)) == 1 and len(manifest(daemon, **key)) == 2
+    hidden, = set(manifest(daemon, **key)) - set(manifest(daemon))
+    assert daemon.get(f"/misp/{hidden}.json")[0] == 404
+    assert values(event(daemon, hidden, **key)["Attribute"]) == ["192.0.2.1", "198.51.100.7"]
+    assert search(daemon, "attributes", value="198.51.100.7")["Attribute"] == []
+    assert search(daemon, "attributes", eventid=hidden)["Attribute"] == []
+    assert len(search(daemon, "attributes", value="192.0.2.1")["Attribute"]) == 1
+    assert len(search(daemon, "attributes", headers=key, value="192.0.2.1")["Attribute"]) == 2
+    assert "198.51.100.7" not in search(daemon, "attributes", returnFormat="text")
+    me = json.loads(daemon.get("/users/view/me", **key)[2])
+    assert me["User"]["email"].startswith("state-bank@") and me["Role"]["name"] == "reporter"
+    assert json.loads(daemon.get("/servers/getVersion", **key)[2])["perm_sighting"] is True
+    assert daemon.get("/misp/manifest.json", Authorization=token[:-1] + ("a" if token[-1] != "a" else "b"))[0] in (200, 401)

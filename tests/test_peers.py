@@ -1,0 +1,336 @@
+"""Peers: whole lanes of another node, mirrored and verified; what is taken back there is taken back here, and two histories are seen."""
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import urllib.request
+
+import pytest
+
+from conftest import LIMIT, Node, wait_for
+
+
+def make(tmp_path, name):
+    n = Node(tmp_path / name)
+    n.run("init", "--name", f"{name}.example")
+    with open(n.path / "sipar.conf", "a") as conf:
+        conf.write("approvals = 0\nparties = 1\n")
+    return n
+
+
+@pytest.fixture
+def hub(tmp_path):
+    return make(tmp_path, "hub")
+
+
+@pytest.fixture
+def isp(tmp_path):
+    return make(tmp_path, "isp")
+
+
+def add(node, name, peer, daemon, lanes="public", *options, code=0):
+    return node.run("peer", "add", name, "--url", f"http://127.0.0.1:{daemon.http_port}/", "--key", peer.path / "node.pub", "--lanes", lanes,
+                    "--every", "50ms", *options, code=code)
+
+
+def status(node, lane=None):
+    rows = [json.loads(line) for line in node.run("peer", "status", "--json", code=None).out.splitlines()]
+    return next(r for r in rows if r["lane"] == lane) if lane else rows
+
+
+def size(node, lane="public"):
+    return json.loads(node.run("lane", "show", lane, "--json").out)["entries"]
+
+
+def level(node, lane, peer, there="public"):
+    wait_for(lambda: (lambda s: s["state"] == "ok" and s["size"] == size(peer, there))(status(node, lane)), f"all of {lane}")
+
+
+def digest(node, lane):
+    done = json.loads(node.run("rebuild", "--digest", "--lane", lane, "--json").out)
+    return done["digest"], done["claims"], done["entries"]
+
+
+def same(hub, isp, there="public", here="hub.public"):
+    assert digest(hub, there) == digest(isp, here)
+
+
+def told(node, source, *values, lane="public"):
+    node.run("import", "-q", "--source", source, "--lane", lane, "-", stdin="".join(v + "\n" for v in values).encode())
+
+
+def verified(node):
+    done = json.loads(node.run("verify", "--json", code=None).out.splitlines()[-1])
+    assert done["findings"] == 0, done
+    return done
+
+
+def test_a_lane_is_mirrored(hub, isp, serve):
+    """What the hub has and gets counts here; its sources are its own; a third party audits it through the mirror; it survives restarts and rebuilds."""
+    for i in range(30):
+        told(hub, f"s{i % 3}", f"192.0.2.{i}", "kept.example")
+    at, here = serve(hub), serve(isp)
+    add(isp, "hub", hub, at)
+    level(isp, "hub.public", hub)
+    same(hub, isp)
+    assert here.lookup("192.0.2.29")["listed"] and not here.lookup("192.0.2.1")["listed"]  # a snapshot replaces
+    assert here.lookup("kept.example")["sources"] == ["hub.s0", "hub.s1", "hub.s2"]
+    told(hub, "s0", "192.0.2.77")
+    wait_for(lambda: here.lookup("192.0.2.77")["listed"], "what was told at the hub")
+    assert here.lookup("192.0.2.77")["sources"] == ["hub.s0"]
+    isp.run("source", "set", "hub.s0", "--weight", "0")
+    assert here.lookup("192.0.2.77")["score"] == 0
+    level(isp, "hub.public", hub)
+    same(hub, isp)
+
+    url = f"http://127.0.0.1:{here.http_port}/lanes/hub.public"
+    audit = subprocess.run([os.environ.get("SIPAR", "build/sipar"), "verify", "--url", url, "--key", hub.path / "node.pub", "--bodies"],
+                           capture_output=True, text=True, timeout=LIMIT)
+    assert audit.returncode == 0, audit.stderr
+    rows = json.loads(here.get("/lanes")[2])["lanes"]
+    mirrored, own = (next(r for r in rows if r["name"] == name) for name in ("hub.public", "public"))
+    assert mirrored["origin"] == "hub.example/lanes/public" and own["origin"] == "isp.example/lanes/public"
+    assert mirrored["vkey"].split("+")[2] != own["vkey"].split("+")[2]
+
+    assert here.stop() == 0
+    assert status(isp, "hub.public")["state"] == "stopped"
+    verified(isp)
+    before = digest(isp, "hub.public")
+    assert json.loads(isp.run("rebuild", "--json").out)["differed"] is False
+    assert digest(isp, "hub.public") == before
+    here = serve(isp)
+    told(hub, "s1", "192.0.2.88")
+    wait_for(lambda: here.lookup("192.0.2.88")["listed"], "what was told after the restart")
+
+
+def test_nobody_else_writes_into_it(hub, isp, serve):
+    told(hub, "s", "192.0.2.1")
+    at, here = serve(hub), serve(isp)
+    add(isp, "hub", hub, at)
+    level(isp, "hub.public", hub)
+    before = size(isp, "hub.public")
+    done = isp.run("import", "--source", "mine", "--lane", "hub.public", "-", stdin=b"192.0.2.2\n", code=None)
+    assert done.returncode == 2 and "mirrored" in done.err
+    assert "mirrored" in isp.run("erase", "hub.public/1", "--reason", "x", code=2).err
+    isp.run("lane", "create", "a.b", "--audience", "tlp:clear", code=64)
+    assert size(isp, "hub.public") == before
+    # The hub's sources cannot change ours, and our key does not sign the lane.
+    told(isp, "mine", "192.0.2.3")
+    isp.run("key", "rotate")
+    assert size(isp, "hub.public") == before
+    level(isp, "hub.public", hub)
+    assert here.stop() == 0
+    verified(isp)
+
+
+def test_it_goes_on_after_kill_9(hub, isp, serve):
+    """Either side is killed while much is on the way; nothing is lost and nothing doubled."""
+    at = serve(hub)
+    options = ("--http", f"127.0.0.1:{at.http_port}")
+    for i in range(40):
+        told(hub, f"s{i % 7}", f"198.51.100.{i}", f"n{i}.example")
+    big = "".join(f"b{i}.example\n" for i in range(200000)).encode()
+    hub.run("import", "-q", "--source", "big", "-", stdin=big)
+    here = serve(isp)
+    add(isp, "hub", hub, at)
+    for i in range(3):
+        here.stop(signal.SIGKILL)
+        here = serve(isp)
+        at.stop(signal.SIGKILL)
+        told(hub, "while", f"203.0.113.{i}")
+        at = serve(hub, *options)
+    level(isp, "hub.public", hub)
+    same(hub, isp)
+    assert here.lookup("b199999.example")["listed"] and here.lookup("203.0.113.2")["listed"]
+    at.stop(signal.SIGKILL)
+    wait_for(lambda: status(isp, "hub.public")["state"] == "unreachable", "that the hub is not there")
+    assert isp.run("peer", "status", code=1)
+    assert here.lookup("b199999.example")["listed"]
+    assert here.stop() == 0
+    verified(isp)
+
+
+def test_an_erasure_travels(hub, isp, serve):
+    told(hub, "s", "secret.example")
+    told(hub, "t", "other.example")
+    at, here = serve(hub), serve(isp)
+    add(isp, "hub", hub, at)
+    level(isp, "hub.public", hub)
+    assert here.lookup("secret.example")["listed"]
+    hub.run("erase", "public/1", "--reason", "court order 17")
+    wait_for(lambda: not here.lookup("secret.example")["listed"], "the erasure")
+    level(isp, "hub.public", hub)
+    assert here.lookup("other.example")["listed"]
+    same(hub, isp)
+    assert here.stop() == 0
+    octets = b"".join(f.read_bytes() for f in isp.path.glob("ledger.db*"))
+    assert b"secret.example" not in octets and b"other.example" in octets
+    verified(isp)
+    # One who begins later never gets it.
+    late = make(isp.path.parent, "late")
+    there = serve(late)
+    add(late, "hub", hub, at)
+    level(late, "hub.public", hub)
+    assert not there.lookup("secret.example")["listed"] and there.lookup("other.example")["listed"]
+    same(hub, late)
+    assert there.stop() == 0
+    verified(late)
+
+
+def test_what_is_not_public_is_not_given(hub, isp, serve):
+    told(hub, "s", "secret.example", lane="members")
+    at, here = serve(hub), serve(isp)
+    add(isp, "hub", hub, at, "public,members")
+    wait_for(lambda: status(isp, "hub.members")["state"] == "refused", "a refusal")
+    assert "no such lane" in status(isp, "hub.members")["reason"]
+    level(isp, "hub.public", hub)
+    assert "hub.members" not in isp.run("lane", "list").out
+    assert "not for others" in isp.run("peer", "set", "hub", "--lanes", "node", code=64).err
+
+
+def test_a_mirror_of_a_mirror_and_no_circle(hub, isp, tmp_path, serve):
+    """By its full name it is given on, under its own origin; and nothing comes back to where it is from, nor twice."""
+    told(hub, "s", "192.0.2.1")
+    at, here = serve(hub), serve(isp)
+    add(isp, "hub", hub, at)
+    level(isp, "hub.public", hub)
+    edge = make(tmp_path, "edge")
+    there = serve(edge)
+    edge.run("peer", "add", "isp", "--url", f"http://127.0.0.1:{here.http_port}", "--key", hub.path / "node.pub", "--key", isp.path / "node.pub",
+             "--lanes", "public,hub.public", "--every", "50ms")
+    level(edge, "isp.hub.public", hub)
+    level(edge, "isp.public", isp)
+    assert there.lookup("192.0.2.1")["sources"] == ["isp.s"]
+    same(hub, edge, here="isp.hub.public")
+    hub.run("peer", "add", "isp", "--url", f"http://127.0.0.1:{here.http_port}/", "--key", hub.path / "node.pub", "--lanes", "hub.public", "--every", "50ms")
+    wait_for(lambda: "of this node itself" in status(hub, "isp.hub.public")["reason"], "that a circle is refused")
+    edge.run("peer", "add", "hub", "--url", f"http://127.0.0.1:{at.http_port}/", "--key", hub.path / "node.pub", "--lanes", "public", "--every", "50ms")
+    wait_for(lambda: "mirrored already" in status(edge, "hub.public")["reason"], "that it is not taken twice")
+    assert "isp.hub.public" not in hub.run("lane", "list").out
+
+
+def stopped_copy(node, tmp_path):
+    """The ledger as it is, while nothing runs."""
+    shutil.copy(node.path / "ledger.db", tmp_path / "old.db")
+
+
+def restore(node, tmp_path):
+    for f in node.path.glob("ledger.db*"):
+        f.unlink()
+    shutil.copy(tmp_path / "old.db", node.path / "ledger.db")
+    shutil.rmtree(node.path / "table")
+
+
+def test_a_roll_back_and_a_fork_are_refused_and_shown(hub, isp, tmp_path, serve):
+    told(hub, "s", "192.0.2.1")
+    hub.run("lane", "list")
+    stopped_copy(hub, tmp_path)
+    at, here = serve(hub), serve(isp)
+    options = ("--http", f"127.0.0.1:{at.http_port}")
+    add(isp, "hub", hub, at)
+    told(hub, "s", "192.0.2.1", "192.0.2.2")
+    told(hub, "s", "192.0.2.1", "192.0.2.3")
+    level(isp, "hub.public", hub)
+    assert at.stop() == 0
+    shutil.copytree(hub.path, tmp_path / "newest")
+    restore(hub, tmp_path)
+    at = serve(hub, *options)
+    wait_for(lambda: status(isp, "hub.public")["state"] == "ROLLED BACK", "that the hub is rolled back")
+    assert isp.run("peer", "status", code=1).out.count("ROLLED BACK") == 1
+    assert "rolled back" in (isp.path / "serve.log").read_text()
+    evidence = (isp.path / "peers" / "hub.public.held").read_text()
+    assert evidence.startswith("rolled-back\n") and evidence.count("hub.example/lanes/public\n") == 2
+    assert 'sipar_peer_forked{peer="hub",lane="hub.public"} 1' in here.get("/metrics")[2]
+    assert here.lookup("192.0.2.3")["listed"]
+
+    # It goes on another way: the mark stays until the operator says so, and then it is a fork.
+    for i in range(5):
+        told(hub, "s", f"198.51.100.{i}")
+    before = size(isp, "hub.public")
+    isp.run("peer", "trust", "hub", "public")
+    wait_for(lambda: status(isp, "hub.public")["state"] == "FORKED", "that the hub is forked")
+    assert "forked" in status(isp, "hub.public")["reason"] and size(isp, "hub.public") == before
+    assert (isp.path / "peers" / "hub.public.held").read_text().startswith("forked\n")
+    assert here.lookup("192.0.2.3")["listed"] and not here.lookup("198.51.100.4")["listed"]
+    assert here.stop() == 0
+    here = serve(isp)
+    wait_for(lambda: status(isp, "hub.public")["state"] == "FORKED", "that it stays so")
+
+    # The hub is put right: it goes on where it was.
+    assert at.stop() == 0
+    shutil.rmtree(hub.path)
+    shutil.copytree(tmp_path / "newest", hub.path)
+    at = serve(hub, *options)
+    told(hub, "s", "192.0.2.9")
+    isp.run("peer", "trust", "hub", "public")
+    wait_for(lambda: here.lookup("192.0.2.9")["listed"], "that it goes on")
+    level(isp, "hub.public", hub)
+    same(hub, isp)
+    assert isp.run("peer", "trust", "hub", "public", code=2)
+    assert len(list((isp.path / "peers").iterdir())) == 2
+
+
+def test_what_is_altered_on_the_way_is_no_fork(hub, isp, serve, tmp_path):
+    """Another key than the hub's: nothing is taken."""
+    told(hub, "s", "192.0.2.1")
+    at, here = serve(hub), serve(isp)
+    isp.run("peer", "add", "hub", "--url", f"http://127.0.0.1:{at.http_port}/", "--key", isp.path / "node.pub", "--lanes", "public", "--every", "50ms")
+    wait_for(lambda: status(isp, "hub.public")["state"] == "refused", "a refusal")
+    assert "not signed by the key" in status(isp, "hub.public")["reason"]
+    isp.run("peer", "set", "hub", "--key", hub.path / "node.pub")
+    level(isp, "hub.public", hub)
+    # The hub gets a new key, and the lane says so.
+    hub.run("key", "rotate")
+    told(hub, "s", "192.0.2.2")
+    wait_for(lambda: here.lookup("192.0.2.2")["listed"], "what was signed by the new key")
+    level(isp, "hub.public", hub)
+    assert here.stop() == 0
+    verified(isp)
+
+
+def test_the_difference_is_what_it_costs(hub, isp, serve):
+    """Of a lane of megabytes, ten new entries: some kilobytes."""
+    hub.run("import", "-q", "--source", "big", "-", stdin="".join(f"b{i}.example\n" for i in range(100000)).encode())
+    at, here = serve(hub), serve(isp)
+    isp.run("peer", "add", "hub", "--url", f"http://127.0.0.1:{at.http_port}/", "--key", hub.path / "node.pub", "--lanes", "public", "--every", "1h")
+    level(isp, "hub.public", hub)
+    before = status(isp, "hub.public")["octets"]
+    assert before > 1000000
+    for i in range(5):
+        told(hub, f"new{i}", f"192.0.2.{i}")
+    isp.run("peer", "set", "hub", "--every", "30m")
+    wait_for(lambda: here.lookup("192.0.2.4")["listed"], "the new ones")
+    assert status(isp, "hub.public")["octets"] < 20000  # a station that was begun anew counts from zero
+
+
+def test_the_verb(hub, isp, serve):
+    at = serve(hub)
+    done = isp.run("peer", "add", "Hub", "--url", "https://hub.example/", "--key", hub.path / "node.pub", "--lanes", "public", code=64)
+    assert "not the name of a peer" in done.err
+    assert "no key" in isp.run("peer", "add", "hub", "--url", "https://hub.example/", "--lanes", "public", code=64).err
+    assert "no lane" in isp.run("peer", "add", "hub", "--url", "https://hub.example/", "--key", hub.path / "node.pub", code=64).err
+    (isp.path / "token").write_text("sipar_x_secret\n")
+    add(isp, "hub", hub, at, "public", "--token-file", isp.path / "token")
+    assert "already" in add(isp, "hub", hub, at, "public", code=2).err
+    listed = json.loads(isp.run("peer", "list", "--json").out)
+    assert listed["lanes"] == ["public"] and listed["token"] is True and listed["every_ms"] == 50
+    assert "sipar_x_secret" not in isp.run("log", "--json").out + isp.run("peer", "list").out + isp.run("peer", "status").out
+    assert "sipar_x_secret" in (isp.path / "peers.conf").read_text() and (isp.path / "peers.conf").stat().st_mode & 0o777 == 0o600
+    assert [json.loads(line)["kind"] for line in isp.run("log", "--json").out.splitlines()][0] == "peer"
+    assert status(isp, "hub.public")["state"] == "stopped"
+    isp.run("peer", "remove", "hub")
+    assert status(isp) == [] and isp.run("peer", "remove", "hub", code=2)
+    isp.run("peer", "bogus", code=64)
+    isp.run("peer", "add", code=64)
+
+
+def test_a_ledger_of_version_2_is_migrated(hub):
+    told(hub, "s", "192.0.2.1")
+    db = sqlite3.connect(hub.path / "ledger.db")
+    db.executescript("ALTER TABLE lanes DROP COLUMN peer; PRAGMA user_version = 2")
+    db.close()
+    assert "version 2" in hub.run("verify", code=2).err
+    told(hub, "s", "192.0.2.2")
+    assert verified(hub)["lanes"] == 6
