@@ -135,8 +135,14 @@ static const char *const stances[] = {
 	[STANCE_RETRACTED] = "retracted", [STANCE_PROTECTED] = "protected", [STANCE_KNOWN] = "known", [STANCE_MET] = "met",
 };
 
+/* One that takes back just this or that says what. */
 static void put_stance(struct buf *out, uint8_t stance)
 {
+	if (stance >= STANCE_UNSAID && stance <= STANCE_UNSAID + STANCE_FALSE_POSITIVE) {
+		put_text(out, "stance", stances[STANCE_RETRACTED]);
+		put_text(out, "retracts", stances[stance - STANCE_UNSAID]);
+		return;
+	}
 	put_text(out, "stance", stance < COUNT_OF(stances) && stances[stance] ? stances[stance] : "unknown");
 }
 
@@ -193,7 +199,7 @@ struct filling {
 
 static bool takes_back(const struct feed_record *r)
 {
-	return r->n_claims && r->claims[0].stance == STANCE_RETRACTED;
+	return r->n_claims && (r->claims[0].stance == STANCE_RETRACTED || r->claims[0].stance >= STANCE_UNSAID);
 }
 
 static bool fill(void *ctx, const struct feed_record *r)
