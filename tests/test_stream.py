@@ -219,6 +219,24 @@ def test_a_party_and_its_token(node, serve, listen):
     assert values(again.events) == ["192.0.2.1", "192.0.2.3"]
 
 
+def test_on_the_command_line(node, serve, listen):
+    tell(node, "public", "a", "192.0.2.1")
+    lines = [json.loads(line) for line in node.run("stream", "--lane", "public").out.splitlines()]
+    assert [line["event"] for line in lines] == ["lane", "claims", "import"] and lines[1]["data"]["claims"][0]["value"] == "192.0.2.1"
+    assert [json.loads(line) for line in node.run("stream", "--lane", "public", "--after", lines[1]["id"]).out.splitlines()] == lines[2:]
+    node.run("stream", "--lane", "nothere", code=2)
+    node.run("stream", "public", code=64)
+    daemon = serve(node)
+    assert [(n, data, at) for n, data, at in listen(daemon, "?after=0").until(lambda e: "import" in names(e)).events] == [
+        (line["event"], line["data"], line["id"]) for line in lines]
+    follower = subprocess.Popen([SIPAR, "stream", "-d", str(node.path), "--lane", "public", "-f", "--after", lines[-1]["id"]], stdout=subprocess.PIPE)
+    tell(node, "public", "b", "192.0.2.2")
+    assert json.loads(follower.stdout.readline())["data"]["claims"][0]["value"] == "192.0.2.2"
+    follower.kill()
+    follower.wait()
+    follower.stdout.close()
+
+
 def test_refusals(node, serve):
     (node.path / "sipar.conf").write_text("http_connections = 64\n")
     daemon = serve(node)
