@@ -226,6 +226,7 @@ def test_on_the_command_line(node, serve, listen):
     assert [json.loads(line) for line in node.run("stream", "--lane", "public", "--after", lines[1]["id"]).out.splitlines()] == lines[2:]
     node.run("stream", "--lane", "nothere", code=2)
     node.run("stream", "public", code=64)
+    assert "no daemon" in node.run("stream", "-f", code=2).err
     daemon = serve(node)
     assert [(n, data, at) for n, data, at in listen(daemon, "?after=0").until(lambda e: "import" in names(e)).events] == [
         (line["event"], line["data"], line["id"]) for line in lines]

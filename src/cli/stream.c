@@ -110,6 +110,8 @@ static int run(struct verb_env *env, int argc, char **argv)
 	enum err e = options_parse(rows, argc, argv, &n, &f);
 	if (e == OK && n)
 		e = fault_set(&f, ERR_USAGE, "stream: \"%s\" is one word too many; lanes are named by --lane", argv[1]);
+	if (e == OK && env->node && o.follow && env->caller < 0) /* who follows has the directory, and nobody else could write */
+		e = fault_set(&f, ERR_NOTFOUND, "stream -f: no daemon runs on \"%s\" (sipar serve): nothing would come", env->dir);
 	if (e == OK && env->node)
 		e = show(env, &o, &f);
 	return verb_end(env, e, &f);
@@ -127,7 +129,7 @@ const struct verb verb_stream = {
 	.summary = "Print what lanes say, in order, as JSON lines",
 	.usage = "[OPTION...]",
 	.details = "Each line is an event with the cursor behind it: {\"id\":...,\"event\":...,\"data\":...}, as GET /v1/stream gives them; docs/stream.md has them all.\n"
-		   "The claims of an import come when it has ended.  --json changes nothing.\n\n"
+		   "The claims of an import come when it has ended.  --json changes nothing; --follow is for while the daemon runs.\n\n"
 		   "Exit status: 0 done, 2 not.\n",
 	.flags = VERB_NODE,
 	.run = run,
