@@ -162,3 +162,62 @@ def test_who_asks_sees_their_lanes(node, serve):
     assert me["User"]["email"].startswith("state-bank@") and me["Role"]["name"] == "reporter"
     assert json.loads(daemon.get("/servers/getVersion", **key)[2])["perm_sighting"] is True
     assert daemon.get("/misp/manifest.json", Authorization=token[:-1] + ("a" if token[-1] != "a" else "b"))[0] in (200, 401)
+
+
+def post(daemon, path, body, **headers):
+    status, _, text = daemon.request("POST", path, json.dumps(body).encode(), {"Content-Type": "application/json", **headers})
+    return status, json.loads(text)
+
+
+def test_sightings(node, serve):
+    node.counts("open", "-", stdin=listing("192.0.2.1\n192.0.2.2\n"))
+    node.counts("closed", "--lane", "members", "-", stdin=listing("198.51.100.7\n"))
+    node.run("party", "add", "State Bank", "--clearance", "amber")
+    node.run("party", "add", "ISP")
+    bank, isp = ({"Authorization": node.run("token", "new", who, "--role", "reporter").out.split()[-1]} for who in ("state-bank", "isp"))
+    reader = {"Authorization": node.run("token", "new", "isp", "--role", "reader").out.split()[-1]}
+    daemon = serve(node)
+    assert post(daemon, "/sightings/add", {"value": "192.0.2.1"})[0] == 401
+    assert post(daemon, "/sightings/add", {"value": "192.0.2.1"}, **reader)[0] == 403
+    status, answer = post(daemon, "/sightings/add", {"values": ["192.0.2.1", "192.0.2.99"], "timestamp": "1790000000"}, **isp)
+    assert status == 200 and answer["message"] == "1 sighting successfully added.", answer
+    line, = [x for x in node.why("192.0.2.1")["lines"] if x["source"] == "isp.sightings"]
+    assert line["stance"] == "sighting" and line["seen"] == 1790000000
+    found, = search(daemon, "attributes", value="192.0.2.2")["Attribute"]
+    for path, body in (("/sightings/add", {"uuid": found["uuid"], "type": 1}), (f"/misp/sightings/add/{found['id']}", {"type": "1"})):
+        assert post(daemon, path, body, **isp)[0] == 200
+    assert {"false-positive"} == {x["stance"] for x in node.why("192.0.2.2")["lines"] if x["source"] == "isp.sightings"}
+    for value in ("192.0.2.99", "198.51.100.7", "not one"):  # not listed, or not for the ISP
+        status, answer = post(daemon, "/sightings/add", {"value": value}, **isp)
+        assert status == 404 and answer["message"].startswith("No valid attributes"), answer
+    assert post(daemon, "/sightings/add", {"value": "198.51.100.7"}, **bank)[0] == 200  # told where it is listed
+    assert "198.51.100.7" not in json.dumps([event(daemon, name) for name in manifest(daemon)])
+    assert any("198.51.100.7" in values(event(daemon, name, **bank)["Attribute"]) for name in manifest(daemon, **bank))
+    assert post(daemon, "/sightings/add", {"value": "192.0.2.1", "type": 2}, **isp)[0] == 400
+    seen = [a for a in search(daemon, "attributes", value="192.0.2.1")["Attribute"] if "Sighting" in a]
+    assert [s["type"] for a in seen for s in a["Sighting"]] == ["0"]
+
+
+def test_warning_lists(node, serve, tmp_path):
+    (tmp_path / "list.json").write_text(json.dumps({"name": "resolvers", "version": 1, "type": "cidr", "description": "", "list": ["198.51.100.0/24"],
+                                                    "matching_attributes": ["ip-dst", "ip-src"]}))
+    node.counts("resolvers", "--format", "misp-warninglist", tmp_path / "list.json")
+    node.counts("snap", "-", stdin=listing("198.51.100.7\n203.0.113.7\n"))
+    daemon = serve(node)
+    status, answer = post(daemon, "/warninglists/checkValue", ["198.51.100.7", "203.0.113.7", "10.0.0.1", "not one"])
+    assert status == 200 and set(answer) == {"198.51.100.7", "10.0.0.1"}, answer
+    assert answer["198.51.100.7"][0]["name"] == "resolvers" and answer["198.51.100.7"][0]["matched"] == "198.51.100.0/24"
+    assert post(daemon, "/warninglists/checkValue", "203.0.113.7") == (200, {})
+    assert values(search(daemon, "attributes", type="ip-dst")["Attribute"]) == ["198.51.100.7", "203.0.113.7"]
+    assert values(search(daemon, "attributes", type="ip-dst", enforceWarninglist=1)["Attribute"]) == ["203.0.113.7"]
+    assert values(search(daemon, "attributes", value=["198.51.100.7", "203.0.113.7"], enforceWarninglist=True)["Attribute"]) == ["203.0.113.7"]
+    assert len(manifest(daemon)) == 1  # a warning list is no event
+
+
+def test_filters_in_the_path(node, serve):
+    node.counts("snap", "-", stdin=listing("192.0.2.1\n192.0.2.2\nevil.example\n"))
+    daemon = serve(node)
+    get = lambda path: daemon.get(path)[2]
+    assert values(json.loads(get("/attributes/restSearch/value:192.0.2.1||evil.example"))["response"]["Attribute"]) == ["192.0.2.1", "evil.example"]
+    assert get("/attributes/restSearch/type:ip-dst/returnFormat:text/limit:1/page:2") == "192.0.2.2\n"
+    assert len(json.loads(get("/misp/events/restSearch/eventinfo:snap%25/metadata:1"))["response"]) == 1

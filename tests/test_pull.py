@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from conftest import LIMIT, SIPAR, wait_for
+from conftest import LIMIT, SIPAR, Node, wait_for
 
 for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
     os.environ.pop(name, None)
@@ -52,6 +52,7 @@ class Fake:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        self.server.handle_error = lambda *args: None  # clients that go away in the middle
         self.scheme = "https" if certificate else "http"
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -308,6 +309,8 @@ def test_what_may_be_given(node, fake):
     assert not (node.path / "pulls.conf").exists()
     node.run("source", "add", "vendor", "--url", "http://feeds.example/l", "--every", "10m", "--insecure-http")
     node.run("source", "add", "plain")
+    done = node.run("source", "set", "plain", "--url", "taxii+https://feeds.example/", "--every", "10m", code=64)
+    assert "--type event" in done.err
     assert "not a source that is pulled" in node.run("source", "pull", "plain", code=2).err
     assert '"nobody"' in node.run("source", "show", "nobody", code=2).err
     assert show(node, "plain") is None
@@ -440,3 +443,31 @@ def test_killed_in_the_middle(node, fake, moment):
     again = pull(node, "vendor")
     assert again["unchanged"] or again["accepted"] == 50000
     assert [c["listed"] for c in node.check("h7.old.example", "h7.new.example", "h49999.new.example")] == [False, True, True]
+
+
+def test_one_node_pulls_from_another(node, serve, tmp_path):
+    """By TAXII and as a MISP feed: what is told there is known here, and what is taken back there is taken back here."""
+    hub = Node(tmp_path / "hub")
+    hub.run("init")
+    told = {"type": "indicator", "spec_version": "2.1", "id": "indicator--5b1d3c33-1d4e-4a3e-8a0f-000000000001", "created": "2026-01-01T00:00:00.000Z",
+            "modified": "2026-01-01T00:00:00.000Z", "pattern_type": "stix", "valid_from": "2026-01-01T00:00:00Z", "pattern": "[ipv4-addr:value = '198.51.100.7']"}
+    bundle = {"type": "bundle", "id": "bundle--5b1d3c33-1d4e-4a3e-8a0f-000000000002", "objects": [told]}
+    hub.run("import", "--source", "bank", "-", stdin=json.dumps(bundle).encode())
+    hub.run("import", "--source", "list", "-", stdin=b"evil.example\nworse.example\n")
+    hub.run("import", "--source", "secret", "--lane", "members", "-", stdin=b"secret.example\n")
+    daemon = serve(hub)
+    root = f"http://127.0.0.1:{daemon.http_port}"
+    node.run("source", "add", "by-taxii", "--url", root + "/taxii2/", "--every", "1h")
+    node.run("source", "add", "by-misp", "--url", f"misp+{root}/misp/", "--every", "1h")
+    values = ["198.51.100.7", "evil.example", "worse.example", "secret.example"]
+
+    def who():
+        return [sorted(s["name"] if isinstance(s, dict) else s for s in c["sources"]) if c["listed"] else [] for c in node.check(*values)]
+
+    pull(node, "by-taxii"), pull(node, "by-misp")
+    assert who() == [["by-misp", "by-taxii"], ["by-misp"], ["by-misp"], []]
+    assert pull(node, "by-taxii")["unchanged"] and pull(node, "by-misp")["unchanged"]
+    hub.run("retract", told["id"], "--why", "ours")
+    hub.run("retract", "evil.example", "--why", "ours")
+    pull(node, "by-taxii"), pull(node, "by-misp")
+    assert who() == [[], [], ["by-misp"], []]

@@ -1,11 +1,12 @@
 """Sources that are pulled by TAXII 2.1: from a server that behaves, and from one that has the habits of those in the field."""
 import datetime
 import json
+import subprocess
 import urllib.parse
 
 import pytest
 
-from conftest import wait_for
+from conftest import LIMIT, SIPAR, wait_for
 from test_pull import entries, fake, other, pull, show  # noqa: F401 (fixtures)
 
 MEDIA = "application/taxii+json;version=2.1"
@@ -259,3 +260,22 @@ def test_many_pages_flow_through_the_daemon(node, fake, serve):
     server.add(indicator(5001))
     wait_for(lambda: daemon.lookup(address(5001))["listed"], "the new object")
     assert show(node, "vendor")["kind"] == "taxii"
+
+
+@pytest.mark.parametrize("after_pages", [3, 14, 20])
+def test_killed_in_the_middle(node, fake, after_pages):
+    """Nothing is left out, and of what was durable nothing is asked for again."""
+    server = Taxii(fake, page=500).add(*(indicator(n, description="x" * 3000) for n in range(12000)))
+    add(node, fake)
+    process = subprocess.Popen([SIPAR, "source", "pull", "-d", str(node.path), "vendor"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for(lambda: len(server.pages()) >= after_pages or process.poll() is not None, f"page {after_pages}")
+    process.kill()
+    process.wait(timeout=LIMIT)
+    before = len(server.pages())
+    stood = (node.path / "pulls" / "vendor.cursors").exists()
+    done = pull(node, "vendor")
+    assert done["unchanged"] or done["read"] > 0
+    sample = [address(n) for n in range(0, 12000, 7)]
+    assert all(c["listed"] for c in node.check(*sample))
+    assert ("next=" in server.pages()[before] or "added_after=" in server.pages()[before]) == stood
+    assert pull(node, "vendor")["unchanged"]

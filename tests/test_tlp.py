@@ -80,12 +80,15 @@ FILL = {
     "value": ANY, "score": ["1"], "list": ["edge.txt", "edge.json", "none.txt"], "lane": [*AUDIENCE, "node", "decisions", "none"],
     "collection": [*AUDIENCE, "node", "decisions", "none"], "object": [*(f"indicator--{uuid(lane)}" for lane in AUDIENCE), "none"],
     "event": ["none", "1"],  # and those that events() makes
+    "filters": ["value:%25", *(f"value:{v}" for v in ANY if "/" not in v)], "attribute": ["none", "1"],
     "tile": ["0/000.p/1", "entries/000.p/1", "entries/000"], "digest": ["0" * 64], "index": ["0", "1", "2"],
 }
 BODIES = {
     "/v1/lookup": ("text/plain", "\n".join(ANY).encode()), "/v1/usage-metrics": ("application/json", b"{}"),
     "/attributes/restSearch": ("application/json", json.dumps({"value": ANY, "deleted": [0, 1]}).encode()),
     "/events/restSearch": ("application/json", b'{"value":"%"}'),
+    "/sightings/add": ("application/json", json.dumps({"value": ANY}).encode()), "/sightings/add/{attribute}": ("application/json", b"{}"),
+    "/warninglists/checkValue": ("application/json", json.dumps(ANY).encode()),
     "/v1/hits": ("application/json", b"{}"), "/lanes/{lane}/cosignature": ("text/plain", b"x"), "/add-checkpoint": ("text/plain", b"x"),
 }
 

@@ -133,6 +133,16 @@ static enum err to_change(const struct source_options *o, struct source_change *
 	return OK;
 }
 
+static bool is_snapshot(struct node *n, struct span name)
+{
+	struct table *t = node_table(n);
+	const struct table_view *v = table_enter(t);
+	const struct source *s = source_find(((const struct meaning *)v->context)->sources, name);
+	bool snapshot = s && !s->removed && s->snapshot;
+	table_leave(t);
+	return snapshot;
+}
+
 /* Are the options for pulling right, and what do they make of the settings that are there? */
 static enum err to_pull(struct verb_env *env, const struct source_options *o, struct source_change *c, struct pull *p, char host[PULL_HOST_MAX + 1],
 			struct fault *f)
@@ -159,11 +169,11 @@ static enum err to_pull(struct verb_env *env, const struct source_options *o, st
 		pull_host(pull_address(p), host);
 	c->has_from = true;
 	c->from = span_str(host);
-	if (!off && pull_kind(p) != PULL_PLAIN && c->has_snapshot && c->snapshot) {
-		if (o->type || o->snapshot)
-			return fault_set(f, ERR_USAGE, "a source that is pulled by TAXII or from a MISP gives events: --type snapshot cannot be");
-		c->snapshot = false;
-	}
+	if (off || pull_kind(p) == PULL_PLAIN)
+		return OK;
+	if ((c->has_snapshot && c->snapshot && (o->type || o->snapshot)) || (!c->has_snapshot && is_snapshot(env->node, c->name)))
+		return fault_set(f, ERR_USAGE, "a source that is pulled by TAXII or from a MISP gives events: say --type event");
+	c->snapshot = false; /* of one that is added, too */
 	return OK;
 }
 

@@ -224,6 +224,19 @@ static enum err read_members(struct misp_filter *m, const struct json_member *v,
 	return e;
 }
 
+/* Of a list of one, what is in it: filters in a path are all lists. */
+static void unwrap(struct json_member *v)
+{
+	struct json_reader r;
+	json_init(&r, v->value, true);
+	if (v->kind != JSON_ARRAY || json_next(&r) != JSON_ARRAY)
+		return;
+	enum json_token k = json_next(&r);
+	struct json_member one = { .name = v->name, .kind = k, .value = r.slice, .escaped = r.escaped };
+	if (is_word(&one) && json_next(&r) == JSON_ARRAY_END)
+		*v = one;
+}
+
 enum err misp_filter_read(struct span body, uint32_t now_s, struct misp_filter *ret_filter, struct fault *f)
 {
 	static const struct json_member blank[MEMBERS] = {
@@ -254,6 +267,8 @@ enum err misp_filter_read(struct span body, uint32_t now_s, struct misp_filter *
 	memcpy(v, blank, sizeof(v));
 	(void)json_peek(body, request, 1);
 	(void)json_peek(request[0].kind == JSON_OBJECT ? request[0].value : body, v, MEMBERS);
+	for (size_t i = 0; i < MEMBERS; i++)
+		unwrap(&v[i]);
 	buf_reserve(&m.store, 2 * body.n + 16); /* so that it does not move */
 	enum err e = read_members(&m, v, now_s, f);
 	if (e)

@@ -484,3 +484,48 @@ void http_misp_search_events(struct http_server *s, struct http_request *q, cons
 {
 	search(s, q, buf_span(&q->body), true, a);
 }
+
+/* "key:value/key:value", as MISP takes filters in a path; "a||b" is a list.  Words without a ':' are left out. */
+static void from_path(struct span path, struct buf *out)
+{
+	struct span rest = span_head(path, span_find(path, '?'));
+	const char *between = "{";
+	while (rest.n) {
+		struct span word = span_head(rest, span_find(rest, '/')), key = span_head(word, span_find(word, ':'));
+		rest = span_from(rest, word.n + 1);
+		if (key.n == word.n || !key.n)
+			continue;
+		buf_puts(out, between);
+		json_put_string(out, key);
+		buf_puts(out, ":[");
+		for (struct span value = span_from(word, key.n + 1);;) {
+			const uint8_t *bars = value.n ? memmem(value.p, value.n, "||", 2) : NULL;
+			json_put_string(out, span_head(value, bars ? (size_t)(bars - value.p) : value.n));
+			if (!bars)
+				break;
+			buf_putc(out, ',');
+			value = span_from(value, (size_t)(bars - value.p) + 2);
+		}
+		buf_putc(out, ']');
+		between = ",";
+	}
+	buf_puts(out, between[0] == '{' ? "{}" : "}");
+}
+
+static void search_path(struct http_server *s, struct http_request *q, const struct http_words *w, bool of_events, struct http_answer *a)
+{
+	struct buf body = { 0 };
+	from_path(w->word[0], &body);
+	search(s, q, buf_span(&body), of_events, a);
+	buf_release(&body);
+}
+
+void http_misp_attributes_by(struct http_server *s, struct http_request *q, const struct http_words *w, struct http_answer *a)
+{
+	search_path(s, q, w, false, a);
+}
+
+void http_misp_events_by(struct http_server *s, struct http_request *q, const struct http_words *w, struct http_answer *a)
+{
+	search_path(s, q, w, true, a);
+}

@@ -45,6 +45,8 @@ static const struct { const char *name, *text, *example; } parameters[] = {
 	{ "lane", "Name of a lane.", "public" },
 	{ "tile", "Level or \"entries\", number, and width of a partial one.", "0/000.p/5" },
 	{ "digest", "64 hexadecimal digits.", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
+	{ "filters", "KEY:VALUE/KEY:VALUE.", "value:192.0.2.1" },
+	{ "attribute", "UUID or number of an attribute.", "0f1c9a3e-0000-5000-8000-00000000000a" },
 	{ "event", "UUID of an event.", "0f1c9a3e-0000-5000-8000-000000000001" },
 	{ "collection", "Id of a collection, or the name of its lane.", "public" },
 	{ "object", "Id of a STIX object.", "indicator--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f" },

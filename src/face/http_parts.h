@@ -170,6 +170,7 @@ http_handler http_taxii_discovery, http_taxii_root, http_taxii_collections, http
 http_handler http_taxii_object, http_taxii_versions;
 
 http_handler http_misp_manifest, http_misp_hashes, http_misp_event, http_misp_attributes, http_misp_search_events;
+http_handler http_misp_attributes_by, http_misp_events_by, http_misp_sighting, http_misp_sighting_of, http_misp_warninglists;
 http_handler http_misp_version, http_misp_pymisp, http_misp_me;
 
 #endif

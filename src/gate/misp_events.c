@@ -14,6 +14,7 @@
 #include "codec/json_walk.h"
 #include "codec/tlp.h"
 #include "gate/misp_body.h"
+#include "gate/replay.h"
 
 enum {
 	DAY_S = 86400,
@@ -43,7 +44,8 @@ struct series {
 };
 
 struct source_state {
-	char name[64];
+	char name[SOURCE_NAME_MAX + 1];    /* here */
+	char told[SOURCE_NAME_MAX + 1];    /* in its lane: of a mirrored one, what it is called at its node */
 	uint64_t floor;
 	bool retracts;
 	struct series *series;
@@ -244,7 +246,7 @@ static void add_piece(struct misp_events *m, struct event *e, const struct misp_
 
 /* ---- sources ---- */
 
-static uint32_t source_at(struct misp_events *m, const char *name)
+static uint32_t source_at(struct misp_events *m, const char *name, const char *told)
 {
 	for (unsigned i = m->n_sources; i-- > 0;)
 		if (strcmp(m->sources[i].name, name) == 0)
@@ -252,7 +254,15 @@ static uint32_t source_at(struct misp_events *m, const char *name)
 	m->sources = mem_realloc(m->sources, (m->n_sources + 1) * sizeof(*m->sources));
 	m->sources[m->n_sources] = (struct source_state){ .floor = 0 };
 	snprintf(m->sources[m->n_sources].name, sizeof(m->sources[0].name), "%s", name);
+	snprintf(m->sources[m->n_sources].told, sizeof(m->sources[0].told), "%s", told);
 	return m->n_sources++;
+}
+
+static uint32_t source_of(struct misp_events *m, const struct entry *e)
+{
+	char name[SOURCE_NAME_MAX + 1];
+	replay_source(lane_of(m, e->lane)->peer, e->source, name);
+	return source_at(m, name, e->source);
 }
 
 static struct series *series_of(struct source_state *s, uint8_t lane)
@@ -341,7 +351,7 @@ static struct event *named_event(struct misp_events *m, uint32_t source, uint8_t
 {
 	char name[ORIGIN_MAX + 64 + 40], text[UUID_TEXT];
 	uint8_t uuid[16];
-	int n = snprintf(name, sizeof(name), "%s#%s#%s", lane_of(m, lane)->origin, m->sources[source].name, part);
+	int n = snprintf(name, sizeof(name), "%s#%s#%s", lane_of(m, lane)->origin, m->sources[source].told, part);
 	uuid_named(uuid_urls, span_of(name, (size_t)n), text);
 	uuid_octets(text, uuid);
 	struct event *e = find_event(m, lane, uuid);
@@ -421,7 +431,7 @@ static void take_end(struct misp_events *m, const struct entry *e)
 {
 	uint64_t first = e->import ? e->import : e->number;
 	struct pending *p = pending_of(m, first);
-	uint32_t source = source_at(m, e->source), time_s = (uint32_t)(e->time_ms / 1000);
+	uint32_t source = source_of(m, e), time_s = (uint32_t)(e->time_ms / 1000);
 	bool snapshot = e->flags & ENTRY_SNAPSHOT;
 	for (unsigned k = 0; p && k < p->n; k++) {
 		const struct misp_piece *piece = &p->pieces[k].piece;
@@ -435,7 +445,7 @@ static void take_end(struct misp_events *m, const struct entry *e)
 	if (p && p->told) {
 		struct taking_back r = { .m = m, .source = source, .time_s = time_s, .lane = e->lane };
 		for (unsigned k = 0; k < p->n; k++)
-			if (misp_body_retractions(m->node, e->lane, e->source, p->pieces[k].piece.number, on_retracted, &r))
+			if (misp_body_retractions(m->node, e->lane, m->sources[source].name, p->pieces[k].piece.number, on_retracted, &r))
 				m->sources[source].retracts = true;
 	}
 	if (p)
@@ -448,11 +458,13 @@ static void take_source(struct misp_events *m, const struct entry *e)
 {
 	struct source_change c;
 	struct buf body = { 0 };
-	char name[64];
+	char name[SOURCE_NAME_MAX + 1];
+	if (lane_of(m, e->lane)->peer[0])
+		return; /* what others say about sources is for their node */
 	if (ledger_body(m->ledger, CLEARANCE_ALL, e->number, &body, NULL) == OK && source_change_read(buf_span(&body), &c, NULL) == OK &&
 	    c.op == SOURCE_REMOVE && c.name.n < sizeof(name)) {
 		snprintf(name, sizeof(name), SPAN_FMT, SPAN_ARG(c.name));
-		raise_floor(m, source_at(m, name), e->number, (uint32_t)(e->time_ms / 1000));
+		raise_floor(m, source_at(m, name, name), e->number, (uint32_t)(e->time_ms / 1000));
 	}
 	buf_release(&body);
 }
@@ -594,31 +606,23 @@ static uint64_t id_of(const uint8_t uuid[16])
 static void describe(struct misp_events *m, struct event *e, struct misp_listed *l)
 {
 	const struct lane *lane = lane_of(m, e->lane);
-	const char *name = m->sources[e->source].name;
+	const struct source_state *source = &m->sources[e->source];
 	char day[32];
-	size_t node;
 	*l = (struct misp_listed){ .id = id_of(e->uuid), .time_s = e->time_s, .date_s = e->date_s, .lane = e->lane, .tlp = lane->tlp,
 				   .original = e->original, .over = e->dead };
 	uuid_text(e->uuid, l->uuid);
-	snprintf(l->source, sizeof(l->source), "%s", name);
+	snprintf(l->source, sizeof(l->source), "%s", source->name);
 	/* The origin is "NODE/lanes/LANE", whatever the lane is called here. */
-	static const char between[] = "/lanes/";
-	const char *end = strstr(lane->origin, between);
-	for (const char *p = end; p; p = strstr(p + 1, between))
-		end = p;
-	node = end ? (size_t)(end - lane->origin) : strlen(lane->origin);
-	snprintf(l->org, sizeof(l->org), "%.*s", (int)node, lane->origin);
+	const char *own = strrchr(lane->origin, '/');
+	own = own ? own + 1 : lane->name;
+	snprintf(l->org, sizeof(l->org), "%.*s", (int)(strlen(lane->origin) - strlen(own) - strlen("/lanes/")), lane->origin);
 	uuid_named(uuid_urls, span_str(l->org), l->org_uuid);
-	if (e->of_snapshot && e->part == 1)
-		snprintf(l->info, sizeof(l->info), "%s, lane %s", name, lane->name);
-	else if (e->of_snapshot)
-		snprintf(l->info, sizeof(l->info), "%s, lane %s, part %u", name, lane->name, e->part);
-	else {
-		time_format(e->date_s, day);
-		snprintf(l->info, sizeof(l->info), "%s, lane %s, %.10s", name, lane->name, day);
-		if (e->part > 1)
-			snprintf(l->info + strlen(l->info), sizeof(l->info) - strlen(l->info), ", part %u", e->part);
-	}
+	int n = snprintf(l->info, sizeof(l->info), "%s, lane %s", source->told, own);
+	time_format(e->date_s, day);
+	if (!e->of_snapshot)
+		n += snprintf(l->info + n, sizeof(l->info) - (size_t)n, ", %.10s", day);
+	if (e->part > 1)
+		snprintf(l->info + n, sizeof(l->info) - (size_t)n, ", part %u", e->part);
 	e->shown = true;
 }
 

@@ -135,15 +135,12 @@ static const char *const stances[] = {
 	[STANCE_RETRACTED] = "retracted", [STANCE_PROTECTED] = "protected", [STANCE_KNOWN] = "known", [STANCE_MET] = "met",
 };
 
-/* One that takes back just this or that says what. */
 static void put_stance(struct buf *out, uint8_t stance)
 {
-	if (stance >= STANCE_UNSAID && stance <= STANCE_UNSAID + STANCE_FALSE_POSITIVE) {
-		put_text(out, "stance", stances[STANCE_RETRACTED]);
-		put_text(out, "retracts", stances[stance - STANCE_UNSAID]);
-		return;
-	}
-	put_text(out, "stance", stance < COUNT_OF(stances) && stances[stance] ? stances[stance] : "unknown");
+	bool back = stance_takes_back(stance);
+	put_text(out, "stance", back ? "retracted" : stance < COUNT_OF(stances) && stances[stance] ? stances[stance] : "unknown");
+	if (back && stance != STANCE_RETRACTED)
+		put_text(out, "of", stances[stance - STANCE_UNSAID]);
 }
 
 static void put_second(struct buf *out, const char *name, uint32_t s)
@@ -199,7 +196,7 @@ struct filling {
 
 static bool takes_back(const struct feed_record *r)
 {
-	return r->n_claims && (r->claims[0].stance == STANCE_RETRACTED || r->claims[0].stance >= STANCE_UNSAID);
+	return r->n_claims && stance_takes_back(r->claims[0].stance);
 }
 
 static bool fill(void *ctx, const struct feed_record *r)

@@ -229,25 +229,32 @@ static enum err run(struct pulling *x, struct fault *f)
 	return pull_misp(x, f);
 }
 
+/* With other settings it stands nowhere; that is durable before the first cursor of the new ones is. */
+static enum err stand(const char *dir, const struct pull *p, bool anew, struct health *h, struct fault *f)
+{
+	char of[65];
+	digest_of(p, of);
+	if (strcmp(of, h->of) == 0 && !anew)
+		return OK;
+	health_anew(dir, p->source, h);
+	memcpy(h->of, of, sizeof(of));
+	return health_write(dir, p->source, h, f);
+}
+
 enum err pull_source(struct node *n, const struct pull *p, const struct pull_watch *w, struct pull_report *ret_report, struct fault *f)
 {
 	const char *dir = node_dir(n);
 	struct health h, before;
 	struct fault why = { .text = "" };
-	char of[65];
 	int lock = -1;
 	*ret_report = (struct pull_report){ 0 };
 	enum err e = health_directory(dir, f);
-	if (e || (e = lock_it(dir, p->source, &lock, f)) || (e = health_read(dir, p->source, &h, f))) {
+	if (e || (e = lock_it(dir, p->source, &lock, f)) || (e = health_read(dir, p->source, &h, f)) || (e = stand(dir, p, w->anew, &h, f))) {
 		if (lock >= 0)
 			close(lock);
 		return e;
 	}
 	before = h;
-	digest_of(p, of);
-	if (strcmp(of, h.of) != 0 || w->anew)
-		health_anew(dir, p->source, &h);
-	memcpy(h.of, of, sizeof(of));
 	h.tried_ms = clock_ms();
 	struct pulling x = { .node = n, .p = p, .w = w, .health = &h, .report = ret_report };
 	x.fetcher = fetcher_new(w->cancelled, w->ctx);
