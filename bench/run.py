@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Measures what bench/RESULTS.md reports.  Each figure is a median of several runs and stands beside a limit or a peer measured in the
 same run.  bench/run.py [NAME...]: import, memory, stix, check, start, data, lookup, scan, finder, table, base, address, incremental,
-ledger, merkle, replay, dns, http, block, guard, docket, rpz, resolvers, nft, peers, snapshot, lib, taxii."""
+ledger, merkle, replay, dns, http, block, guard, docket, rpz, resolvers, nft, peers, snapshot, stream, lib, taxii."""
 import datetime
 import http.client
 import json
@@ -778,6 +778,58 @@ def bench_snapshot(base):
         check.append(timed([SIPAR, "check", "--snapshot", str(pk), "-q", values[0]])[0])
     say(f"snapshot: {len(values)} keys, {pk.stat().st_size / 1e6:.1f} MB: {median(write):.2f} s, {peak >> 10} MiB, "
         f"{median(write) / median(copy):.1f} times a copy with fsync; check --snapshot of one value, whole process: {1000 * median(check):.1f} ms")
+
+
+def bench_stream(base):
+    """From an import to what 1,000 listeners are told of it, a few imports a second, alone and beside 10,000 that are idle; and what those cost in memory."""
+    node = fresh(base)
+    (node / "sipar.conf").write_text("http_connections = 16000\n")
+    sipar(node, "import", "-q", "--source", "first", write_list(base, ["192.0.2.1"], "first.txt"))
+    process, ready, _ = serve(node)
+
+    def listen(n, imports):
+        client = subprocess.Popen([BUILD / "bench" / "stream_client", str(ready["http_port"]), str(n), str(imports)], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, text=True)
+        assert client.stdout.readline() == "ready\n"
+        return client
+
+    def tell(times, lines):
+        for i in range(times):
+            values = "".join(f"{i}-{k}.{time.monotonic_ns()}.example\n" for k in range(lines))
+            subprocess.run([SIPAR, "import", "-d", str(node), "-q", "--source", "told", "-"], input=values.encode(), check=True, capture_output=True)
+            time.sleep(0.2)
+
+    def latency(lines, beside):
+        rounds = []
+        for _ in range(RUNS):
+            client = listen(1000, 25)
+            tell(25, lines)
+            rounds.append([int(x) for x in client.stdout.readline().split()])
+            client.wait()
+        n, half, p99, most = (median(r[i] for r in rounds) for i in range(4))
+        assert n == 25000
+        say(f"stream, 1,000 listeners{beside}, imports of {lines} value{'s' if lines > 1 else ''}, from the time in the entry to the event: median {half:.0f} ms, "
+            f"p99 {p99:.0f} ms, longest {most:.0f} ms")
+
+    idle = 10000
+    before = anonymous_kib(process.pid)
+    client = listen(idle, 0)
+    say(f"stream, {idle} idle listeners: {(anonymous_kib(process.pid) - before) * 1024 / idle / 1000:.2f} kB each")
+    cpu = cpu_seconds(process.pid)
+    time.sleep(32)
+    say(f"… kept alive every 15 s: {(cpu_seconds(process.pid) - cpu) / 32 * 100:.1f} % of a processor, and {(anonymous_kib(process.pid) - before) * 1024 / idle / 1000:.2f} kB each")
+    latency(1, " beside 10,000 others, who are told, too")
+    client.kill()
+    client.wait()
+    for lines in (1, 100):
+        latency(lines, "")
+    client = listen(idle, 0)
+    process.terminate()
+    begin = time.monotonic()
+    assert process.wait() == 0
+    say(f"stream: stopped with {idle} listeners in {time.monotonic() - begin:.1f} s")
+    client.kill()
+    client.wait()
 
 
 def bench_lib(base):

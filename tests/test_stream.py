@@ -132,6 +132,12 @@ def test_all_that_happens(node, serve, listen):
     assert live.events[-1][1]["body"]["first"] == 1 and live.events[-1][1]["body"]["reason"] == "of a person"
     again = listen(daemon, "?after=0").until(lambda e: "erased" in names(e))
     assert values(again.events) == ["evil.example", "evil.example"]
+    tell(node, "public", "c", "192.0.2.7", "192.0.2.8")
+    node.run("retract", "192.0.2.7", "--why", "it was a mistake")
+    live.until(lambda e: names(e).count("import") == 5)
+    assert names(live.events)[-4:] == ["claims", "import", "retraction", "import"]
+    back = live.events[-2][1]
+    assert back["source"] == "c" and [(c["value"], c["stance"]) for c in back["claims"]] == [("192.0.2.7", "retracted")]
 
 
 def test_decisions(node, serve, listen):
@@ -211,6 +217,25 @@ def test_a_party_and_its_token(node, serve, listen):
     while again.take():
         pass
     assert values(again.events) == ["192.0.2.1", "192.0.2.3"]
+
+
+def test_on_the_command_line(node, serve, listen):
+    tell(node, "public", "a", "192.0.2.1")
+    lines = [json.loads(line) for line in node.run("stream", "--lane", "public").out.splitlines()]
+    assert [line["event"] for line in lines] == ["lane", "claims", "import"] and lines[1]["data"]["claims"][0]["value"] == "192.0.2.1"
+    assert [json.loads(line) for line in node.run("stream", "--lane", "public", "--after", lines[1]["id"]).out.splitlines()] == lines[2:]
+    node.run("stream", "--lane", "nothere", code=2)
+    node.run("stream", "public", code=64)
+    assert "no daemon" in node.run("stream", "-f", code=2).err
+    daemon = serve(node)
+    assert [(n, data, at) for n, data, at in listen(daemon, "?after=0").until(lambda e: "import" in names(e)).events] == [
+        (line["event"], line["data"], line["id"]) for line in lines]
+    follower = subprocess.Popen([SIPAR, "stream", "-d", str(node.path), "--lane", "public", "-f", "--after", lines[-1]["id"]], stdout=subprocess.PIPE)
+    tell(node, "public", "b", "192.0.2.2")
+    assert json.loads(follower.stdout.readline())["data"]["claims"][0]["value"] == "192.0.2.2"
+    follower.kill()
+    follower.wait()
+    follower.stdout.close()
 
 
 def test_refusals(node, serve):

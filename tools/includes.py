@@ -7,7 +7,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent / "src"
 # A folder may include those of lower rank; folders of one rank do not include each other.
-RANK = {"base": 0, "sys": 1, "codec": 2, "ledger": 3, "table": 3, "view": 4, "gate": 5, "scan": 5, "enforce": 5, "face": 6, "peer": 6, "cli": 7, "app": 8}
+RANK = {"base": 0, "sys": 1, "codec": 2, "ledger": 3, "table": 3, "view": 4, "gate": 5, "scan": 5, "enforce": 5, "face": 6, "peer": 6, "hook": 6, "cli": 7, "app": 8}
 PURE = {"sys/idn.h"}  # all that the pure codecs may see of sys/
 LIBRARIES = ("zstd", "lzma", "zlib", "bzlib", "sqlite3", "sodium", "openssl/", "idn2", "pcre2", "libpsl", "microhttpd", "curl", "libknot", "gnutls/", "libmnl", "urcu", "archive", "fstrm",
 	     "protobuf-c", "dnstap.pb-c")

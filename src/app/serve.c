@@ -21,6 +21,7 @@
 #include "cli/option.h"
 #include "face/http.h"
 #include "gate/consumers.h"
+#include "hook/sender.h"
 #include "peer/collector.h"
 #include "peer/puller.h"
 
@@ -54,6 +55,7 @@ struct daemon {
 	struct keeper *keeper;
 	struct leases *leases;
 	struct zones *zones;
+	struct sender *sender;
 	struct collector *collector;
 	struct puller *puller;
 	struct tls_source *tls; /* NULL: no face speaks it */
@@ -69,6 +71,7 @@ static void more_metrics(void *ctx, struct buf *out)
 	if (d->zones)
 		zones_metrics(d->zones, out);
 	certificate_metrics(d->tls, out);
+	hooks_metrics(d->node, ledger_clearance(node_ledger(d->node), d->audience), out); /* for those who ask without a name */
 	puller_metrics(d->puller, out);
 	consumers_metrics(node_consumers(d->node), docket_serial(node_docket(d->node)), out);
 	collector_metrics(d->collector, ledger_clearance(node_ledger(d->node), d->audience), out); /* for those who ask without a name */
@@ -173,7 +176,7 @@ static enum err open_faces(struct daemon *d, struct fault *f)
 		return e;
 	node_on_lanes(d->node, show_new_lane, d);
 	if ((e = keeper_start(d->node, &d->keeper, f)) || (e = leases_start(node_docket(d->node), &d->leases, f)) ||
-	    (e = puller_start(d->node, &d->puller, f)) || (e = collector_start(d->collector, f)) || (e = control_open(d->node, &d->control, f)))
+	    (e = sender_start(d->node, &d->sender, f)) || (e = puller_start(d->node, &d->puller, f)) || (e = collector_start(d->collector, f)) || (e = control_open(d->node, &d->control, f)))
 		return e;
 	if (pthread_create(&d->control_thread, NULL, control_thread, d->control)) {
 		control_close(d->control);
@@ -190,6 +193,7 @@ static void close_all(struct daemon *d)
 		pthread_join(d->control_thread, NULL);
 		control_close(d->control);
 	}
+	sender_stop(d->sender);
 	leases_stop(d->leases);
 	puller_stop(d->puller);
 	keeper_stop(d->keeper);

@@ -19,6 +19,8 @@ const struct verb *const cli_verbs[] = {
 	&verb_lane,
 	&verb_party,
 	&verb_token,
+	&verb_stream,
+	&verb_hook,
 	&verb_log,
 	&verb_object,
 	&verb_retract,

@@ -13,6 +13,8 @@ extern const struct verb verb_erase;
 extern const struct verb verb_export;
 extern const struct verb verb_formats;
 extern const struct verb verb_hits;
+extern const struct verb verb_hook;
+extern const struct verb verb_stream;
 extern const struct verb verb_import;
 extern const struct verb verb_protect;
 extern const struct verb verb_key;

@@ -158,8 +158,15 @@ static void knows_tokens(void **state)
 	uint8_t public[7] = { 2 };
 	token_text(public, secret, other);
 	refused(n, other, "198.51.100.7", 1, "nobody");
+	clearance clear = 0;
+	char id[TOKEN_ID_DIGITS + 1] = "";
+	memcpy(id, text + 6, TOKEN_ID_DIGITS);
+	assert_int_equal(parties_still(node_parties(n), id, 1, &clear), OK);
+	assert_true(clear != 0);
+	assert_int_equal(parties_still(node_parties(n), "nobodyatal", 1, &clear), ERR_FORBIDDEN);
 	const struct party_change end = { .op = PARTY_REVOKE, .name = SPAN_LIT("bank"), .id = span_of(text + 6, TOKEN_ID_DIGITS) };
 	check(parties_say(node_parties(n), &aisha, &end, &f), &f);
+	assert_int_equal(parties_still(node_parties(n), id, 1, &clear), ERR_FORBIDDEN);
 	refused(n, text, "198.51.100.7", 1, "revoked");
 	assert_int_equal(parties_still(node_parties(n), a.token, 1, &a.clear), ERR_FORBIDDEN);
 	*state = n = open_again(n, dir);

@@ -23,6 +23,23 @@ void sha256_two(struct span a, struct span b, uint8_t ret_digest[32])
 	sha256_three(a, b, (struct span){ 0 }, ret_digest);
 }
 
+void hmac_sha256(struct span key, struct span message, uint8_t ret_mac[32])
+{
+	uint8_t inner[64] = { 0 }, outer[64], digest[32];
+	if (key.n > sizeof(inner))
+		sha256_two(key, (struct span){ 0 }, inner);
+	else if (key.n)
+		memcpy(inner, key.p, key.n);
+	for (size_t i = 0; i < sizeof(inner); i++) {
+		outer[i] = inner[i] ^ 0x5c;
+		inner[i] ^= 0x36;
+	}
+	sha256_two(span_of(inner, sizeof(inner)), message, digest);
+	sha256_two(span_of(outer, sizeof(outer)), span_of(digest, sizeof(digest)), ret_mac);
+	explicit_bzero(inner, sizeof(inner));
+	explicit_bzero(outer, sizeof(outer));
+}
+
 void sha1_two(struct span a, struct span b, uint8_t ret_digest[20])
 {
 	SHA_CTX context;

@@ -53,6 +53,23 @@ static void three_pieces(void **state)
 	}
 }
 
+/* RFC 4231, test cases 1, 2 and 6. */
+static void macs(void **state)
+{
+	static const struct { size_t n; uint8_t octet; const char *key, *message, *mac; } cases[] = {
+		{ 20, 0x0b, NULL, "Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7" },
+		{ 0, 0, "Jefe", "what do ya want for nothing?", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843" },
+		{ 131, 0xaa, NULL, "Test Using Larger Than Block-Size Key - Hash Key First", "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint8_t key[131], got[32], want[32];
+		memset(key, cases[i].octet, sizeof(key));
+		hmac_sha256(cases[i].key ? span_str(cases[i].key) : span_of(key, cases[i].n), span_str(cases[i].message), got);
+		assert_int_equal(hex_decode(span_str(cases[i].mac), want, 32), OK);
+		assert_memory_equal(got, want, 32);
+	}
+}
+
 static void *hash_often(void *arg)
 {
 	uint8_t *bad = arg;
@@ -92,6 +109,6 @@ static void sha1(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(known_answers), cmocka_unit_test(three_pieces), cmocka_unit_test(sha1),
-					    cmocka_unit_test(threads) };
+					    cmocka_unit_test(threads), cmocka_unit_test(macs) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
