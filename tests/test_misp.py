@@ -221,3 +221,43 @@ def test_filters_in_the_path(node, serve):
     assert values(json.loads(get("/attributes/restSearch/value:192.0.2.1||evil.example"))["response"]["Attribute"]) == ["192.0.2.1", "evil.example"]
     assert get("/attributes/restSearch/type:ip-dst/returnFormat:text/limit:1/page:2") == "192.0.2.2\n"
     assert len(json.loads(get("/misp/events/restSearch/eventinfo:snap%25/metadata:1"))["response"]) == 1
+
+
+def misp(name, timestamp, *attributes, **more):
+    return {"Event": {"uuid": name, "info": "a \"case\"", "date": "2026-09-01", "timestamp": str(timestamp), "analysis": "1", "threat_level_id": "2",
+                      "Orgc": {"name": "CERT", "uuid": str(uuid.uuid5(uuid.NAMESPACE_URL, "cert"))}, "Attribute": list(attributes), **more}}
+
+
+def attribute(value, kind="ip-dst", **more):
+    return {"uuid": str(uuid.uuid5(uuid.NAMESPACE_URL, value)), "type": kind, "category": "Network activity", "value": value, "to_ids": True,
+            "timestamp": "1790000000", **more}
+
+
+def test_what_came_as_misp_stays_what_it_is(node, serve, tmp_path):
+    name = str(uuid.uuid4())
+    folder = tmp_path / "events"
+    folder.mkdir()
+    text = attribute("who it was", "text", to_ids=False)
+    came = misp(name, 1790000000, attribute("192.0.2.1"), attribute("192.0.2.2"), text, Galaxy=[{"name": "x"}])
+    (folder / f"{name}.json").write_text(json.dumps(came))
+    node.counts("cert", "--lane", "community", folder)
+    with open(node.path / "sipar.conf", "a") as conf:
+        conf.write("audience = green\n")
+    daemon = serve(node)
+    (same, about), = manifest(daemon).items()
+    assert same == name and about["timestamp"] == "1790000000" and about["info"] == "a \"case\"" and about["Orgc"]["name"] == "CERT"
+    assert [t["name"] for t in about["Tag"]] == ["tlp:green"] and about["analysis"] == "1"
+    got = event(daemon, name)
+    assert got.pop("Tag")[0]["name"] == "tlp:green" and got == came["Event"]
+    found, = search(daemon, "attributes", value="192.0.2.2")["Attribute"]
+    assert found["uuid"] == attribute("192.0.2.2")["uuid"] and found["Event"]["info"] == "a \"case\""
+    assert search(daemon, "attributes", uuid=found["uuid"])["Attribute"] == [found]
+    node.run("retract", attribute("192.0.2.2")["uuid"], "--why", "ours")
+    assert int(manifest(daemon)[name]["timestamp"]) > 1790000000
+    got = event(daemon, name)
+    assert values(got["Attribute"]) == ["192.0.2.1"] and values(got["Attribute"], True) == ["192.0.2.2"]
+    assert {a["uuid"] for a in got["Attribute"]} == {attribute("192.0.2.1")["uuid"], attribute("192.0.2.2")["uuid"]}
+    later = misp(name, 1790000500, attribute("192.0.2.1"), attribute("192.0.2.3"), Tag=[{"name": "tlp:green", "local": 0}])
+    (folder / f"{name}.json").write_text(json.dumps(later))
+    node.counts("cert", "--lane", "community", folder)
+    assert values(event(daemon, name)["Attribute"]) == ["192.0.2.1", "192.0.2.3"]

@@ -153,6 +153,10 @@ static void put_event_tags(struct buf *out, const struct misp_event *e)
 static void put_summary(struct buf *out, const struct misp_event *e)
 {
 	char day[32];
+	if (e->summary) {
+		buf_printf(out, "%s,\"timestamp\":\"%u\"", e->summary, e->time_s);
+		return;
+	}
 	time_format(e->date_s, day);
 	buf_puts(out, "\"Orgc\":{\"name\":");
 	json_put_string(out, e->org.name);

@@ -33,8 +33,16 @@ struct event {
 	bool of_snapshot, original;
 	bool dead;                /* nothing in it stands any more */
 	bool shown;               /* with this time */
+	bool edited;              /* of an original: something in it was taken back */
+	struct summary *summary;  /* of an original */
 	uint32_t n, cap;
 	struct misp_piece *pieces; /* oldest first */
+};
+
+/* They stay where they are until the end: others point into them. */
+struct summary {
+	struct summary *next;
+	char *text;
 };
 
 /* A source in a lane, and the event that what it adds comes to. */
@@ -88,6 +96,7 @@ struct misp_events {
 	struct pending *pending;
 	unsigned n_pending;
 	struct by_entry *entries;  /* by number */
+	struct summary *summaries;
 	size_t n_entries, entries_cap;
 	uint64_t end;              /* of this round: no entry behind it is taken */
 };
@@ -398,17 +407,21 @@ static bool take_original(struct misp_events *m, uint32_t source, uint8_t lane, 
 {
 	struct misp_head head;
 	uint8_t uuid[16];
-	if (!misp_body_head(m->ledger, p->number, &head))
+	if (!misp_body_head(m->ledger, p->number, lane_of(m, lane)->tlp, &head))
 		return false;
 	uuid_octets(head.uuid, uuid);
 	struct event *e = find_event(m, lane, uuid);
+	struct summary *s = mem_alloc(sizeof(*s));
+	*s = (struct summary){ m->summaries, head.summary };
+	m->summaries = s;
 	if (e && (e->source != source || !e->original))
 		return false;
-	if (!e) {
-		e = add_event(m, source, lane, uuid, head.date_s ? head.date_s : p->time_s);
-		e->original = true;
-	}
-	add_piece(m, e, p, head.time_s && head.time_s < time_s && !e->n ? head.time_s : time_s);
+	if (!e)
+		e = add_event(m, source, lane, uuid, p->time_s);
+	e->original = true;
+	e->summary = s;
+	e->date_s = head.date_s ? head.date_s : p->time_s;
+	add_piece(m, e, p, head.time_s && !e->n && !e->time_s ? head.time_s : time_s);
 	return true;
 }
 
@@ -423,8 +436,10 @@ static void on_retracted(void *ctx, uint64_t number)
 {
 	struct taking_back *r = ctx;
 	struct event *e = event_of_entry(r->m, number);
-	if (e && e->source == r->source && e->lane == r->lane)
-		touch(e, r->time_s);
+	if (!e || e->source != r->source || e->lane != r->lane)
+		return;
+	e->edited = true;
+	touch(e, r->time_s);
 }
 
 static void take_end(struct misp_events *m, const struct entry *e)
@@ -564,6 +579,12 @@ void misp_events_free(struct misp_events *m)
 	}
 	while (m->n_pending)
 		drop_pending(m, &m->pending[m->n_pending - 1]);
+	for (struct summary *s = m->summaries; s;) {
+		struct summary *next = s->next;
+		free(s->text);
+		free(s);
+		s = next;
+	}
 	free(m->pending);
 	free(m->sources);
 	free(m->events);
@@ -609,7 +630,8 @@ static void describe(struct misp_events *m, struct event *e, struct misp_listed 
 	const struct source_state *source = &m->sources[e->source];
 	char day[32];
 	*l = (struct misp_listed){ .id = id_of(e->uuid), .time_s = e->time_s, .date_s = e->date_s, .lane = e->lane, .tlp = lane->tlp,
-				   .original = e->original, .over = e->dead };
+				   .original = e->original, .over = e->dead,
+				   .as_it_came = e->original && e->n == 1 && !e->edited && !e->dead, .summary = e->summary ? e->summary->text : NULL };
 	uuid_text(e->uuid, l->uuid);
 	snprintf(l->source, sizeof(l->source), "%s", source->name);
 	/* The origin is "NODE/lanes/LANE", whatever the lane is called here. */
@@ -629,7 +651,7 @@ static void describe(struct misp_events *m, struct event *e, struct misp_listed 
 struct misp_event misp_listed_event(const struct misp_listed *l)
 {
 	return (struct misp_event){ .uuid = l->uuid, .id = l->id, .info = span_str(l->info), .org = { span_str(l->org), l->org_uuid },
-				    .time_s = l->time_s, .date_s = l->date_s, .tlp = l->tlp };
+				    .time_s = l->time_s, .date_s = l->date_s, .tlp = l->tlp, .summary = l->summary };
 }
 
 bool misp_events_next(struct misp_events *m, clearance clear, size_t *at, struct misp_listed *ret_listed)

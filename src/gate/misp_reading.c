@@ -268,3 +268,9 @@ const struct misp_listed *misp_reading_of(const struct misp_reading *r)
 {
 	return &r->pick.listed;
 }
+
+bool misp_reading_original(struct misp_reading *r, struct buf *out)
+{
+	return r->pick.listed.as_it_came && r->pick.pieces[0].import >= r->pick.floor &&
+	       misp_body_original(node_ledger(r->node), r->pick.pieces[0].number, r->pick.listed.tlp, out);
+}
