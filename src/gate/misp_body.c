@@ -1,10 +1,33 @@
 #include "gate/misp_body.h"
 
+#include "base/num.h"
+#include "base/octets.h"
 #include "codec/json_feed.h"
 #include "codec/misp_event.h"
 #include "codec/tlp.h"
 #include "gate/intake.h"
 #include "view/score.h"
+
+void misp_uuid_octets(const char *text, uint8_t ret_uuid[16])
+{
+	char digits[32];
+	unsigned n = 0;
+	for (const char *p = text; *p && n < 32; p++)
+		if (*p != '-')
+			digits[n++] = *p;
+	if (n < 32 || hex_decode(span_of(digits, 32), ret_uuid, 16))
+		memset(ret_uuid, 0, 16);
+}
+
+/* Mixed, since those that others have given may differ in a few digits only. */
+uint64_t misp_uuid_number(const uint8_t uuid[16])
+{
+	uint64_t h = get_be64(uuid) * 0x9e3779b97f4a7c15;
+	h = (h ^ h >> 32 ^ get_be64(uuid + 8)) * 0xd6e8feb86659fd93;
+	h ^= h >> 32;
+	h *= 0xd6e8feb86659fd93;
+	return h ? h : 1;
+}
 
 enum err misp_body_read(struct ledger *l, uint64_t number, struct entry *ret_entry, struct buf *out)
 {

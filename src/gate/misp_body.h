@@ -5,6 +5,11 @@
 #include "gate/node.h"
 #include "sys/uuid.h"
 
+/** The octets of a UUID; all 0 when it is none. */
+void misp_uuid_octets(const char *text, uint8_t ret_uuid[16]);
+/** A number made of all of them, never 0. */
+uint64_t misp_uuid_number(const uint8_t uuid[16]);
+
 /** The body that begins with entry `number`, all of it when it lies in several, appended.
  *  @param ret_entry  its first; the caller's: entry_release().
  *  @return as ledger_body(), ledger_entry(). */

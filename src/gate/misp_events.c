@@ -9,8 +9,6 @@
 
 #include "base/clock.h"
 #include "base/num.h"
-#include "base/octets.h"
-#include "base/siphash.h"
 #include "codec/json_walk.h"
 #include "codec/tlp.h"
 #include "gate/misp_body.h"
@@ -103,17 +101,6 @@ struct misp_events {
 
 /* ---- names ---- */
 
-static void uuid_octets(const char text[UUID_TEXT], uint8_t ret[16])
-{
-	char digits[32];
-	unsigned n = 0;
-	for (const char *p = text; *p && n < 32; p++)
-		if (*p != '-')
-			digits[n++] = *p;
-	if (n < 32 || hex_decode(span_of(digits, 32), ret, 16))
-		memset(ret, 0, 16);
-}
-
 static void uuid_text(const uint8_t uuid[16], char ret[UUID_TEXT])
 {
 	char digits[32];
@@ -138,8 +125,8 @@ static const struct lane *lane_of(struct misp_events *m, uint8_t number)
 
 static uint32_t *slot_of(struct misp_events *m, uint8_t lane, const uint8_t uuid[16])
 {
-	uint64_t h = (get_be64(uuid) ^ get_be64(uuid + 8) ^ lane) * 0x9e3779b97f4a7c15;
-	for (size_t i = h >> 20 & (m->index_size - 1);; i = (i + 1) & (m->index_size - 1)) {
+	uint64_t h = misp_uuid_number(uuid) + lane;
+	for (size_t i = h & (m->index_size - 1);; i = (i + 1) & (m->index_size - 1)) {
 		uint32_t at = m->index[i];
 		if (!at || (m->events[at - 1].lane == lane && memcmp(m->events[at - 1].uuid, uuid, 16) == 0))
 			return &m->index[i];
@@ -362,7 +349,7 @@ static struct event *named_event(struct misp_events *m, uint32_t source, uint8_t
 	uint8_t uuid[16];
 	int n = snprintf(name, sizeof(name), "%s#%s#%s", lane_of(m, lane)->origin, m->sources[source].told, part);
 	uuid_named(uuid_urls, span_of(name, (size_t)n), text);
-	uuid_octets(text, uuid);
+	misp_uuid_octets(text, uuid);
 	struct event *e = find_event(m, lane, uuid);
 	return e ? e : add_event(m, source, lane, uuid, date_s);
 }
@@ -409,7 +396,7 @@ static bool take_original(struct misp_events *m, uint32_t source, uint8_t lane, 
 	uint8_t uuid[16];
 	if (!misp_body_head(m->ledger, p->number, lane_of(m, lane)->tlp, &head))
 		return false;
-	uuid_octets(head.uuid, uuid);
+	misp_uuid_octets(head.uuid, uuid);
 	struct event *e = find_event(m, lane, uuid);
 	struct summary *s = mem_alloc(sizeof(*s));
 	*s = (struct summary){ m->summaries, head.summary };
@@ -619,9 +606,10 @@ static bool visible(const struct event *e, clearance clear)
 	return clear >> (e->lane & 63) & 1 && e->n > 0;
 }
 
+/* Exact as a number of JSON. */
 static uint64_t id_of(const uint8_t uuid[16])
 {
-	return get_be64(uuid) >> 16 | 1; /* never 0, and exact as a number in JSON */
+	return (misp_uuid_number(uuid) >> 16) + 1;
 }
 
 static void describe(struct misp_events *m, struct event *e, struct misp_listed *l)
@@ -677,7 +665,7 @@ static struct event *find_visible(struct misp_events *m, clearance clear, struct
 	for (size_t i = 0; i < text.n; i++)
 		copy[i] = (char)ascii_lower(text.p[i]);
 	copy[UUID_TEXT - 1] = 0;
-	uuid_octets(copy, uuid);
+	misp_uuid_octets(copy, uuid);
 	for (uint8_t lane = 0; lane < LANES_MAX; lane++) {
 		struct event *e = clear >> lane & 1 ? find_event(m, lane, uuid) : NULL;
 		if (e && visible(e, clear) && (!best || e->time_s > best->time_s))
@@ -731,7 +719,7 @@ uint64_t misp_events_state(struct misp_events *m, clearance clear)
 	pthread_mutex_lock(&m->mutex);
 	for (size_t i = 0; i < m->n; i++)
 		if (visible(&m->events[i], clear))
-			h = (h ^ get_be64(m->events[i].uuid) ^ m->events[i].time_s) * 0x9e3779b97f4a7c15 + (h >> 29);
+			h = (h ^ misp_uuid_number(m->events[i].uuid) ^ m->events[i].time_s) * 0x9e3779b97f4a7c15 + (h >> 29);
 	pthread_mutex_unlock(&m->mutex);
 	return h;
 }
