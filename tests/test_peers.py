@@ -187,6 +187,11 @@ def test_what_is_not_public_is_not_given(hub, isp, serve):
     assert "no such lane" in status(isp, "hub.members")["reason"]
     level(isp, "hub.public", hub)
     assert "hub.members" not in isp.run("lane", "list").out
+    isp.run("peer", "set", "hub", "--token-file", token(hub, isp, "amber"))
+    level(isp, "hub.members", hub, "members")
+    assert not here.lookup("secret.example")["listed"]  # nor is it shown to everybody here
+    assert isp.listed("secret.example")
+    assert here.get("/lanes/hub.members/checkpoint")[0] == 404
     assert "not for others" in isp.run("peer", "set", "hub", "--lanes", "node", code=64).err
 
 
@@ -334,3 +339,66 @@ def test_a_ledger_of_version_2_is_migrated(hub):
     assert "version 2" in hub.run("verify", code=2).err
     told(hub, "s", "192.0.2.2")
     assert verified(hub)["lanes"] == 6
+
+
+def token(hub, isp, clearance="green"):
+    """A file with what `isp` shows at the hub."""
+    hub.run("party", "add", "isp", "--clearance", clearance)
+    path = isp.path / "token"
+    path.write_text(hub.run("token", "new", "isp", "--role", "reader").out.strip() + "\n")
+    return path
+
+
+def decisions(node):
+    rows = [json.loads(line) for line in node.run("decisions", "--json", "--history").out.splitlines()]
+    return {r["decision"]: r["state"] for r in rows}
+
+
+def test_what_the_hub_decides_is_in_force_here(hub, isp, serve):
+    """Blocked there, blocked here; taken back there, taken back here; what is protected here is not blocked by anybody; and so it stays after restarts."""
+    hub.run("block", "old.example", "--reason", "phishing", "--for", "1h", "--why", "x")
+    hub.run("unblock", "old.example", "--why", "x")
+    at, here = serve(hub), serve(isp)
+    isp.run("feed", "add", "edge", "--type", "list", "--open")
+
+    def listed():
+        status, _, text = here.get("/v1/feeds/edge.txt")
+        assert status == 200
+        return sorted(line for line in text.splitlines() if line and line[0] not in "#*")
+
+    isp.run("protect", "add", "bank.example", "--why", "ours")
+    serial = json.loads(here.get("/v1/feeds")[2])["serial"]
+    add(isp, "hub", hub, at, "public,decisions", "--token-file", token(hub, isp))
+    level(isp, "hub.decisions", hub, "decisions")
+    assert listed() == [] and json.loads(here.get("/v1/feeds")[2])["serial"] == serial  # not for a moment
+    hub.run("block", "evil.example", "198.51.100.7", "bank.example", "--reason", "phishing", "--for", "1h", "--why", "x")
+    wait_for(lambda: listed() == ["198.51.100.7", "evil.example"], "the block")
+    assert decisions(isp) == {"hub." + name: state for name, state in decisions(hub).items()}
+    isp.run("block", "own.example", "198.51.100.7", "--reason", "malware", "--for", "1h", "--why", "x")
+    assert listed() == ["198.51.100.7", "evil.example", "own.example"]
+
+    refused = isp.run("unblock", "evil.example", "--why", "x", code=2).err
+    assert "decision of a peer" in refused
+    isp.run("protect", "add", "evil.example", "--why", "a mistake of the hub")
+    wait_for(lambda: listed() == ["198.51.100.7", "own.example"], "that it is protected here")
+
+    hub.run("unblock", "198.51.100.7", "--why", "x")
+    level(isp, "hub.decisions", hub, "decisions")
+    assert listed() == ["198.51.100.7", "own.example"]  # there is our own decision
+    isp.run("unblock", "198.51.100.7", "--why", "x")
+    assert listed() == ["own.example"]
+
+    hub.run("block", "late.example", "--reason", "c2", "--for", "2s", "--why", "x")
+    wait_for(lambda: "late.example" in listed(), "a short lease")
+    at.stop(signal.SIGKILL)
+    wait_for(lambda: "late.example" not in listed(), "its end, which nobody has told")
+
+    assert here.stop() == 0
+    here = serve(isp)
+    assert listed() == ["own.example"]
+    assert here.stop() == 0
+    shutil.rmtree(isp.path / "decisions")
+    here = serve(isp)
+    assert listed() == ["own.example"]
+    assert here.stop() == 0
+    verified(isp)

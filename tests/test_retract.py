@@ -176,3 +176,16 @@ def test_a_large_import(node):
     assert retracted(node, entries(node, "feed")[0]["entry"])["claims"] == 120000
     assert not any(a["listed"] for a in node.check("h0.example", "h77777.example", "h119999.example"))
     holds(node)
+
+
+def test_an_object_behind_a_large_one(node):
+    """A body that lies in several entries: the object begins in one that is not its first."""
+    objects = [indicator(1, "first.example"), indicator(2, "large.example", description="x" * 3000000), indicator(3, "behind.example")]
+    node.counts("cti", "-", stdin=json.dumps({"type": "bundle", "id": "bundle--00000000-0000-4000-8000-000000000009", "objects": objects}).encode())
+    node.counts("cti", "-", stdin=json.dumps(indicator(3, "other.example", "2026-06-01T00:00:00.000Z")).encode())
+    assert node.listed("behind.example") and node.listed("other.example")
+    assert retracted(node, objects[2]["id"])["claims"] == 1  # the first version's
+    assert not node.listed("behind.example") and not node.listed("other.example") and node.listed("large.example")
+    assert retracted(node, objects[1]["id"])["objects"] == 1
+    assert not node.listed("large.example") and node.listed("first.example")
+    holds(node)

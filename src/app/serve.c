@@ -20,6 +20,7 @@
 #include "cli/option.h"
 #include "face/http.h"
 #include "gate/consumers.h"
+#include "peer/collector.h"
 #include "peer/puller.h"
 
 struct serve_options {
@@ -51,6 +52,7 @@ struct daemon {
 	struct keeper *keeper;
 	struct leases *leases;
 	struct zones *zones;
+	struct collector *collector;
 	struct puller *puller;
 	struct tls_source *tls; /* NULL: no face speaks it */
 	uint8_t audience; /* enum tlp: of those who ask without a name */
@@ -67,6 +69,7 @@ static void more_metrics(void *ctx, struct buf *out)
 	certificate_metrics(d->tls, out);
 	puller_metrics(d->puller, out);
 	consumers_metrics(node_consumers(d->node), docket_serial(node_docket(d->node)), out);
+	collector_metrics(d->collector, ledger_clearance(node_ledger(d->node), d->audience), out); /* for those who ask without a name */
 }
 
 static void *control_thread(void *arg)
@@ -130,6 +133,7 @@ static enum err open_faces(struct daemon *d, struct fault *f)
 		return e;
 	if ((e = open_zones(d, f)) != OK)
 		return e;
+	d->collector = collector_new(d->node);
 	struct http_options o = {
 		.address = d->config.http, .threads = or_cores(d->config.http_threads), .clear = d->clear,
 		.connections = d->config.http_connections < CONNECTIONS_LEAST ? CONNECTIONS_LEAST : (unsigned)d->config.http_connections,
@@ -144,7 +148,7 @@ static enum err open_faces(struct daemon *d, struct fault *f)
 		return e;
 	node_on_lanes(d->node, show_new_lane, d);
 	if ((e = keeper_start(d->node, &d->keeper, f)) || (e = leases_start(node_docket(d->node), &d->leases, f)) ||
-	    (e = puller_start(d->node, &d->puller, f)) || (e = control_open(d->node, &d->control, f)))
+	    (e = puller_start(d->node, &d->puller, f)) || (e = collector_start(d->collector, f)) || (e = control_open(d->node, &d->control, f)))
 		return e;
 	if (pthread_create(&d->control_thread, NULL, control_thread, d->control)) {
 		control_close(d->control);
@@ -165,6 +169,7 @@ static void close_all(struct daemon *d)
 	puller_stop(d->puller);
 	keeper_stop(d->keeper);
 	http_server_close(d->http);
+	collector_free(d->collector);
 	zones_stop(d->zones);
 	tls_source_close(d->tls);
 	dnsbl_stop(d->dns);

@@ -30,7 +30,7 @@ struct listing {
 	struct buf out;
 };
 
-static void put_voice_json(const struct voice *v, struct buf *out)
+static void put_voice_json(const char *lane, const struct voice *v, struct buf *out)
 {
 	char when[32];
 	time_format(v->time_ms / 1000, when);
@@ -40,7 +40,7 @@ static void put_voice_json(const struct voice *v, struct buf *out)
 	json_put_string(out, span_str(v->by));
 	buf_puts(out, ",\"why\":");
 	json_put_string(out, span_str(v->why));
-	buf_printf(out, ",\"at\":\"%s\",\"entry\":\"" DOCKET_LANE "/%llu\"}", when, (unsigned long long)v->index);
+	buf_printf(out, ",\"at\":\"%s\",\"entry\":\"%s/%llu\"}", when, lane, (unsigned long long)v->index);
 }
 
 static void put_time_json(const char *key, int64_t ms, struct buf *out)
@@ -51,9 +51,9 @@ static void put_time_json(const char *key, int64_t ms, struct buf *out)
 	buf_printf(out, ms ? "\"%s\"" : "null", when);
 }
 
-static void put_json(const struct decision *d, struct span values, struct buf *out)
+static void put_json(const char *lane, const struct decision *d, struct span values, struct buf *out)
 {
-	buf_printf(out, "{\"decision\":\"" DOCKET_LANE "/%llu\",\"state\":\"%s\",\"action\":\"%s\",\"reason\":\"%s\",\"first\":", (unsigned long long)d->index,
+	buf_printf(out, "{\"decision\":\"%s/%llu\",\"state\":\"%s\",\"action\":\"%s\",\"reason\":\"%s\",\"first\":", lane, (unsigned long long)d->index,
 		   decision_state_name(d->state), action_name(d->action), reason_row(d->reason)->name);
 	json_put_string(out, span_str(d->first));
 	buf_printf(out, ",\"values\":%llu,\"unblocked\":%llu", (unsigned long long)d->n_values, (unsigned long long)d->n_out);
@@ -73,7 +73,7 @@ static void put_json(const struct decision *d, struct span values, struct buf *o
 	buf_puts(out, ",\"voices\":[");
 	for (unsigned i = 0; i < d->n_voices; i++) {
 		buf_puts(out, i ? "," : "");
-		put_voice_json(&d->voice[i], out);
+		put_voice_json(lane, &d->voice[i], out);
 	}
 	buf_puts(out, "]");
 	if (values.n) {
@@ -91,11 +91,11 @@ static void put_voice_text(const struct voice *v, struct buf *out)
 	buf_printf(out, "  %-8s %s%s%s%s%s\n", op_name(v->op), v->party, v->by[0] ? "/" : "", v->by, v->why[0] ? ": " : "", v->why);
 }
 
-static void put_text(const struct listing *l, const struct decision *d, struct span values, struct buf *out)
+static void put_text(const struct listing *l, const char *lane, const struct decision *d, struct span values, struct buf *out)
 {
 	uint8_t store[OBS_KEY_MAX];
 	struct observable o;
-	buf_printf(out, DOCKET_LANE "/%-6llu %-10s %-9s %-12s until ", (unsigned long long)d->index, decision_state_name(d->state), action_name(d->action),
+	buf_printf(out, "%s/%-6llu %-10s %-9s %-12s until ", lane, (unsigned long long)d->index, decision_state_name(d->state), action_name(d->action),
 		   reason_row(d->reason)->name);
 	say_time((int64_t)d->until_s * 1000, out);
 	buf_printf(out, "  %s", d->first);
@@ -124,23 +124,31 @@ static bool is_wanted(const struct decisions_options *o, const struct decision *
 	return o->history || d->state == DECISION_ACTIVE || (!o->active && (d->state == DECISION_PROPOSED || d->state == DECISION_SUSPENDED));
 }
 
+/* Our own (0), or those of a peer, while the docket is held.  NULL: there are not so many. */
+static const struct decision_set *set_of(struct docket *d, unsigned whose, const struct decision_set *own, const char **ret_lane)
+{
+	*ret_lane = DOCKET_LANE;
+	return whose ? docket_foreign(d, whose - 1, ret_lane) : own;
+}
+
 /* The i-th decision.  @return false: there is none. */
-static bool list_one(struct listing *l, size_t i, enum err *ret_err, struct fault *f)
+static bool list_one(struct listing *l, unsigned whose, size_t i, enum err *ret_err, struct fault *f)
 {
 	struct docket *d = node_docket(l->env->node);
-	const struct decision_set *set = docket_hold(d);
-	bool there = i < decision_count(set), wanted = there && is_wanted(l->o, decision_at(set, i));
+	const char *lane;
+	const struct decision_set *set = set_of(d, whose, docket_hold(d), &lane);
+	bool there = set && i < decision_count(set), wanted = there && is_wanted(l->o, decision_at(set, i));
 	struct buf values = { 0 };
 	if (wanted && l->o->values) {
 		uint64_t index = decision_at(set, i)->index;
 		docket_let(d);
-		*ret_err = docket_values(d, index, &values, f);
-		set = docket_hold(d);
+		*ret_err = whose ? docket_foreign_values(d, whose - 1, index, &values, f) : docket_values(d, index, &values, f);
+		set = set_of(d, whose, docket_hold(d), &lane);
 	}
 	if (wanted && l->o->json)
-		put_json(decision_at(set, i), buf_span(&values), &l->out);
+		put_json(lane, decision_at(set, i), buf_span(&values), &l->out);
 	else if (wanted)
-		put_text(l, decision_at(set, i), buf_span(&values), &l->out);
+		put_text(l, lane, decision_at(set, i), buf_span(&values), &l->out);
 	docket_let(d);
 	buf_release(&values);
 	return there && (l->out.n < 1 << 16 || verb_out(l->env, &l->out));
@@ -150,9 +158,10 @@ static enum err list(struct verb_env *env, const struct decisions_options *o, st
 {
 	struct listing l = { .env = env, .o = o };
 	enum err e = OK;
-	for (size_t i = 0; e == OK && list_one(&l, i, &e, f); i++)
-		if ((i & 0xfff) == 0 && verb_cancelled(env))
-			break;
+	for (unsigned whose = 0; whose <= LANES_MAX && e == OK; whose++)
+		for (size_t i = 0; e == OK && list_one(&l, whose, i, &e, f); i++)
+			if ((i & 0xfff) == 0 && verb_cancelled(env))
+				break;
 	verb_out(env, &l.out);
 	buf_release(&l.out);
 	return e;

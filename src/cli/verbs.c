@@ -22,6 +22,7 @@ const struct verb *const cli_verbs[] = {
 	&verb_log,
 	&verb_object,
 	&verb_retract,
+	&verb_export,
 	&verb_erase,
 	&verb_receipt,
 	&verb_verify,

@@ -10,6 +10,7 @@ extern const struct verb verb_block;
 extern const struct verb verb_check;
 extern const struct verb verb_decisions;
 extern const struct verb verb_erase;
+extern const struct verb verb_export;
 extern const struct verb verb_formats;
 extern const struct verb verb_hits;
 extern const struct verb verb_import;

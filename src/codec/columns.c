@@ -14,7 +14,7 @@
 
 enum class {
 	NO_CLASS, ANY, ADDRESS, TARGET, DOMAIN, HOST, URL, DIGEST, EMAIL,
-	PATH, SEEN_LAST, SEEN_FIRST, CONFIDENCE, TLP, LABEL,
+	PATH, SEEN_LAST, SEEN_FIRST, CONFIDENCE, TLP, LABEL, UNTIL, STANCE,
 	CLASSES
 };
 
@@ -45,6 +45,7 @@ static const struct {
 	{ "date_added", SEEN_FIRST }, { "listingdate", SEEN_FIRST }, { "date", SEEN_FIRST }, { "time", SEEN_FIRST },
 	{ "timestamp", SEEN_FIRST }, { "source_time", SEEN_FIRST }, { "time_source", SEEN_FIRST }, { "updated", SEEN_FIRST },
 	{ "accept_date", SEEN_FIRST }, { "add_date", SEEN_FIRST }, { "first_seen_(utc)", SEEN_FIRST },
+	{ "valid_until", UNTIL }, { "stance", STANCE },
 	{ "tlp", TLP }, { "confidence", CONFIDENCE }, { "confidence_level", CONFIDENCE },
 	{ "threat", LABEL }, { "threat_type", LABEL }, { "category", LABEL }, { "classification", LABEL }, { "classification_type", LABEL },
 	{ "infection", LABEL }, { "tag", LABEL }, { "tags", LABEL }, { "malware", LABEL }, { "malware_printable", LABEL },
@@ -134,6 +135,12 @@ unsigned columns_by_names(const struct csv_row *heading, struct columns *c)
 			break;
 		case LABEL:
 			add(c->labels, COLUMNS_LABELS_MAX, column);
+			break;
+		case UNTIL:
+			c->until = (uint8_t)column;
+			break;
+		case STANCE:
+			c->stance = (uint8_t)column;
 			break;
 		case NO_CLASS:
 		case CLASSES:
@@ -280,10 +287,25 @@ static enum tlp tlp_of(struct span field)
 	return is_nothing(field) ? TLP_UNSAID : TLP_RED;
 }
 
+/* @return false: it is none that a table can have. */
+static bool stance_of(struct span field, uint8_t *stance)
+{
+	static const char *const stances[] = { "indicator", "sighting", "false-positive", "retracted" };
+	for (uint8_t i = 0; i < COUNT_OF(stances); i++)
+		if (span_ieq(field, span_str(stances[i])))
+			return *stance = i, true;
+	return is_nothing(field);
+}
+
 static void add_context(const struct columns *c, const struct csv_row *row, struct draft *d)
 {
-	uint32_t seen = seen_at(field_of(row, c->seen[0]));
+	uint32_t seen = seen_at(field_of(row, c->seen[0])), until = seen_at(field_of(row, c->until));
 	uint64_t confidence;
+	uint8_t stance = d->stance;
+	if (!stance_of(field_of(row, c->stance), &stance)) {
+		draft_reject(d, "the stance is none of indicator, sighting, false-positive and retracted");
+		return;
+	}
 	enum category category = CAT_UNKNOWN;
 	if (!seen)
 		seen = seen_at(field_of(row, c->seen[1]));
@@ -294,6 +316,8 @@ static void add_context(const struct columns *c, const struct csv_row *row, stru
 			category = category_guess(field_of(row, c->labels[i]));
 	for (unsigned i = 0; i < d->r.n_claims; i++) {
 		d->claims[i].seen = seen;
+		d->claims[i].until = until;
+		d->claims[i].stance = stance;
 		d->claims[i].confidence = (uint8_t)confidence;
 		d->claims[i].category = (uint8_t)category;
 	}

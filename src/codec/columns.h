@@ -16,6 +16,7 @@ struct columns {
 	uint8_t confidence;
 	uint8_t tlp;
 	uint8_t labels[COLUMNS_LABELS_MAX]; /**< words for the category, the better ones first */
+	uint8_t until, stance;              /**< the last ones: what was saved before there were these ends before them */
 };
 
 /** From a heading.  @return how many columns hold observables by their names; 0: it is no heading (`c` is then empty). */

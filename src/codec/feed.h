@@ -35,6 +35,12 @@ enum stance {
 	STANCE_UNSAID = 8,     /**< + one of the first three: the source takes back that it said just that, in that category */
 };
 
+/** Does a claim of this stance take something back? */
+static inline bool stance_takes_back(uint8_t stance)
+{
+	return stance == STANCE_RETRACTED || (stance >= STANCE_UNSAID && stance <= STANCE_UNSAID + STANCE_FALSE_POSITIVE);
+}
+
 /** Which parts of a name a protected or known claim is about, and to which kinds it applies. */
 enum {
 	KINDS_IP = 1, KINDS_DOMAIN = 2, KINDS_URL = 4, KINDS_HASH = 8, KINDS_EMAIL = 16, KINDS_ALL = 31,

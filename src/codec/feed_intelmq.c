@@ -21,7 +21,9 @@ enum {
 	TO_URL, TO_FQDN, TO_IP, TO_NETWORK, /* of the destination */
 	MD5, SHA1, SHA256,
 	FLAT,
-	SOURCE = FLAT, DESTINATION, CLASSIFICATION, TIME, FEED, MALWARE, EXTRA, MEMBERS
+	SOURCE = FLAT, DESTINATION, CLASSIFICATION, TIME, FEED, MALWARE,
+	EXTRA_TLP, EXTRA_CATEGORY, EXTRA_UNTIL, ACCOUNT, /* and others that are flat only */
+	MEMBERS
 };
 
 static const struct json_member blank[MEMBERS] = {
@@ -31,7 +33,8 @@ static const struct json_member blank[MEMBERS] = {
 	[TO_URL] = { "destination.url" }, [TO_FQDN] = { "destination.fqdn" }, [TO_IP] = { "destination.ip" }, [TO_NETWORK] = { "destination.network" },
 	[MD5] = { "malware.hash.md5" }, [SHA1] = { "malware.hash.sha1" }, [SHA256] = { "malware.hash.sha256" },
 	[SOURCE] = { "source" }, [DESTINATION] = { "destination" }, [CLASSIFICATION] = { "classification" }, [TIME] = { "time" }, [FEED] = { "feed" },
-	[MALWARE] = { "malware" }, [EXTRA] = { "extra.tlp" },
+	[MALWARE] = { "malware" }, [EXTRA_TLP] = { "extra.tlp" }, [EXTRA_CATEGORY] = { "extra.category" }, [EXTRA_UNTIL] = { "extra.valid_until" },
+	[ACCOUNT] = { "source.account" },
 };
 
 /* Says of these types that something could be abused, is to be cleaned up, or has nothing to do with an observable: nothing bad is named. */
@@ -109,13 +112,28 @@ static enum err claim_source(struct json_feed *j, const struct json_member *m, s
 	return e == ERR_NOTFOUND && category == CAT_C2 ? claim_end(j, m, called) : e;
 }
 
-static void claim_hashes(struct json_feed *j, const struct json_member *m)
+static void claim_hashes(struct json_feed *j, const struct json_member *m, enum category category)
 {
 	static const uint8_t kinds[] = { OBS_MD5, OBS_SHA1, OBS_SHA256 };
 	struct draft *d = &j->draft;
 	for (unsigned i = 0; i < 3; i++)
 		if (m[MD5 + i].kind == JSON_STRING && m[MD5 + i].value.n && json_feed_claim(j, OBS_BIT(kinds[i]), json_feed_text(j, &m[MD5 + i])) == OK)
-			d->claims[d->r.n_claims - 1].category = CAT_MALWARE;
+			d->claims[d->r.n_claims - 1].category = (uint8_t)category;
+}
+
+static uint8_t tlp_of(const struct json_member *m)
+{
+	struct span level = m->value;
+	if (m->kind != JSON_STRING)
+		return TLP_UNSAID;
+	return json_feed_tlp(span_starts(level, SPAN_LIT("TLP:")) || span_starts(level, SPAN_LIT("tlp:")) ? span_from(level, 4) : level);
+}
+
+/* Some senders of mail are named by nothing else; elsewhere an account is who was attacked. */
+static enum err claim_account(struct json_feed *j, const struct json_member *m, enum category category)
+{
+	bool sends = category == CAT_SPAM || category == CAT_PHISHING || m[EXTRA_CATEGORY].kind == JSON_STRING;
+	return sends && m[ACCOUNT].kind == JSON_STRING ? json_feed_claim(j, OBS_BIT(OBS_EMAIL), json_feed_text(j, &m[ACCOUNT])) : ERR_NOTFOUND;
 }
 
 static void read_event(struct json_feed *j, struct json_member *m)
@@ -123,12 +141,8 @@ static void read_event(struct json_feed *j, struct json_member *m)
 	struct draft *d = &j->draft;
 	flatten(m);
 	struct span type = m[TYPE].kind == JSON_STRING ? m[TYPE].value : (struct span){ 0 };
-	if (m[TLP].kind != JSON_STRING)
-		m[TLP] = m[EXTRA];
-	if (m[TLP].kind == JSON_STRING) {
-		struct span level = m[TLP].value;
-		d->r.tlp = json_feed_tlp(span_starts(level, SPAN_LIT("TLP:")) || span_starts(level, SPAN_LIT("tlp:")) ? span_from(level, 4) : level);
-	}
+	uint8_t tlp = tlp_of(&m[TLP]), more = tlp_of(&m[EXTRA_TLP]);
+	d->r.tlp = tlp > more ? tlp : more;
 	if (m[KIND].kind == JSON_STRING && span_is(m[KIND].value, "Report")) {
 		draft_skip(d, "report");
 		return;
@@ -140,9 +154,14 @@ static void read_event(struct json_feed *j, struct json_member *m)
 	enum category category = type.n ? category_find(type) : CAT_UNKNOWN;
 	if (category == CAT_COUNT)
 		category = json_feed_guess(j, type);
+	enum category more_exact = m[EXTRA_CATEGORY].kind == JSON_STRING ? category_find(m[EXTRA_CATEGORY].value) : CAT_COUNT;
+	category = more_exact < CAT_COUNT ? more_exact : category;
 	enum err e = claim_source(j, m, type, category);
 	unsigned named = d->r.n_claims;
-	claim_hashes(j, m);
+	claim_hashes(j, m, more_exact < CAT_COUNT ? more_exact : CAT_MALWARE);
+	if (e == ERR_NOTFOUND && !d->r.n_claims)
+		e = claim_account(j, m, category);
+	named = d->r.n_claims > named && d->claims[0].obs.kind == OBS_EMAIL ? 1 : named;
 	if (d->r.n_claims == 0) {
 		if (e == ERR_NOTFOUND)
 			draft_skip(d, "event without an observable");
@@ -153,10 +172,12 @@ static void read_event(struct json_feed *j, struct json_member *m)
 	uint32_t seen = json_feed_time(&m[SOURCE_TIME]);
 	if (!seen)
 		seen = json_feed_time(&m[OBSERVED_TIME]);
+	uint32_t until = json_feed_time(&m[EXTRA_UNTIL]);
 	uint8_t confidence = json_feed_confidence(&m[ACCURACY]);
 	for (unsigned i = 0; i < d->r.n_claims; i++) {
 		struct feed_claim *c = &d->claims[i];
 		c->seen = seen;
+		c->until = until;
 		c->confidence = confidence;
 		c->category = i < named ? (uint8_t)category : c->category;
 	}

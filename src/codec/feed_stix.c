@@ -98,6 +98,12 @@ static bool is_benign(const struct json_member *types)
 	       !memmem(types->value.p, types->value.n, "\"malicious-activity\"", 20);
 }
 
+/* Benign things are harmless in general; with this label it is said that others are wrong about the value. */
+static bool is_false_positive(const struct json_member *m)
+{
+	return is_benign(&m[INDICATOR_TYPES]) && m[LABELS].kind == JSON_ARRAY && memmem(m[LABELS].value.p, m[LABELS].value.n, "\"false-positive\"", 16);
+}
+
 static enum err claim_atom(struct json_feed *j, const struct stix_atom *a)
 {
 	static const unsigned kinds[] = {
@@ -153,7 +159,8 @@ static void read_indicator(struct json_feed *j, const struct json_member *m)
 		json_feed_skip(j, "indicator:", m[PATTERN_TYPE].value);
 		return;
 	}
-	if (is_benign(&m[INDICATOR_TYPES])) {
+	bool mistaken = is_false_positive(m);
+	if (!mistaken && is_benign(&m[INDICATOR_TYPES])) {
 		draft_skip(d, "indicator:benign");
 		return;
 	}
@@ -181,6 +188,8 @@ static void read_indicator(struct json_feed *j, const struct json_member *m)
 		c->seen = seen;
 		c->until = until;
 		c->confidence = confidence;
+		if (mistaken)
+			c->stance = STANCE_FALSE_POSITIVE;
 		if (m[REVOKED].kind == JSON_TRUE)
 			c->stance = STANCE_RETRACTED;
 	}

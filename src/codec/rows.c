@@ -293,8 +293,11 @@ enum err rows_load(void *state, struct span token)
 	s.planned = token.p[2] == '1';
 	s.heading_next = token.p[3] == '1';
 	s.option_n = (uint8_t)((comma - 5) / 2);
+	struct span columns = span_from(token, comma + 1);
+	if (columns.n != 2 * sizeof(s.columns) && columns.n != 2 * offsetof(struct columns, until))
+		return ERR_SYNTAX;
 	if (hex_decode(span_head(span_from(token, 5), comma - 5), (uint8_t *)s.option, s.option_n) ||
-	    hex_decode(span_from(token, comma + 1), (uint8_t *)&s.columns, sizeof(s.columns)))
+	    hex_decode(columns, (uint8_t *)&s.columns, columns.n / 2))
 		return ERR_SYNTAX;
 	*(struct rows *)state = s;
 	return OK;

@@ -17,35 +17,63 @@
 #include "base/octets.h"
 #include "sys/key.h"
 
-enum { SAVED_JOURNAL = 16 << 20, STATE_HEAD = 24, TURNS_MAX = 1 << 16 };
+enum { SAVED_JOURNAL = 16 << 20, STATE_HEAD = 24, STATE_LANE = 16, TURNS_MAX = 1 << 16 };
 
 /* ---- opening and saving ---- */
 
-/* Saved beside the table: the index of the first entry that is not in it, the tick, and the journal. */
+/* Saved beside the table: the index of the first entry that is not in it, the tick, how many lanes of peers there are and for each its number and
+ * the same index; and the journal.  Before there were any, "SIPARDK1", without them. */
 enum err docket_save(struct docket *d, struct fault *f)
 {
 	struct buf state = { 0 };
 	uint8_t head[STATE_HEAD];
-	if (!d->writable || d->saved == d->folded)
+	if (!d->writable || (d->saved == d->folded && !d->foreign_changed))
 		return OK;
-	memcpy(head, "SIPARDK1", 8);
+	memcpy(head, "SIPARDK2", 8);
 	put_le(head + 8, d->folded, 8);
 	put_le(head + 16, atomic_load(&d->tick_s), 8);
 	buf_put(&state, head, sizeof(head));
+	buf_putle(&state, d->n_foreign, 8);
+	for (unsigned i = 0; i < d->n_foreign; i++) {
+		buf_putle(&state, d->foreign[i]->lane.number, 8);
+		buf_putle(&state, d->foreign[i]->folded, 8);
+	}
 	journal_write(d->journal, SAVED_JOURNAL, &state);
 	enum err e = table_save(d->table, d->folded, buf_span(&state), f);
 	buf_release(&state);
-	if (e == OK)
+	if (e == OK) {
 		d->saved = d->folded;
+		d->foreign_changed = false;
+	}
 	return e;
+}
+
+/* How far the saved table has the lanes of peers. */
+static bool restore_foreign(struct docket *d, struct span *rest)
+{
+	uint64_t n = rest->n >= 8 ? get_le(rest->p, 8) : LANES_MAX + 1;
+	*rest = span_from(*rest, 8);
+	if (n > LANES_MAX || rest->n < n * STATE_LANE)
+		return false;
+	for (; n; n--, *rest = span_from(*rest, STATE_LANE)) {
+		uint64_t lane = get_le(rest->p, 8);
+		if (lane >= LANES_MAX)
+			return false;
+		d->foreign_saved[lane] = get_le(rest->p + 8, 8);
+	}
+	return true;
 }
 
 /* @return false: there is nothing, or nothing that could be used. */
 static bool restore(struct docket *d, uint64_t folded)
 {
 	struct span state = table_saved_views(d->table);
-	if (state.n < STATE_HEAD || memcmp(state.p, "SIPARDK1", 8) != 0 || get_le(state.p + 8, 8) != folded ||
-	    folded > d->lane.size || journal_read(span_from(state, STATE_HEAD), &d->journal))
+	bool old = span_starts(state, SPAN_LIT("SIPARDK1"));
+	if (state.n < STATE_HEAD || (!old && !span_starts(state, SPAN_LIT("SIPARDK2"))) || get_le(state.p + 8, 8) != folded ||
+	    folded > d->lane.size)
+		return false;
+	struct span rest = span_from(state, STATE_HEAD);
+	if (!(old || restore_foreign(d, &rest)) || journal_read(rest, &d->journal))
 		return false;
 	d->folded = d->saved = folded;
 	atomic_store(&d->tick_s, (uint32_t)get_le(state.p + 16, 8));
@@ -62,6 +90,8 @@ static enum err open_table(struct docket *d, struct fault *f)
 		return fault_set(f, ERR_IO, "directory \"%s\" cannot be made: %s", d->dir, strerror(errno));
 	enum err e = table_open(d->dir, seed, d->writable, &d->table, &folded, f);
 	bool anew = e == ERR_CORRUPT || e == ERR_UNSUPPORTED || (e == OK && folded && !restore(d, folded));
+	if (anew)
+		memset(d->foreign_saved, 0, sizeof(d->foreign_saved));
 	if (anew && d->writable) {
 		table_close(d->table);
 		d->table = NULL;
@@ -121,6 +151,7 @@ void docket_close(struct docket *d)
 	journal_free(d->journal);
 	met_free(d->met);
 	decision_set_free(d->set);
+	docket_free_foreign(d);
 	free(d->reporter);
 	pthread_mutex_destroy(&d->lock);
 	free(d->dir);

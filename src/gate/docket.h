@@ -92,6 +92,10 @@ void hits_taken_release(struct hits_taken *t);
 enum err docket_hits(struct docket *d, const struct speaker *who, const struct hits_report *r, struct hits_taken *ret_taken, struct fault *f)
 	MUST_USE;
 
+/** Entries came into mirrored lanes of decisions: what peers have decided is in force here, too, from now on, and what they take back is not.  Their
+ *  word does not protect anything here; what is protected here stays out of it.  Once at the beginning, too, when the guard is set. */
+enum err docket_mirrored(struct docket *d, struct fault *f) MUST_USE;
+
 /* ---- reading ---- */
 
 /** The decisions, for as long as it is held (nobody decides meanwhile). */
@@ -99,6 +103,9 @@ const struct decision_set *docket_hold(struct docket *d);
 /** The same without waiting.  NULL: somebody decides at this moment. */
 const struct decision_set *docket_try_hold(struct docket *d);
 void docket_let(struct docket *d);
+/** The decisions of the `i`-th mirrored lane, while the docket is held; NULL: there are not so many.  @param ret_lane  its name, "PEER.decisions". */
+const struct decision_set *docket_foreign(struct docket *d, unsigned i, const char **ret_lane);
+enum err docket_foreign_values(struct docket *d, unsigned i, uint64_t index, struct buf *out, struct fault *f) MUST_USE;
 /** The values of a decision, in the form of decision_op.values, appended.  Not while it is held. */
 enum err docket_values(struct docket *d, uint64_t index, struct buf *out, struct fault *f) MUST_USE;
 

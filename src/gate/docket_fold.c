@@ -4,21 +4,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "table/batch.h"
 
 enum { BATCH_OCTETS = 64 << 20 };
 
 /* The body of an entry, which may go on in the ones behind it. */
-static enum err read_body(struct docket *d, const struct entry *e, struct buf *out, struct fault *f)
+enum err docket_body(struct docket *d, const struct entry *e, struct buf *out, struct fault *f)
 {
 	uint8_t flags = e->flags;
 	enum err err = ledger_body(d->ledger, CLEARANCE_ALL, e->number, out, f);
 	for (uint64_t index = e->index + 1; err == OK && flags & ENTRY_MORE; index++) {
 		struct entry more;
 		uint64_t number;
-		if ((err = ledger_find(d->ledger, CLEARANCE_ALL, d->lane.number, index, &number)) != OK ||
+		if ((err = ledger_find(d->ledger, CLEARANCE_ALL, e->lane, index, &number)) != OK ||
 		    (err = ledger_entry(d->ledger, CLEARANCE_ALL, number, &more)) != OK)
-			return fault_set(f, err, "entry %s/%llu cannot be read", DOCKET_LANE, (unsigned long long)index);
+			return fault_set(f, err, "entry %llu of a lane of decisions cannot be read", (unsigned long long)index);
 		flags = more.flags;
 		err = ledger_body(d->ledger, CLEARANCE_ALL, number, out, f);
 		entry_release(&more);
@@ -26,26 +27,33 @@ static enum err read_body(struct docket *d, const struct entry *e, struct buf *o
 	return err;
 }
 
-static enum err read_entry(struct docket *d, uint64_t index, struct entry *ret_entry, struct fault *f)
+enum err docket_entry(struct docket *d, const struct foreign *x, uint64_t index, struct entry *ret_entry, struct fault *f)
 {
+	const struct lane *lane = x ? &x->lane : &d->lane;
 	uint64_t number;
-	enum err e = ledger_find(d->ledger, CLEARANCE_ALL, d->lane.number, index, &number);
+	enum err e = ledger_find(d->ledger, CLEARANCE_ALL, lane->number, index, &number);
 	if (e == OK)
 		e = ledger_entry(d->ledger, CLEARANCE_ALL, number, ret_entry);
-	return e ? fault_set(f, e, "entry %s/%llu cannot be read", DOCKET_LANE, (unsigned long long)index) : OK;
+	return e ? fault_set(f, e, "entry %s/%llu cannot be read", lane->name, (unsigned long long)index) : OK;
+}
+
+enum err docket_read_in(struct docket *d, const struct foreign *x, uint64_t index, struct buf *body, struct buf *store, struct decision_op *ret_op,
+			struct fault *f)
+{
+	struct entry e;
+	enum err err = docket_entry(d, x, index, &e, f);
+	if (err)
+		return err;
+	body->n = 0;
+	if ((err = docket_body(d, &e, body, f)) == OK)
+		err = decision_op_read(buf_span(body), store, ret_op, f);
+	entry_release(&e);
+	return err;
 }
 
 enum err docket_read(struct docket *d, uint64_t index, struct buf *body, struct buf *store, struct decision_op *ret_op, struct fault *f)
 {
-	struct entry e;
-	enum err err = read_entry(d, index, &e, f);
-	if (err)
-		return err;
-	body->n = 0;
-	if ((err = read_body(d, &e, body, f)) == OK)
-		err = decision_op_read(buf_span(body), store, ret_op, f);
-	entry_release(&e);
-	return err;
+	return docket_read_in(d, NULL, index, body, store, ret_op, f);
 }
 
 /* ---- folding one entry ---- */
@@ -53,6 +61,8 @@ enum err docket_read(struct docket *d, uint64_t index, struct buf *body, struct 
 /* The values that one entry is about, key by key: what was in force on each, and what the entry says of it. */
 struct step {
 	struct docket *d;
+	const struct foreign *x;         /* NULL: it is our own */
+	const struct decision_set *ahead;
 	const struct decision_op *op;    /* that is folded */
 	struct decision_entry at;
 	struct batch *batch;
@@ -70,10 +80,10 @@ static void say(struct step *s, const struct claim *c)
 		s->err = batch_add(s->batch, &s->key, c, &s->fault);
 }
 
-static struct claim claim_of(const struct decision_op *op, const struct observable *o, const struct decision_entry *at)
+static struct claim claim_of(const struct foreign *x, const struct decision_op *op, const struct observable *o, const struct decision_entry *at)
 {
 	return (struct claim){
-		.entry = (uint32_t)at->number, .seen = (uint32_t)(at->time_ms / 1000), .until = op->until_s, .category = op->reason,
+		.entry = (uint32_t)at->number, .seen = (uint32_t)(at->time_ms / 1000), .until = x ? 0 : op->until_s, .lane = x ? x->lane.number : 0, .category = op->reason,
 		.stance = op->op == OP_PROTECT ? ACTION_PROTECT : op->action,
 		.flags = o->wildcard ? CLAIM_WILDCARD : op->exact && o->kind == OBS_DOMAIN ? CLAIM_EXACT : 0,
 	};
@@ -85,7 +95,7 @@ static void take_back(void *ctx, const struct claim *c)
 	struct step *s = ctx;
 	struct claim over = *c;
 	bool protects = c->stance == ACTION_PROTECT;
-	if (protects != (s->op->op == OP_UNPROTECT) || (s->of && c->entry != (uint32_t)s->of->enacted))
+	if (c->lane != (s->x ? s->x->lane.number : 0) || protects != (s->op->op == OP_UNPROTECT) || (s->of && c->entry != (uint32_t)s->of->enacted))
 		return;
 	over.entry = (uint32_t)s->at.number;
 	over.seen = (uint32_t)(s->at.time_ms / 1000);
@@ -110,14 +120,22 @@ static void fold_values(struct step *s, struct span values, const struct decisio
 		s->key = (struct table_key){ .kind = o.kind, .prefix = o.prefix, .n = o.n, .p = o.key };
 		const struct table_view *v = table_enter(s->d->table);
 		note_key(s, v);
-		if (!proposal && s->op->op != OP_EXPIRE)
+		if (!proposal && (s->x || s->op->op != OP_EXPIRE))
 			force_each(v, &s->key, s->before_s, take_back, s);
 		table_leave(s->d->table);
-		if (proposal) {
-			struct claim c = claim_of(proposal, &o, &s->at);
+		if (proposal && !(s->x && docket_guarded_from(s->d, &o, proposal->action, NULL))) {
+			struct claim c = claim_of(s->x, proposal, &o, &s->at);
 			say(s, &c);
 		}
 	}
+}
+
+/* Of what a peer has decided, only what is not over already is put in force: who mirrors a lane from its start must not block for a moment what was
+ * taken back long ago. */
+static bool will_stand(const struct step *s, uint64_t index, const struct decision_op *proposal)
+{
+	const struct decision *then = s->ahead ? decision_find(s->ahead, index) : NULL;
+	return !s->x || (proposal->until_s > (uint32_t)(clock_ms() / 1000) && (!then || then->state == DECISION_ACTIVE));
 }
 
 /* The values of decisions that were proposed before. */
@@ -126,11 +144,12 @@ static void fold_decisions(struct step *s)
 	struct buf body = { 0 }, store = { 0 };
 	struct decision_op proposal;
 	for (unsigned i = 0; i < s->op->n_of && s->err == OK; i++) {
-		s->err = docket_read(s->d, s->op->of[i], &body, &store, &proposal, &s->fault);
+		s->err = docket_read_in(s->d, s->x, s->op->of[i], &body, &store, &proposal, &s->fault);
 		if (s->err)
 			break;
-		s->of = decision_find(s->d->set, s->op->of[i]);
-		fold_values(s, proposal.values, s->op->op == OP_APPROVE ? &proposal : NULL);
+		s->of = decision_find(s->x ? s->x->set : s->d->set, s->op->of[i]);
+		if (s->op->op != OP_APPROVE || will_stand(s, s->op->of[i], &proposal))
+			fold_values(s, proposal.values, s->op->op == OP_APPROVE ? &proposal : NULL);
 	}
 	buf_release(&body);
 	buf_release(&store);
@@ -159,18 +178,18 @@ static void note_turns(struct step *s)
 	table_leave(s->d->table);
 }
 
-/* Into table and journal. */
-static enum err fold_force(struct docket *d, const struct decision_op *op, const struct decision_entry *at, struct fault *f)
+enum err docket_fold_force(struct docket *d, const struct foreign *x, const struct decision_set *ahead, const struct decision_op *op,
+			   const struct decision_entry *at, struct fault *f)
 {
 	struct image *image = NULL;
-	struct step s = { .d = d, .op = op, .at = *at, .before_s = atomic_load(&d->tick_s) };
+	struct step s = { .d = d, .x = x, .ahead = ahead, .op = op, .at = *at, .before_s = atomic_load(&d->tick_s) };
 	uint64_t dup;
 	s.batch = batch_new(table_seed(d->table), table_dir(d->table), BATCH_OCTETS);
 	if (!op->n_values)
 		fold_decisions(&s);
-	else
+	else if (op->op != OP_PROPOSE || will_stand(&s, at->index, op))
 		fold_values(&s, op->values, op->op == OP_PROPOSE || op->op == OP_PROTECT ? op : NULL);
-	uint32_t tick_s = op->op == OP_EXPIRE && op->at_s > s.before_s ? op->at_s : s.before_s;
+	uint32_t tick_s = !x && op->op == OP_EXPIRE && op->at_s > s.before_s ? op->at_s : s.before_s;
 	if (s.err == OK && batch_count(s.batch) && (s.err = batch_stamp(s.batch, (uint32_t)at->number, 0, &s.fault)) == OK &&
 	    (s.err = batch_finish(s.batch, NULL, &image, &dup, &s.fault)) == OK)
 		s.err = table_push(d->table, image, NULL, NULL, force_keep, &s.before_s, &s.fault);
@@ -196,7 +215,7 @@ static enum err fold_entry(struct docket *d, const struct entry *e, struct span 
 	bool understood = decision_op_read(body, &store, &op, NULL) == OK && decision_check(d->set, &op, e->party, NULL) == OK;
 	enum err err = OK;
 	if (understood && e->index >= d->folded && touches_force(&op))
-		err = fold_force(d, &op, &at, f);
+		err = docket_fold_force(d, NULL, NULL, &op, &at, f);
 	if (understood && err == OK)
 		err = decision_apply(d->set, &op, &at, f);
 	if (understood && err == OK && (op.op == OP_PROTECT || op.op == OP_UNPROTECT))
@@ -245,11 +264,11 @@ enum err docket_fold(struct docket *d, struct fault *f)
 		return OK; /* it has none yet */
 	for (; d->next < d->lane.size && e == OK; d->next++) {
 		struct entry entry;
-		if ((e = read_entry(d, d->next, &entry, f)) != OK)
+		if ((e = docket_entry(d, NULL, d->next, &entry, f)) != OK)
 			break;
 		body.n = 0;
 		bool whole = (entry.kind == ENTRY_DECISION || entry.kind == ENTRY_HITS) && !(entry.flags & ENTRY_CONTINUES);
-		if (whole && (e = read_body(d, &entry, &body, f)) == OK && entry.kind == ENTRY_HITS)
+		if (whole && (e = docket_body(d, &entry, &body, f)) == OK && entry.kind == ENTRY_HITS)
 			fold_hits(d, &entry, buf_span(&body));
 		else if (whole && e == OK)
 			e = fold_entry(d, &entry, buf_span(&body), f);

@@ -15,6 +15,14 @@ struct reporter {
 	uint32_t due_s; /* moved on by HITS_APART_S with each report, and never before end_s: how far ahead it is of one a minute */
 };
 
+/* The decisions of a peer, whose lane is mirrored here.  What they put in force is in the same table as our own, under the number of their lane
+ * (claim.lane; our own have 0, which is no lane of decisions), with no lease: it is taken back when their lane says so, or when their lease ends. */
+struct foreign {
+	struct lane lane;
+	struct decision_set *set;
+	uint64_t next, folded;     /* as those of the docket */
+};
+
 struct docket {
 	char *dir;
 	bool writable;
@@ -31,6 +39,10 @@ struct docket {
 	uint64_t next;             /* index of the first entry that is not folded into the set */
 	uint64_t folded;           /* index of the first one that is not in table and journal */
 	uint64_t saved;            /* likewise of what is saved */
+	struct foreign *foreign[LANES_MAX];
+	unsigned n_foreign;
+	uint64_t foreign_saved[LANES_MAX]; /* by lane: what the saved table has of each, from the file */
+	bool foreign_changed;      /* ... and it is another by now */
 	struct docket_policy policy;
 	docket_guard *guard;
 	void *guard_ctx;
@@ -45,6 +57,23 @@ struct docket {
 
 /** Fold what is in the lane behind what is folded. */
 enum err docket_fold(struct docket *d, struct fault *f) MUST_USE;
+/** Fold what is in the mirrored lanes of decisions behind what is folded. */
+enum err docket_fold_foreign(struct docket *d, struct fault *f) MUST_USE;
+/** Those whose leases are over go out of force; what is protected by now, too. */
+enum err docket_expire_foreign(struct docket *d, uint32_t now_s, unsigned *ret_n, struct fault *f) MUST_USE;
+enum err docket_recheck_foreign(struct docket *d, unsigned *ret_n, struct fault *f) MUST_USE;
+uint32_t docket_next_end_foreign(struct docket *d);
+void docket_free_foreign(struct docket *d);
+
+/** An entry of our lane, or of a peer's (NULL: ours), and its body, which may go on in those behind it. */
+enum err docket_entry(struct docket *d, const struct foreign *x, uint64_t index, struct entry *ret_entry, struct fault *f) MUST_USE;
+enum err docket_body(struct docket *d, const struct entry *e, struct buf *out, struct fault *f) MUST_USE;
+enum err docket_read_in(struct docket *d, const struct foreign *x, uint64_t index, struct buf *body, struct buf *store, struct decision_op *ret_op,
+			struct fault *f) MUST_USE;
+/** Into table and journal.  @param ahead  of a peer: decisions as they will be when all is folded: what is over then is not put in force before. */
+enum err docket_fold_force(struct docket *d, const struct foreign *x, const struct decision_set *ahead, const struct decision_op *op,
+			   const struct decision_entry *at, struct fault *f) MUST_USE;
+
 /** One that tells of hits, new when it has not yet; until the next call. */
 struct reporter *docket_reporter(struct docket *d, const char *party);
 /** To the lane, and folded. */

@@ -118,6 +118,7 @@ struct losing {
 	uint8_t stance;   /* ACTION_PROTECT: what protects; else: what blocks */
 	uint64_t *of;
 	unsigned n, claims;
+	uint8_t foreign;  /* lane of a peer whose decision it is, too; 0: none */
 };
 
 static void lose(void *ctx, const struct claim *c)
@@ -125,6 +126,10 @@ static void lose(void *ctx, const struct claim *c)
 	struct losing *l = ctx;
 	if ((c->stance == ACTION_PROTECT) != (l->stance == ACTION_PROTECT))
 		return;
+	if (c->lane) {
+		l->foreign = c->lane;
+		return;
+	}
 	const struct decision *of = decision_enacted(l->d->set, c->entry);
 	l->claims++;
 	for (unsigned i = 0; of && i < l->n; i++)
@@ -165,6 +170,12 @@ static enum err find_losers(struct docket *d, struct decision_op *op, uint64_t *
 	}
 	struct buf text = { 0 }, cover = { 0 };
 	obs_format(&o, &text);
+	if (l.foreign) {
+		enum err by = fault_set(f, ERR_FORBIDDEN, "\"%s\" is blocked by a decision of a peer, which only it can take back; \"sipar protect\" "
+						"keeps it from being in force here", buf_cstr(&text));
+		buf_release(&text);
+		return by;
+	}
 	name_cover(d, &o, &cover);
 	enum err e = fault_set(f, ERR_NOTFOUND, "\"%s\" is not %s%s", buf_cstr(&text), op->op == OP_UNBLOCK ? "blocked" : "protected by a decision",
 			       cover.n ? buf_cstr(&cover) : "");
@@ -235,25 +246,28 @@ enum err docket_expire(struct docket *d, uint32_t now_s, unsigned *ret_n, struct
 	uint64_t *of = mem_alloc(OP_OF_MAX * sizeof(*of));
 	struct decision_op op = { .op = OP_EXPIRE, .of = of, .at_s = now_s };
 	enum err e = OK;
-	unsigned n = 0;
+	unsigned n = 0, others = 0;
 	pthread_mutex_lock(&d->lock);
 	uint64_t before = docket_serial(d);
 	while (e == OK && (op.n_of = decision_due(d->set, now_s, of, OP_OF_MAX)) != 0) {
 		n += op.n_of;
 		e = docket_tell_alone(d, &op, f);
 	}
+	if (e == OK)
+		e = docket_expire_foreign(d, now_s, &others, f);
 	pthread_mutex_unlock(&d->lock);
 	free(of);
 	docket_call_listeners(d, before);
 	if (e == OK)
-		*ret_n = n;
+		*ret_n = n + others;
 	return e;
 }
 
 uint32_t docket_next_end(struct docket *d)
 {
 	pthread_mutex_lock(&d->lock);
-	uint32_t end = decision_next_end(d->set);
+	uint32_t end = decision_next_end(d->set), other = docket_next_end_foreign(d);
+	end = !end || (other && other < end) ? other : end;
 	pthread_mutex_unlock(&d->lock);
 	return end;
 }
@@ -309,6 +323,10 @@ enum err docket_recheck(struct docket *d, unsigned *ret_n, struct fault *f)
 	for (size_t i = 0; d->guard && i < decision_count(d->set) && e == OK; i++)
 		if (decision_at(d->set, i)->state == DECISION_ACTIVE)
 			e = recheck_one(d, decision_at(d->set, i), &n, f);
+	unsigned others = 0;
+	if (e == OK)
+		e = docket_recheck_foreign(d, &others, f);
+	n += others;
 	pthread_mutex_unlock(&d->lock);
 	docket_call_listeners(d, before);
 	if (e == OK)

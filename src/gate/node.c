@@ -173,7 +173,7 @@ static enum err open_docket(struct node *n, bool writable, struct fault *f)
 		return e;
 	n->guard = guard_new(n->table, n->docket);
 	docket_set_guard(n->docket, guard_at_gate, n->guard);
-	return OK;
+	return docket_mirrored(n->docket, f);
 }
 
 static enum err open_views(struct node *n, struct fault *f)
@@ -590,6 +590,13 @@ static enum err mirror(struct node *n, const struct mirror_order *o, struct span
 	return e;
 }
 
+/* Of the name of a lane that came by several nodes. */
+static const char *last_part(const char *lane)
+{
+	const char *dot = strrchr(lane, '.');
+	return dot ? dot + 1 : lane;
+}
+
 enum err node_mirror(struct node *n, const struct mirror_order *o, struct span parcel, struct mirror_done *ret_done, struct fault *f)
 {
 	*ret_done = (struct mirror_done){ .state = MIRROR_LEVEL };
@@ -599,6 +606,10 @@ enum err node_mirror(struct node *n, const struct mirror_order *o, struct span p
 		node_write_end(n);
 	else
 		pthread_mutex_unlock(&n->writing);
+	if (ret_done->state == MIRROR_GREW && strcmp(last_part(o->lane), DOCKET_LANE) == 0) {
+		enum err err = docket_mirrored(n->docket, e ? NULL : f);
+		e = e ? e : err;
+	}
 	if (ret_done->state == MIRROR_GREW && ret_done->founded) {
 		parties_lanes(n->parties);
 		tell(&n->on_lanes);

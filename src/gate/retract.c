@@ -78,7 +78,7 @@ static void put_member(struct buf *out, const char *name, struct span value)
 	json_put_string(out, value);
 }
 
-enum err retract_claim(struct retract_job *j, const struct observable *o, const struct found *c, struct span of)
+enum err retract_claim(struct retract_job *j, const struct observable *o, const struct standing *c, struct span of)
 {
 	static const char *const stances[] = { "indicator", "sighting", "false-positive" };
 	struct retract_part *p = retract_part_of(j, c->claim.lane, c->source);

@@ -4,71 +4,11 @@
 #include "codec/feed.h"
 #include "gate/intake.h"
 #include "gate/retract_parts.h"
-#include "view/score.h"
 
 /* ---- on a value ---- */
 
-static bool is_statement(const struct claim *c)
-{
-	return c->stance == STANCE_INDICATOR || c->stance == STANCE_SIGHTING || c->stance == STANCE_FALSE_POSITIVE;
-}
-
-/* Of claims that say the same the newest is kept. */
-static void keep(struct retract_job *j, const struct claim *c, const struct source *s)
-{
-	struct found *all = (struct found *)(void *)j->found.p, new = { .claim = *c };
-	for (size_t i = 0; i < j->found.n / sizeof(*all); i++)
-		if (claim_same(&all[i].claim, c)) {
-			if (claim_newer(c, &all[i].claim))
-				all[i].claim = *c;
-			return;
-		}
-	memcpy(new.source, s->name, strlen(s->name) + 1);
-	buf_put(&j->found, &new, sizeof(new));
-}
-
-typedef void claim_visit(struct retract_job *j, const struct claim *c, const struct source *s);
-
-static void each_claim(struct retract_job *j, const struct table_view *v, const struct table_key *k, claim_visit *visit)
-{
-	const struct meaning *m = v->context;
-	for (unsigned level = 0; m && level < v->n; level++) {
-		const struct claim *claims;
-		unsigned n = image_find(v->level[level], k, &claims);
-		for (unsigned i = 0; i < n; i++)
-			if (j->who->clear >> (claims[i].lane & 63) & 1 && source_claim_counts((void *)(uintptr_t)m->sources, &claims[i]))
-				visit(j, &claims[i], source_get(m->sources, claims[i].source));
-	}
-}
-
-static void take_statement(struct retract_job *j, const struct claim *c, const struct source *s)
-{
-	if (is_statement(c) && (!j->source || strcmp(j->source, s->name) == 0))
-		keep(j, c, s);
-}
-
-static void take_retraction(struct retract_job *j, const struct claim *c, const struct source *s)
-{
-	struct found *all = (struct found *)(void *)j->found.p;
-	(void)s;
-	for (size_t i = 0; i < j->found.n / sizeof(*all); i++)
-		all[i].back |= score_takes_back(c, &all[i].claim);
-}
-
-void retract_find(struct retract_job *j, const struct observable *o)
-{
-	struct table_key k = { .kind = o->kind, .prefix = o->prefix, .n = o->n, .p = o->key };
-	struct table *t = node_table(j->node);
-	j->found.n = 0;
-	const struct table_view *v = table_enter(t);
-	each_claim(j, v, &k, take_statement);
-	if (j->found.n)
-		each_claim(j, v, &k, take_retraction);
-	table_leave(t);
-}
-
 /* "LANE/INDEX" of the entry of a claim; false: it was told by others, or is not to be seen. */
-static bool name_entry(struct retract_job *j, const struct found *c, struct buf *out)
+static bool name_entry(struct retract_job *j, const struct standing *c, struct buf *out)
 {
 	struct ledger *l = node_ledger(j->node);
 	struct lane *lanes = mem_alloc(LANES_MAX * sizeof(*lanes));
@@ -93,9 +33,9 @@ enum err retract_value(struct retract_job *j)
 	enum err e = obs_parse(j->id, store, &o, j->f);
 	if (e)
 		return fault_set(j->f, e, "\"" SPAN_FMT "\" is neither an object, nor an entry LANE/INDEX, nor a value", SPAN_ARG(span_head(j->id, 200)));
-	retract_find(j, &o);
-	const struct found *all = (const struct found *)(const void *)j->found.p;
-	for (size_t i = 0; i < j->found.n / sizeof(*all) && e == OK; i++) {
+	standing_find(node_table(j->node), j->who->clear, j->source, &o, &j->found);
+	const struct standing *all = standing_at(&j->found);
+	for (size_t i = 0; i < standing_count(&j->found) && e == OK; i++) {
 		if (((all[i].claim.flags & CLAIM_WILDCARD) != 0) != o.wildcard)
 			continue;
 		if (all[i].back)
@@ -127,17 +67,14 @@ static bool of_body(const struct reading *g, const struct claim *c)
 static void take_claim(struct reading *g, const struct feed_claim *fc)
 {
 	struct retract_job *j = g->j;
-	retract_find(j, &fc->obs);
-	const struct found *all = (const struct found *)(const void *)j->found.p;
-	for (size_t i = 0; i < j->found.n / sizeof(*all) && g->error == OK; i++) {
-		const struct claim *c = &all[i].claim;
-		bool wildcard = (c->flags & CLAIM_WILDCARD) != 0, part = (c->flags & CLAIM_PART) != 0;
-		if (c->lane != g->lane || strcmp(all[i].source, g->source) != 0 || c->category != fc->category || c->stance != fc->stance ||
-		    wildcard != fc->obs.wildcard || part != fc->part)
+	standing_find(node_table(j->node), j->who->clear, g->source, &fc->obs, &j->found);
+	const struct standing *all = standing_at(&j->found);
+	for (size_t i = 0; i < standing_count(&j->found) && g->error == OK; i++) {
+		if (!standing_is(&all[i], g->lane, g->source, fc))
 			continue;
 		if (all[i].back)
 			j->done->before++;
-		else if (!of_body(g, c))
+		else if (!of_body(g, &all[i].claim))
 			j->done->again++;
 		else
 			g->error = retract_claim(j, &fc->obs, &all[i], j->id);
@@ -186,14 +123,32 @@ static enum err read_rest(struct retract_job *j, const struct entry *e, struct b
 	return err;
 }
 
+/* The entry that a body begins in: it has the state of the parser, and its number is that of the claims. */
+static enum err find_head(struct retract_job *j, uint64_t *number, struct entry *ret_entry)
+{
+	struct ledger *l = node_ledger(j->node);
+	for (;;) {
+		if (ledger_entry(l, j->who->clear, *number, ret_entry))
+			break;
+		uint64_t index = ret_entry->index;
+		uint8_t lane = ret_entry->lane;
+		if (!(ret_entry->flags & ENTRY_CONTINUES))
+			return OK;
+		entry_release(ret_entry);
+		if (index == 0 || ledger_find(l, j->who->clear, lane, index - 1, number))
+			break;
+	}
+	return fault_set(j->f, ERR_CORRUPT, "an entry that its body begins in is not there");
+}
+
 enum err retract_body(struct retract_job *j, uint64_t number, uint64_t import, struct span only)
 {
 	struct ledger *l = node_ledger(j->node);
 	struct buf body = { 0 };
 	struct entry e;
-	enum err err = ledger_entry(l, j->who->clear, number, &e);
+	enum err err = find_head(j, &number, &e);
 	if (err)
-		return fault_set(j->f, err, "the entry is not there");
+		return err;
 	struct reading g = { .j = j, .entry = number, .last = number, .import = import, .source = e.source, .lane = e.lane, .only = only };
 	if (retract_may(j, e.party) && (err = ledger_body(l, j->who->clear, number, &body, j->f)) == OK &&
 	    (err = read_rest(j, &e, &body, &g.last)) == OK)

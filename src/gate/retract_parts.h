@@ -3,6 +3,7 @@
 #define GATE_RETRACT_PARTS_H
 
 #include "gate/retract.h"
+#include "gate/standing.h"
 #include "ledger/ledger.h"
 
 /* What one source takes back in one lane. */
@@ -25,23 +26,14 @@ struct retract_job {
 	struct retract_done *done;
 	struct retract_part *parts;
 	unsigned n_parts;
-	struct buf found;        /* struct found, of the value looked at last */
+	struct buf found;        /* struct standing, of the value looked at last */
 	struct fault *f;
-};
-
-/* A claim that counts, but for its retractions. */
-struct found {
-	struct claim claim;
-	char source[64];
-	bool back;               /* is taken back */
 };
 
 /* May they take back what this party has told?  If not, it is counted. */
 bool retract_may(struct retract_job *j, const char *party);
-/* Indicators, sightings and false positives on the very value, each said once, into j->found. */
-void retract_find(struct retract_job *j, const struct observable *o);
 /* A line that takes the claim on `o` back. */
-enum err retract_claim(struct retract_job *j, const struct observable *o, const struct found *c, struct span of);
+enum err retract_claim(struct retract_job *j, const struct observable *o, const struct standing *c, struct span of);
 /* The part of a lane and source.  NULL: there is no such lane for the asker. */
 struct retract_part *retract_part_of(struct retract_job *j, uint8_t lane, const char *source);
 

@@ -137,7 +137,10 @@ static const char *const stances[] = {
 
 static void put_stance(struct buf *out, uint8_t stance)
 {
-	put_text(out, "stance", stance < COUNT_OF(stances) && stances[stance] ? stances[stance] : "unknown");
+	bool back = stance_takes_back(stance);
+	put_text(out, "stance", back ? "retracted" : stance < COUNT_OF(stances) && stances[stance] ? stances[stance] : "unknown");
+	if (back && stance != STANCE_RETRACTED)
+		put_text(out, "of", stances[stance - STANCE_UNSAID]);
 }
 
 static void put_second(struct buf *out, const char *name, uint32_t s)
@@ -193,7 +196,7 @@ struct filling {
 
 static bool takes_back(const struct feed_record *r)
 {
-	return r->n_claims && r->claims[0].stance == STANCE_RETRACTED;
+	return r->n_claims && stance_takes_back(r->claims[0].stance);
 }
 
 static bool fill(void *ctx, const struct feed_record *r)

@@ -236,10 +236,12 @@ static void rest(struct station *s)
 static void *run(void *arg)
 {
 	struct station *s = arg;
+	table_reader_init(); /* folding decisions reads their table */
 	while (!is_stopped(s)) {
 		pull_all(s);
 		rest(s);
 	}
+	table_reader_exit();
 	return NULL;
 }
 

@@ -18,6 +18,8 @@ struct fetcher {
 	struct buf *out;      /* of the call under way */
 	size_t room;
 	bool over;            /* more came than there is room for */
+	const struct fetch_request *request; /* or NULL: into `out` */
+	bool stopped;         /* it wants no more */
 };
 
 static size_t take(char *p, size_t size, size_t n, void *ctx)
@@ -28,8 +30,12 @@ static size_t take(char *p, size_t size, size_t n, void *ctx)
 		return 0;
 	}
 	t->room -= n;
-	buf_put(t->out, p, n);
-	return n;
+	if (!t->request) {
+		buf_put(t->out, p, n);
+		return n;
+	}
+	t->stopped = !t->request->take(t->request->ctx, span_of(p, n));
+	return t->stopped ? 0 : n;
 }
 
 static int progress(void *ctx, curl_off_t total, curl_off_t now, curl_off_t to_send, curl_off_t sent)
@@ -113,6 +119,9 @@ static enum err failed(const struct fetcher *t, CURLcode code, const char *url, 
 	case CURLE_PEER_FAILED_VERIFICATION:
 		return fault_set(f, ERR_FORBIDDEN, "\"%s\": the other side cannot be trusted: %s", shown, why);
 	case CURLE_WRITE_ERROR:
+		if (t->stopped)
+			return fault_set(f, ERR_CANCELLED, "\"%s\": stopped", shown);
+		/* fall through */
 	case CURLE_FILESIZE_EXCEEDED:
 		if (t->over || code == CURLE_FILESIZE_EXCEEDED)
 			return fault_set(f, ERR_RANGE, "\"%s\": the answer is larger than %zu octets", shown, max_octets);
@@ -213,4 +222,86 @@ enum err fetch_post(struct fetcher *t, const char *url, const char *media, struc
 	curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, NULL);
 	curl_slist_free_all(fields);
 	return e;
+}
+
+/* Keys of those who send them there stand behind the '?'. */
+static void without_query(const char *url, char shown[SHOWN_MAX])
+{
+	fetch_url_shown(url, shown, SHOWN_MAX);
+	size_t n = span_find(span_str(shown), '?');
+	if (shown[n] && n + 4 < SHOWN_MAX)
+		snprintf(shown + n, 5, "?...");
+}
+
+static void ask(struct fetcher *t, const struct fetch_request *r, struct curl_slist *fields)
+{
+	CURL *c = t->curl;
+	curl_easy_setopt(c, CURLOPT_URL, r->url);
+	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(c, CURLOPT_HTTPHEADER, fields);
+	curl_easy_setopt(c, CURLOPT_PROXY, r->proxy);
+	curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, r->packed ? "" : NULL);
+	curl_easy_setopt(c, CURLOPT_TIMEOUT, (long)r->whole_s);
+	curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)(r->whole_s < STALL_S ? r->whole_s : STALL_S));
+	curl_easy_setopt(c, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)(r->max_octets < INT64_MAX ? r->max_octets : 0));
+	if (r->ca_file)
+		curl_easy_setopt(c, CURLOPT_CAINFO, r->ca_file);
+	if (r->media) {
+		curl_easy_setopt(c, CURLOPT_POST, 1L);
+		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.n);
+		curl_easy_setopt(c, CURLOPT_POSTFIELDS, r->body.n ? (const char *)r->body.p : "");
+	} else {
+		curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
+	}
+}
+
+enum err fetch_run(struct fetcher *t, const struct fetch_request *r, unsigned *ret_status, struct fault *f)
+{
+	struct curl_slist *fields = NULL;
+	char shown[SHOWN_MAX], type[120];
+	long status = 0;
+	bool safe;
+	without_query(r->url, shown);
+	if (!is_web(r->url, &safe))
+		return fault_set(f, ERR_SYNTAX, "\"%s\" is not a URL that begins with http:// or https://", shown);
+	for (unsigned i = 0; i < r->n_headers; i++)
+		if (!(fields = curl_slist_append(fields, r->header[i])))
+			abort();
+	snprintf(type, sizeof(type), "Content-Type: %s", r->media ? r->media : "");
+	if (r->media && !(fields = curl_slist_append(fields, type)))
+		abort();
+	curl_easy_reset(t->curl); /* connections stay */
+	set_up(t);
+	ask(t, r, fields);
+	t->request = r;
+	t->room = r->max_octets;
+	t->over = t->stopped = false;
+	t->error[0] = 0;
+	CURLcode code = curl_easy_perform(t->curl);
+	t->request = NULL;
+	curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, NULL);
+	curl_slist_free_all(fields);
+	if (code)
+		return failed(t, code, shown, r->max_octets, f);
+	curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
+	*ret_status = (unsigned)status;
+	return OK;
+}
+
+bool fetch_field(struct fetcher *t, const char *name, char *ret_value, size_t n)
+{
+	struct curl_header *h;
+	if (curl_easy_header(t->curl, name, 0, CURLH_HEADER, -1, &h) != CURLHE_OK || strlen(h->value) >= n)
+		return false;
+	snprintf(ret_value, n, "%s", h->value);
+	return true;
+}
+
+bool fetch_location(struct fetcher *t, char *ret_url, size_t n)
+{
+	char *url = NULL;
+	if (curl_easy_getinfo(t->curl, CURLINFO_REDIRECT_URL, &url) || !url || strlen(url) >= n)
+		return false;
+	snprintf(ret_url, n, "%s", url);
+	return true;
 }

@@ -39,6 +39,29 @@ enum err fetch_get_extra(struct fetcher *t, const char *url, struct fetch_extra 
 enum err fetch_post(struct fetcher *t, const char *url, const char *media, struct span body, size_t max_octets, struct buf *out,
 		    unsigned *ret_status, struct fault *f) MUST_USE;
 
+/** A request in full, for those who follow redirects themselves because not every host may see what goes with it. */
+struct fetch_request {
+	const char *url;
+	const char *const *header; /**< "Name: value" */
+	unsigned n_headers;
+	const char *media;         /**< NULL: GET; else POST of `body` */
+	struct span body;
+	const char *proxy;         /**< NULL: those of the environment; "": none */
+	const char *ca_file;       /**< NULL: those whom the system trusts */
+	bool packed;               /**< let the other side compress what it sends; `take` gets it unpacked */
+	uint64_t max_octets;
+	unsigned whole_s;          /**< in all; without an octet at most 30 s of it */
+	/** The body as it comes, whatever the status.  @return false: break off (ERR_CANCELLED). */
+	bool (*take)(void *ctx, struct span octets);
+	void *ctx;
+};
+/** No redirect is followed.  A fetcher is either for these requests or for those above.  @return as fetch_get(); the fault names the URL without what stands behind its '?', too. */
+enum err fetch_run(struct fetcher *t, const struct fetch_request *r, unsigned *ret_status, struct fault *f) MUST_USE;
+/** A field of the last answer of fetch_run().  @return false: it has none, or one that is longer than `n` - 1 octets. */
+bool fetch_field(struct fetcher *t, const char *name, char *ret_value, size_t n);
+/** Where a redirect leads, an absolute URL.  @return false: nowhere. */
+bool fetch_location(struct fetcher *t, char *ret_url, size_t n);
+
 /** A URL for people and logs: without the user name and password in it, at most `n` - 1 octets and a NUL. */
 void fetch_url_shown(const char *url, char *ret_text, size_t n);
 

@@ -203,6 +203,82 @@ static void not_the_web(void **state)
 	fetcher_free(t);
 }
 
+struct taking {
+	struct buf all;
+	size_t most;
+};
+
+static bool take(void *ctx, struct span octets)
+{
+	struct taking *t = ctx;
+	buf_putspan(&t->all, octets);
+	return t->all.n <= t->most;
+}
+
+static enum err run(struct fetcher *t, const char *path, struct taking *to, struct fetch_request r, unsigned *ret_status, struct fault *f)
+{
+	char url[120];
+	snprintf(url, sizeof(url), "%s", url_of(path));
+	r.url = url;
+	r.take = take;
+	r.ctx = to;
+	r.whole_s = 100;
+	r.max_octets = r.max_octets ? r.max_octets : 1000;
+	to->all.n = 0;
+	return fetch_run(t, &r, ret_status, f);
+}
+
+static void runs(void **state)
+{
+	static const char *const headers[] = { "Authorization: Bearer x" };
+	struct fetcher *t = fetcher_new(NULL, NULL);
+	struct taking to = { .most = SIZE_MAX };
+	struct fault f = { .text = "" };
+	unsigned status = 7;
+	char text[200];
+	assert_int_equal(run(t, "/tagged", &to, (struct fetch_request){ .header = headers, .n_headers = 1 }, &status, &f), OK);
+	assert_int_equal(status, 200);
+	assert_string_equal(buf_cstr(&to.all), "Bearer x");
+	assert_true(fetch_field(t, "etag", text, sizeof(text)));
+	assert_string_equal(text, "W/\"a-17\"");
+	assert_false(fetch_field(t, "ETag", text, 8));
+	assert_false(fetch_field(t, "Other", text, sizeof(text)));
+	assert_int_equal(run(t, "/tagged", &to, (struct fetch_request){ .max_octets = 0 }, &status, &f), OK); /* nothing stays of the last one */
+	assert_string_equal(buf_cstr(&to.all), "none");
+	assert_false(fetch_location(t, text, sizeof(text)));
+	assert_int_equal(run(t, "/hop/1", &to, (struct fetch_request){ .max_octets = 0 }, &status, &f), OK);
+	assert_int_equal(status, 302);
+	assert_true(fetch_location(t, text, sizeof(text)));
+	assert_string_equal(text, url_of("/hop/0"));
+	assert_false(fetch_location(t, text, 10));
+	assert_int_equal(run(t, "/p", &to, (struct fetch_request){ .media = "text/x", .body = SPAN_LIT("hello") }, &status, &f), OK);
+	assert_string_equal(buf_cstr(&to.all), "POST /p sipar/" SIPAR_VERSION " text/x bare hello");
+	assert_int_equal(run(t, "/p", &to, (struct fetch_request){ .max_octets = 0 }, &status, &f), OK);
+	assert_string_equal(buf_cstr(&to.all), "GET /p sipar/" SIPAR_VERSION " none bare ");
+	buf_release(&to.all);
+	fetcher_free(t);
+}
+
+static void breaks_off(void **state)
+{
+	struct fetcher *t = fetcher_new(NULL, NULL);
+	struct taking to = { .most = 50 };
+	struct fault f = { .text = "" };
+	unsigned status = 7;
+	assert_int_equal(run(t, "/hundred", &to, (struct fetch_request){ .max_octets = 0 }, &status, &f), ERR_CANCELLED);
+	to.most = SIZE_MAX;
+	assert_int_equal(run(t, "/hundred?key=secret", &to, (struct fetch_request){ .max_octets = 20 }, &status, &f), ERR_RANGE);
+	assert_non_null(strstr(f.text, "larger than 20 octets"));
+	assert_non_null(strstr(f.text, "?..."));
+	assert_null(strstr(f.text, "secret"));
+	assert_int_equal(status, 7);
+	assert_int_equal(run(t, "/hundred", &to, (struct fetch_request){ .proxy = "http://127.0.0.1:1/" }, &status, &f), ERR_IO);
+	assert_int_equal(run(t, "/hundred", &to, (struct fetch_request){ .proxy = "" }, &status, &f), OK);
+	assert_int_equal(to.all.n, 100);
+	buf_release(&to.all);
+	fetcher_free(t);
+}
+
 static void hides_passwords(void **state)
 {
 	static const struct { const char *url, *shown; } rows[] = {
@@ -240,7 +316,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(follows), cmocka_unit_test(sends_more), cmocka_unit_test(posts), cmocka_unit_test(caps), cmocka_unit_test(not_the_web),
-		cmocka_unit_test(hides_passwords), cmocka_unit_test(cancels),
+		cmocka_unit_test(runs), cmocka_unit_test(breaks_off), cmocka_unit_test(hides_passwords), cmocka_unit_test(cancels),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }

@@ -100,11 +100,6 @@ static inline bool about_host(const struct ask *a, const struct table_hit *h)
 	return a->has_host && h->key.kind != a->kind;
 }
 
-static inline bool is_retraction(const struct claim *c)
-{
-	return c->stance == STANCE_RETRACTED || (c->stance >= STANCE_UNSAID && c->stance <= STANCE_UNSAID + STANCE_FALSE_POSITIVE);
-}
-
 /* Does the claim say something about what was asked? */
 static inline bool concerns(const struct ask *a, const struct table_hit *h, const struct claim *c)
 {
@@ -112,7 +107,7 @@ static inline bool concerns(const struct ask *a, const struct table_hit *h, cons
 		return false;
 	if (c->stance == STANCE_PROTECTED || c->stance == STANCE_KNOWN)
 		return c->confidence & (a->kinds | protect_kinds(h->key.kind));
-	return c->stance <= STANCE_MET || is_retraction(c);
+	return c->stance <= STANCE_MET || stance_takes_back(c->stance);
 }
 
 /* What becomes of the claim, but for its group and what its source said before or after. */
@@ -123,7 +118,7 @@ static inline enum line_fate fate_alone(const struct ask *a, const struct table_
 		return LINE_DISTRUSTED;
 	if (UNLIKELY(claim_import(c) < s->floor))
 		return LINE_REPLACED;
-	if (UNLIKELY(is_retraction(c)))
+	if (UNLIKELY(stance_takes_back(c->stance)))
 		return LINE_RETRACTS;
 	if (UNLIKELY(c->until && c->until <= a->now_s))
 		return LINE_EXPIRED;

@@ -128,6 +128,15 @@ static bool speed_ok(uint16_t speed_x10)
 	return false;
 }
 
+/* A name or an address, without its port. */
+static bool host_ok(struct span host)
+{
+	bool ok = host.n <= SOURCE_FROM_MAX;
+	for (size_t i = 0; i < host.n && ok; i++)
+		ok = host.p[i] > ' ' && host.p[i] < 0x7f && host.p[i] != '"' && host.p[i] != '\\' && host.p[i] != '@' && host.p[i] != '/';
+	return ok;
+}
+
 static enum err check(const struct source_change *c, struct fault *f)
 {
 	if (!source_name_ok(c->name))
@@ -135,6 +144,8 @@ static enum err check(const struct source_change *c, struct fault *f)
 	if (c->has_group && !source_name_ok(c->group))
 		return fault_set(f, ERR_SYNTAX, "the group of source \"" SPAN_FMT "\" is not 1 to %d of a-z, 0-9, '.', '_' and '-'",
 				 SPAN_ARG(c->name), SOURCE_NAME_MAX);
+	if (c->has_from && !host_ok(c->from))
+		return fault_set(f, ERR_SYNTAX, "source \"" SPAN_FMT "\" is pulled from what is no name of a host", SPAN_ARG(c->name));
 	if (c->has_weight && c->weight_db > SOURCE_WEIGHT_MAX)
 		return fault_set(f, ERR_RANGE, "weight %u is above %d decibans", c->weight_db, SOURCE_WEIGHT_MAX);
 	if (c->has_category && c->category >= CAT_COUNT)

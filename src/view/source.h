@@ -13,7 +13,7 @@
 #include "codec/feed.h"
 
 enum { SOURCES_MAX = 4096, SOURCE_NAME_MAX = 63, SOURCE_WEIGHT_DEFAULT = 20, SOURCE_WEIGHT_MAX = 60,
-       SOURCE_LIFETIME_MAX = 3650 };
+       SOURCE_LIFETIME_MAX = 3650, SOURCE_FROM_MAX = 255 };
 
 struct source {
 	uint16_t number;                 /**< in claims; given once, never used again */
@@ -62,8 +62,9 @@ bool source_name_ok(struct span name);
 struct source_change {
 	enum { SOURCE_ADD, SOURCE_SET, SOURCE_REMOVE } op;
 	struct span name;
-	bool has_group, has_weight, has_category, has_confidence, has_snapshot, has_lifetime, has_speed;
+	bool has_group, has_weight, has_category, has_confidence, has_snapshot, has_lifetime, has_speed, has_from;
 	struct span group;
+	struct span from; /**< host that it is pulled from; "": not any more.  Said for those who read the ledger: the fold has no use for it */
 	uint8_t weight_db, category, confidence;
 	bool snapshot;
 	uint16_t lifetime_d, speed_x10;

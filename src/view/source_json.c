@@ -1,7 +1,7 @@
 /* The body of an ENTRY_SOURCE: one JSON object, keys sorted, no blanks, so that equal changes have equal octets:
  *
  *   {"category":"phishing","confidence":80,"group":"abuse.ch","lifetime_d":30,"name":"urlhaus","op":"add",
- *    "snapshot":true,"speed_x10":10,"weight_db":25}
+ *    "pulled_from":"feeds.example","snapshot":true,"speed_x10":10,"weight_db":25}
  *
  * "name" and "op" ("add", "set", "remove") are always there, the others when the change has them.
  */
@@ -35,6 +35,10 @@ void source_change_write(const struct source_change *c, struct buf *out)
 	put_text(out, "name", c->name);
 	buf_putc(out, ',');
 	put_text(out, "op", span_str(op_names[c->op]));
+	if (c->has_from) {
+		buf_putc(out, ',');
+		put_text(out, "pulled_from", c->from);
+	}
 	if (c->has_snapshot)
 		buf_printf(out, ",\"snapshot\":%s", c->snapshot ? "true" : "false");
 	if (c->has_speed)
@@ -45,11 +49,11 @@ void source_change_write(const struct source_change *c, struct buf *out)
 }
 
 /* Each field: its key, and how its value is read.  The order is the bit in the mask of fields already seen. */
-enum field { CATEGORY, CONFIDENCE, GROUP, LIFETIME, NAME, OP, SNAPSHOT, SPEED, WEIGHT, FIELDS };
+enum field { CATEGORY, CONFIDENCE, GROUP, LIFETIME, NAME, OP, FROM, SNAPSHOT, SPEED, WEIGHT, FIELDS };
 
 static const char *const keys[FIELDS] = {
 	[CATEGORY] = "category", [CONFIDENCE] = "confidence", [GROUP] = "group", [LIFETIME] = "lifetime_d", [NAME] = "name",
-	[OP] = "op", [SNAPSHOT] = "snapshot", [SPEED] = "speed_x10", [WEIGHT] = "weight_db",
+	[OP] = "op", [FROM] = "pulled_from", [SNAPSHOT] = "snapshot", [SPEED] = "speed_x10", [WEIGHT] = "weight_db",
 };
 
 static enum err expect_text(const struct json_reader *r, enum json_token t, const char *key, struct span *ret,
@@ -111,6 +115,9 @@ static enum err read_value(struct json_reader *r, enum field field, struct sourc
 	case GROUP:
 		c->has_group = true;
 		return expect_text(r, t, keys[field], &c->group, f);
+	case FROM:
+		c->has_from = true;
+		return expect_text(r, t, keys[field], &c->from, f);
 	case CONFIDENCE:
 		e = expect_number(r, t, keys[field], 100, &n, f);
 		c->has_confidence = true, c->confidence = (uint8_t)n;

@@ -53,6 +53,10 @@ static void test_defaults_and_changes(void **state)
 	assert_int_equal(source_get(s, 0)->confidence, 55);
 	assert_int_equal(source_get(s, 0)->weight_db, 0);
 	apply(s, "{\"name\":\"a.b-c_1\",\"op\":\"set\",\"weight_db\":7}", OK);
+	apply(s, "{\"name\":\"a.b-c_1\",\"op\":\"set\",\"pulled_from\":\"feeds.example\"}", OK);
+	apply(s, "{\"name\":\"a.b-c_1\",\"op\":\"set\",\"pulled_from\":\"\"}", OK);
+	apply(s, "{\"name\":\"a.b-c_1\",\"op\":\"set\",\"pulled_from\":\"user@feeds.example\"}", ERR_SYNTAX);
+	apply(s, "{\"name\":\"a.b-c_1\",\"op\":\"set\",\"pulled_from\":\"feeds.example/x\"}", ERR_SYNTAX);
 	source_imported(s, 0, true, 40, 41, 0, 1);
 	struct source_set *copy = source_set_copy(s);
 	for (unsigned i = 0; i < 2; i++) { /* the short form follows every change, and into copies */
@@ -130,6 +134,8 @@ static void test_canonical_body(void **state)
 		.has_snapshot = true,
 		.has_lifetime = true,
 		.lifetime_d = 3,
+		.has_from = true,
+		.from = SPAN_LIT("feeds.example"),
 		.has_speed = true,
 		.speed_x10 = 10,
 	};
@@ -138,7 +144,7 @@ static void test_canonical_body(void **state)
 	assert_string_equal(
 		buf_cstr(&b),
 		"{\"category\":\"c2-server\",\"confidence\":0,\"group\":\"g\",\"lifetime_d\":3,\"name\":\"x\","
-		"\"op\":\"set\",\"snapshot\":false,\"speed_x10\":10,\"weight_db\":7}");
+		"\"op\":\"set\",\"pulled_from\":\"feeds.example\",\"snapshot\":false,\"speed_x10\":10,\"weight_db\":7}");
 	struct source_change back;
 	assert_int_equal(source_change_read(buf_span(&b), &back, NULL), OK);
 	source_change_write(&back, &again);
