@@ -1,10 +1,11 @@
 """A node as a MISP's feed, and as the MISP that programs search: what comes out, what another node makes of it, and what each sees."""
 import hashlib
 import json
-import urllib.parse
 import uuid
 
 import pytest
+
+from conftest import DATA, Node
 
 
 def listing(text):
@@ -96,7 +97,6 @@ def test_what_adds_comes_to_a_day(node, serve):
 
 
 def test_another_node_comes_to_the_same_verdicts(node, serve, tmp_path):
-    from conftest import Node
     rows = "".join(f"198.51.100.{i}\n" for i in range(100)) + "evil.example\nhttp://bad.example/x?y=%22\n" + hashlib.sha256(b"x").hexdigest() + "\n"
     node.run("source", "add", "list", "--category", "c2-server")
     node.counts("list", "-", stdin=listing(rows))
@@ -221,3 +221,102 @@ def test_filters_in_the_path(node, serve):
     assert values(json.loads(get("/attributes/restSearch/value:192.0.2.1||evil.example"))["response"]["Attribute"]) == ["192.0.2.1", "evil.example"]
     assert get("/attributes/restSearch/type:ip-dst/returnFormat:text/limit:1/page:2") == "192.0.2.2\n"
     assert len(json.loads(get("/misp/events/restSearch/eventinfo:snap%25/metadata:1"))["response"]) == 1
+
+
+def misp(name, timestamp, *attributes, **more):
+    return {"Event": {"uuid": name, "info": "a \"case\"", "date": "2026-09-01", "timestamp": str(timestamp), "analysis": "1", "threat_level_id": "2",
+                      "Orgc": {"name": "CERT", "uuid": str(uuid.uuid5(uuid.NAMESPACE_URL, "cert"))}, "Attribute": list(attributes), **more}}
+
+
+def attribute(value, kind="ip-dst", **more):
+    return {"uuid": str(uuid.uuid5(uuid.NAMESPACE_URL, value)), "type": kind, "category": "Network activity", "value": value, "to_ids": True,
+            "timestamp": "1790000000", **more}
+
+
+def test_what_came_as_misp_stays_what_it_is(node, serve, tmp_path):
+    name = str(uuid.uuid4())
+    folder = tmp_path / "events"
+    folder.mkdir()
+    text = attribute("who it was", "text", to_ids=False)
+    came = misp(name, 1790000000, attribute("192.0.2.1"), attribute("192.0.2.2"), text, Galaxy=[{"name": "x"}])
+    (folder / f"{name}.json").write_text(json.dumps(came))
+    node.counts("cert", "--lane", "community", folder)
+    with open(node.path / "sipar.conf", "a") as conf:
+        conf.write("audience = green\n")
+    daemon = serve(node)
+    (same, about), = manifest(daemon).items()
+    assert same == name and about["timestamp"] == "1790000000" and about["info"] == "a \"case\"" and about["Orgc"]["name"] == "CERT"
+    assert [t["name"] for t in about["Tag"]] == ["tlp:green"] and about["analysis"] == "1"
+    got = event(daemon, name)
+    assert got.pop("Tag")[0]["name"] == "tlp:green" and got == came["Event"]
+    found, = search(daemon, "attributes", value="192.0.2.2")["Attribute"]
+    assert found["uuid"] == attribute("192.0.2.2")["uuid"] and found["Event"]["info"] == "a \"case\""
+    assert search(daemon, "attributes", uuid=found["uuid"])["Attribute"] == [found]
+    node.run("retract", attribute("192.0.2.2")["uuid"], "--why", "ours")
+    assert int(manifest(daemon)[name]["timestamp"]) > 1790000000
+    got = event(daemon, name)
+    assert values(got["Attribute"]) == ["192.0.2.1"] and values(got["Attribute"], True) == ["192.0.2.2"]
+    assert {a["uuid"] for a in got["Attribute"]} == {attribute("192.0.2.1")["uuid"], attribute("192.0.2.2")["uuid"]}
+    later = misp(name, 1790000500, attribute("192.0.2.1"), attribute("192.0.2.3"), Tag=[{"name": "tlp:green", "local": 0}])
+    (folder / f"{name}.json").write_text(json.dumps(later))
+    node.counts("cert", "--lane", "community", folder)
+    assert values(event(daemon, name)["Attribute"]) == ["192.0.2.1", "192.0.2.3"]
+
+
+def faults(schema, value, whole, at=""):
+    """Where a value is not what a JSON schema says, as far as the words of MISP's schema go."""
+    if "$ref" in schema:
+        path, schema = schema["$ref"].split("/")[1:], whole
+        for step in path:
+            schema = schema[step]
+    kinds = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None), "integer": int, "number": (int, float)}
+    wanted = schema.get("type", [])
+    wanted = wanted if isinstance(wanted, list) else [wanted]
+    if wanted and not any(isinstance(value, kinds[k]) for k in wanted):
+        yield f"{at}: {value!r} is no {wanted}"
+    if isinstance(value, dict):
+        known = schema.get("properties", {})
+        for key in value:
+            if key in known:
+                yield from faults(known[key], value[key], whole, f"{at}/{key}")
+            elif schema.get("additionalProperties") is False:
+                yield f"{at}: {key} is not known"
+        missing = schema.get("required", [])
+        yield from (f"{at}: {key} is missing" for key in missing if key not in value)
+    if isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from faults(schema.get("items", {}), item, whole, f"{at}/{i}")
+
+
+@pytest.mark.skipif(not (DATA / "intel" / "misp-schema").is_dir(), reason="SIPAR_DATA has no MISP schema")
+def test_events_are_what_the_schema_says(node, serve):
+    known = json.loads((DATA / "intel" / "misp-schema" / "describeTypes.json").read_text())["result"]
+    schema = json.loads((DATA / "intel" / "misp-schema" / "schema-lax.json").read_text())
+    rows = ["192.0.2.1", "2001:db8::1", "192.0.2.0/24", "evil.example", "http://evil.example/a", "mallory@evil.example"]
+    rows += [hashlib.new(kind, b"x").hexdigest() for kind in ("md5", "sha1", "sha256", "sha512")]
+    node.counts("snap", "-", stdin=listing("\n".join(rows)))
+    daemon = serve(node)
+    (name, _), = manifest(daemon).items()
+    got = event(daemon, name)
+    assert len(got["Attribute"]) == len(rows)
+    for a in got["Attribute"]:
+        assert a["type"] in known["category_type_mappings"][a["category"]]
+        assert known["sane_defaults"][a["type"]] == {"default_category": a["category"], "to_ids": 1}
+    assert list(faults(schema, {"Event": got}, schema)) == []
+
+
+@pytest.mark.skipif(not (DATA / "intel" / "misp-events-eset").is_dir(), reason="SIPAR_DATA has no MISP events")
+def test_real_events_go_on_to_another_node(node, serve, tmp_path):
+    files = sorted((DATA / "intel" / "misp-events-eset").rglob("*.json"))
+    counts = node.counts("eset", *files, code=None)
+    assert counts["accepted"] > 200
+    daemon = serve(node)
+    other = Node(tmp_path / "other")
+    other.run("init")
+    save(daemon, tmp_path / "feed")
+    again = other.counts("eset", tmp_path / "feed", code=None)
+    asked = search(daemon, "attributes", returnFormat="text", to_ids=1).split("\n")[:-1]
+    assert len(set(asked)) > 200 and again["accepted"] > 200
+    for start in range(0, len(asked), 200):
+        for a, b in zip(node.check(*asked[start:start + 200]), other.check(*asked[start:start + 200])):
+            assert a["listed"] == b["listed"] and a["categories"] == b["categories"] and a["score"] == b["score"], (a, b)

@@ -59,14 +59,14 @@ unsigned misp_type_kinds(struct span type)
 const char *misp_category_tag(enum category c)
 {
 	static const char *const tags[CAT_COUNT] = {
-		[CAT_UNKNOWN] = "rsit:other=\"blacklist\"",
+		[CAT_UNKNOWN] = "rsit:other=\"undetermined\"",
 		[CAT_SPAM] = "rsit:abusive-content=\"spam\"",
 		[CAT_PHISHING] = "rsit:fraud=\"phishing\"",
 		[CAT_FRAUD] = "rsit:fraud=\"masquerade\"",
 		[CAT_MALWARE] = "rsit:malicious-code=\"malware-distribution\"",
 		[CAT_C2] = "rsit:malicious-code=\"c2-server\"",
 		[CAT_BOTNET] = "rsit:malicious-code=\"infected-system\"",
-		[CAT_DGA] = "rsit:other=\"dga-domain\"",
+		[CAT_DGA] = "sipar:category=\"dga-domain\"",
 		[CAT_SCANNER] = "rsit:information-gathering=\"scanner\"",
 		[CAT_BRUTE_FORCE] = "rsit:intrusion-attempts=\"brute-force\"",
 		[CAT_EXPLOIT] = "rsit:intrusion-attempts=\"exploit\"",
@@ -153,6 +153,10 @@ static void put_event_tags(struct buf *out, const struct misp_event *e)
 static void put_summary(struct buf *out, const struct misp_event *e)
 {
 	char day[32];
+	if (e->summary) {
+		buf_printf(out, "%s,\"timestamp\":\"%u\"", e->summary, e->time_s);
+		return;
+	}
 	time_format(e->date_s, day);
 	buf_puts(out, "\"Orgc\":{\"name\":");
 	json_put_string(out, e->org.name);

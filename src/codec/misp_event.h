@@ -24,6 +24,7 @@ struct misp_event {
 	uint32_t time_s;       /**< of its last change */
 	uint32_t date_s;       /**< of the day that it is of */
 	uint8_t tlp;           /**< enum tlp: its audience */
+	const char *summary;   /**< NULL, or Orgc, Tag, info, date, analysis and threat_level_id as JSON members, in the place of those above */
 };
 
 enum { MISP_SEEN, MISP_FALSE_POSITIVE, MISP_EXPIRATION, MISP_SIGHTINGS };

@@ -193,7 +193,7 @@ static void csv_row(void **state)
 	struct misp_attribute a = attribute_of(&c);
 	misp_put_csv(&out, &event, &a);
 	static const char want[] = "\"0f1c9a3e-0000-5000-8000-00000000000a\",7,\"Network activity\",\"url\",\"http://evil.example/?%22\",\"\",1,"
-				   "1745000000,\"\",\"rsit:other=\"\"blacklist\"\"\",\"\",\"\",\"\"\n";
+				   "1745000000,\"\",\"rsit:other=\"\"undetermined\"\"\",\"\",\"\",\"\"\n";
 	assert_string_equal(buf_cstr(&out), want);
 	buf_release(&out);
 	(void)state;

@@ -125,6 +125,8 @@ static bool one_make(void *ctx, struct buf *out)
 	struct misp_event e = misp_listed_event(misp_reading_of(o->reading));
 	http_reader(o->server);
 	o->out = out;
+	if (!o->begun && misp_reading_original(o->reading, out))
+		return false;
 	if (!o->begun)
 		misp_put_event_begin(out, &e);
 	o->begun = true;

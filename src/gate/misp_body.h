@@ -5,6 +5,11 @@
 #include "gate/node.h"
 #include "sys/uuid.h"
 
+/** The octets of a UUID; all 0 when it is none. */
+void misp_uuid_octets(const char *text, uint8_t ret_uuid[16]);
+/** A number made of all of them, never 0. */
+uint64_t misp_uuid_number(const uint8_t uuid[16]);
+
 /** The body that begins with entry `number`, all of it when it lies in several, appended.
  *  @param ret_entry  its first; the caller's: entry_release().
  *  @return as ledger_body(), ledger_entry(). */
@@ -14,9 +19,12 @@ enum err misp_body_read(struct ledger *l, uint64_t number, struct entry *ret_ent
 struct misp_head {
 	char uuid[UUID_TEXT];
 	uint32_t time_s, date_s; /**< 0: not said */
+	char *summary;           /**< see struct misp_event; the caller's to free */
 };
-/** @return false: it is not one. */
-bool misp_body_head(struct ledger *l, uint64_t number, struct misp_head *ret_head);
+/** @param tlp  audience of the lane: a tag says it, unless there is one that is as strict.  @return false: it is not one. */
+bool misp_body_head(struct ledger *l, uint64_t number, uint8_t tlp, struct misp_head *ret_head);
+/** The body as it came, appended, with that tag.  @return false: it has something that is not to be passed on, or is gone. */
+bool misp_body_original(struct ledger *l, uint64_t number, uint8_t tlp, struct buf *out);
 
 /** Could records of such an entry take something back? */
 bool misp_body_may_retract(const struct entry *e);

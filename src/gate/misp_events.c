@@ -9,8 +9,6 @@
 
 #include "base/clock.h"
 #include "base/num.h"
-#include "base/octets.h"
-#include "base/siphash.h"
 #include "codec/json_walk.h"
 #include "codec/tlp.h"
 #include "gate/misp_body.h"
@@ -33,8 +31,16 @@ struct event {
 	bool of_snapshot, original;
 	bool dead;                /* nothing in it stands any more */
 	bool shown;               /* with this time */
+	bool edited;              /* of an original: something in it was taken back */
+	struct summary *summary;  /* of an original */
 	uint32_t n, cap;
 	struct misp_piece *pieces; /* oldest first */
+};
+
+/* They stay where they are until the end: others point into them. */
+struct summary {
+	struct summary *next;
+	char *text;
 };
 
 /* A source in a lane, and the event that what it adds comes to. */
@@ -88,22 +94,12 @@ struct misp_events {
 	struct pending *pending;
 	unsigned n_pending;
 	struct by_entry *entries;  /* by number */
+	struct summary *summaries;
 	size_t n_entries, entries_cap;
 	uint64_t end;              /* of this round: no entry behind it is taken */
 };
 
 /* ---- names ---- */
-
-static void uuid_octets(const char text[UUID_TEXT], uint8_t ret[16])
-{
-	char digits[32];
-	unsigned n = 0;
-	for (const char *p = text; *p && n < 32; p++)
-		if (*p != '-')
-			digits[n++] = *p;
-	if (n < 32 || hex_decode(span_of(digits, 32), ret, 16))
-		memset(ret, 0, 16);
-}
 
 static void uuid_text(const uint8_t uuid[16], char ret[UUID_TEXT])
 {
@@ -129,8 +125,8 @@ static const struct lane *lane_of(struct misp_events *m, uint8_t number)
 
 static uint32_t *slot_of(struct misp_events *m, uint8_t lane, const uint8_t uuid[16])
 {
-	uint64_t h = (get_be64(uuid) ^ get_be64(uuid + 8) ^ lane) * 0x9e3779b97f4a7c15;
-	for (size_t i = h >> 20 & (m->index_size - 1);; i = (i + 1) & (m->index_size - 1)) {
+	uint64_t h = misp_uuid_number(uuid) + lane;
+	for (size_t i = h & (m->index_size - 1);; i = (i + 1) & (m->index_size - 1)) {
 		uint32_t at = m->index[i];
 		if (!at || (m->events[at - 1].lane == lane && memcmp(m->events[at - 1].uuid, uuid, 16) == 0))
 			return &m->index[i];
@@ -353,7 +349,7 @@ static struct event *named_event(struct misp_events *m, uint32_t source, uint8_t
 	uint8_t uuid[16];
 	int n = snprintf(name, sizeof(name), "%s#%s#%s", lane_of(m, lane)->origin, m->sources[source].told, part);
 	uuid_named(uuid_urls, span_of(name, (size_t)n), text);
-	uuid_octets(text, uuid);
+	misp_uuid_octets(text, uuid);
 	struct event *e = find_event(m, lane, uuid);
 	return e ? e : add_event(m, source, lane, uuid, date_s);
 }
@@ -398,17 +394,21 @@ static bool take_original(struct misp_events *m, uint32_t source, uint8_t lane, 
 {
 	struct misp_head head;
 	uint8_t uuid[16];
-	if (!misp_body_head(m->ledger, p->number, &head))
+	if (!misp_body_head(m->ledger, p->number, lane_of(m, lane)->tlp, &head))
 		return false;
-	uuid_octets(head.uuid, uuid);
+	misp_uuid_octets(head.uuid, uuid);
 	struct event *e = find_event(m, lane, uuid);
+	struct summary *s = mem_alloc(sizeof(*s));
+	*s = (struct summary){ m->summaries, head.summary };
+	m->summaries = s;
 	if (e && (e->source != source || !e->original))
 		return false;
-	if (!e) {
-		e = add_event(m, source, lane, uuid, head.date_s ? head.date_s : p->time_s);
-		e->original = true;
-	}
-	add_piece(m, e, p, head.time_s && head.time_s < time_s && !e->n ? head.time_s : time_s);
+	if (!e)
+		e = add_event(m, source, lane, uuid, p->time_s);
+	e->original = true;
+	e->summary = s;
+	e->date_s = head.date_s ? head.date_s : p->time_s;
+	add_piece(m, e, p, head.time_s && !e->n && !e->time_s ? head.time_s : time_s);
 	return true;
 }
 
@@ -423,8 +423,10 @@ static void on_retracted(void *ctx, uint64_t number)
 {
 	struct taking_back *r = ctx;
 	struct event *e = event_of_entry(r->m, number);
-	if (e && e->source == r->source && e->lane == r->lane)
-		touch(e, r->time_s);
+	if (!e || e->source != r->source || e->lane != r->lane)
+		return;
+	e->edited = true;
+	touch(e, r->time_s);
 }
 
 static void take_end(struct misp_events *m, const struct entry *e)
@@ -564,6 +566,12 @@ void misp_events_free(struct misp_events *m)
 	}
 	while (m->n_pending)
 		drop_pending(m, &m->pending[m->n_pending - 1]);
+	for (struct summary *s = m->summaries; s;) {
+		struct summary *next = s->next;
+		free(s->text);
+		free(s);
+		s = next;
+	}
 	free(m->pending);
 	free(m->sources);
 	free(m->events);
@@ -598,9 +606,10 @@ static bool visible(const struct event *e, clearance clear)
 	return clear >> (e->lane & 63) & 1 && e->n > 0;
 }
 
+/* Exact as a number of JSON. */
 static uint64_t id_of(const uint8_t uuid[16])
 {
-	return get_be64(uuid) >> 16 | 1; /* never 0, and exact as a number in JSON */
+	return (misp_uuid_number(uuid) >> 16) + 1;
 }
 
 static void describe(struct misp_events *m, struct event *e, struct misp_listed *l)
@@ -609,7 +618,8 @@ static void describe(struct misp_events *m, struct event *e, struct misp_listed 
 	const struct source_state *source = &m->sources[e->source];
 	char day[32];
 	*l = (struct misp_listed){ .id = id_of(e->uuid), .time_s = e->time_s, .date_s = e->date_s, .lane = e->lane, .tlp = lane->tlp,
-				   .original = e->original, .over = e->dead };
+				   .original = e->original, .over = e->dead,
+				   .as_it_came = e->original && e->n == 1 && !e->edited && !e->dead, .summary = e->summary ? e->summary->text : NULL };
 	uuid_text(e->uuid, l->uuid);
 	snprintf(l->source, sizeof(l->source), "%s", source->name);
 	/* The origin is "NODE/lanes/LANE", whatever the lane is called here. */
@@ -629,7 +639,7 @@ static void describe(struct misp_events *m, struct event *e, struct misp_listed 
 struct misp_event misp_listed_event(const struct misp_listed *l)
 {
 	return (struct misp_event){ .uuid = l->uuid, .id = l->id, .info = span_str(l->info), .org = { span_str(l->org), l->org_uuid },
-				    .time_s = l->time_s, .date_s = l->date_s, .tlp = l->tlp };
+				    .time_s = l->time_s, .date_s = l->date_s, .tlp = l->tlp, .summary = l->summary };
 }
 
 bool misp_events_next(struct misp_events *m, clearance clear, size_t *at, struct misp_listed *ret_listed)
@@ -655,7 +665,7 @@ static struct event *find_visible(struct misp_events *m, clearance clear, struct
 	for (size_t i = 0; i < text.n; i++)
 		copy[i] = (char)ascii_lower(text.p[i]);
 	copy[UUID_TEXT - 1] = 0;
-	uuid_octets(copy, uuid);
+	misp_uuid_octets(copy, uuid);
 	for (uint8_t lane = 0; lane < LANES_MAX; lane++) {
 		struct event *e = clear >> lane & 1 ? find_event(m, lane, uuid) : NULL;
 		if (e && visible(e, clear) && (!best || e->time_s > best->time_s))
@@ -709,7 +719,7 @@ uint64_t misp_events_state(struct misp_events *m, clearance clear)
 	pthread_mutex_lock(&m->mutex);
 	for (size_t i = 0; i < m->n; i++)
 		if (visible(&m->events[i], clear))
-			h = (h ^ get_be64(m->events[i].uuid) ^ m->events[i].time_s) * 0x9e3779b97f4a7c15 + (h >> 29);
+			h = (h ^ misp_uuid_number(m->events[i].uuid) ^ m->events[i].time_s) * 0x9e3779b97f4a7c15 + (h >> 29);
 	pthread_mutex_unlock(&m->mutex);
 	return h;
 }

@@ -49,7 +49,9 @@ struct misp_listed {
 	uint64_t id;
 	uint32_t time_s, date_s;
 	uint8_t lane, tlp;
-	bool original;           /**< it came as a MISP event, of this UUID */
+	bool original;           /**< it came as a MISP event, of this UUID ... */
+	bool as_it_came;         /**< ... and nothing of it has changed */
+	const char *summary;     /**< of an original: see struct misp_event; lives as long as the events */
 	bool over;               /**< nothing in it stands any more */
 };
 /** As the writer wants it; points into `l`. */

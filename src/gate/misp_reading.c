@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/num.h"
-#include "base/octets.h"
 #include "codec/json_walk.h"
 #include "gate/intake.h"
 #include "gate/misp_body.h"
@@ -36,23 +34,11 @@ struct misp_reading {
 
 /* ---- names ---- */
 
-static void octets_of(const char *uuid, uint8_t ret[16])
-{
-	char digits[32];
-	unsigned n = 0;
-	memset(ret, 0, 16);
-	for (const char *p = uuid; *p && n < 32; p++)
-		if (*p != '-')
-			digits[n++] = *p;
-	if (n == 32)
-		(void)!hex_decode(span_of(digits, 32), ret, 16);
-}
-
 void misp_attribute_uuid(const char *event_uuid, const struct observable *o, uint8_t category, char ret_uuid[UUID_TEXT])
 {
 	uint8_t space[16];
 	struct buf name = { 0 };
-	octets_of(event_uuid, space);
+	misp_uuid_octets(event_uuid, space);
 	buf_printf(&name, "%s|", misp_type(o));
 	obs_format(o, &name);
 	buf_printf(&name, "|%s", category_row(category)->name);
@@ -63,15 +49,15 @@ void misp_attribute_uuid(const char *event_uuid, const struct observable *o, uin
 uint64_t misp_id_of(const char *uuid)
 {
 	uint8_t octets[16];
-	octets_of(uuid, octets);
-	return get_be64(octets) >> 16 | 1;
+	misp_uuid_octets(uuid, octets);
+	return (misp_uuid_number(octets) >> 16) + 1;
 }
 
 /* ---- what has come ---- */
 
 static bool put_seen(struct seen *s, uint64_t key)
 {
-	size_t i = (key * 0x9e3779b97f4a7c15) >> 20 & (s->size - 1);
+	size_t i = key & (s->size - 1);
 	while (s->slot[i]) {
 		if (s->slot[i] == key)
 			return false;
@@ -85,8 +71,8 @@ static bool put_seen(struct seen *s, uint64_t key)
 static bool see(struct seen *s, const char *uuid)
 {
 	uint8_t octets[16];
-	octets_of(uuid, octets);
-	uint64_t key = (get_be64(octets) ^ get_be64(octets + 8)) | 1;
+	misp_uuid_octets(uuid, octets);
+	uint64_t key = misp_uuid_number(octets);
 	if (s->n * 2 >= s->size) {
 		struct seen more = { .n = s->n, .size = s->size ? s->size * 2 : 256 };
 		more.slot = mem_zalloc(more.size * sizeof(*more.slot));
@@ -157,7 +143,7 @@ static void give(struct misp_reading *r, const struct feed_claim *c, struct misp
 		uint8_t space[16];
 		if (!a->sighted_s[i])
 			continue;
-		octets_of(uuid, space);
+		misp_uuid_octets(uuid, space);
 		uuid_named(space, span_str(names[i]), sighting[i]);
 		a->sighting_uuid[i] = sighting[i];
 	}
@@ -267,4 +253,10 @@ void misp_reading_free(struct misp_reading *r)
 const struct misp_listed *misp_reading_of(const struct misp_reading *r)
 {
 	return &r->pick.listed;
+}
+
+bool misp_reading_original(struct misp_reading *r, struct buf *out)
+{
+	return r->pick.listed.as_it_came && r->pick.pieces[0].import >= r->pick.floor &&
+	       misp_body_original(node_ledger(r->node), r->pick.pieces[0].number, r->pick.listed.tlp, out);
 }

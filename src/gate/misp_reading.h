@@ -28,4 +28,8 @@ void misp_attribute_uuid(const char *event_uuid, const struct observable *o, uin
 /** What a search finds by: a number made of it, as events have one. */
 uint64_t misp_id_of(const char *uuid);
 
+/** If it came as a MISP event and nothing of it has changed: the event as it came, appended, with a tag of its audience.  Before
+ *  misp_reading_more().  @return false: it has to be written. */
+bool misp_reading_original(struct misp_reading *r, struct buf *out);
+
 #endif
