@@ -67,14 +67,15 @@ struct daemon {
 static void more_metrics(void *ctx, struct buf *out)
 {
 	struct daemon *d = ctx;
+	clearance clear = ledger_clearance(node_ledger(d->node), d->audience); /* for those who ask without a name */
 	dnsbl_metrics(d->dns, out);
 	if (d->zones)
 		zones_metrics(d->zones, out);
 	certificate_metrics(d->tls, out);
-	hooks_metrics(d->node, ledger_clearance(node_ledger(d->node), d->audience), out); /* for those who ask without a name */
-	puller_metrics(d->puller, out);
+	hooks_metrics(d->node, clear, out);
+	puller_metrics(d->puller, clear, out);
 	consumers_metrics(node_consumers(d->node), docket_serial(node_docket(d->node)), out);
-	collector_metrics(d->collector, ledger_clearance(node_ledger(d->node), d->audience), out); /* for those who ask without a name */
+	collector_metrics(d->collector, clear, out);
 }
 
 static void *control_thread(void *arg)
@@ -198,6 +199,7 @@ static void close_all(struct daemon *d)
 	puller_stop(d->puller);
 	keeper_stop(d->keeper);
 	http_server_close(d->http);
+	puller_free(d->puller); /* its metrics are asked for until then */
 	collector_free(d->collector);
 	zones_stop(d->zones);
 	tls_source_close(d->tls);

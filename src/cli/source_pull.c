@@ -131,13 +131,19 @@ static enum err read_headers(struct pull *p, int cwd, const char *path, struct f
 	return e;
 }
 
+static void forget_headers(struct pull *p)
+{
+	for (size_t i = 0; i < COUNT_OF(p->header); i++)
+		explicit_bzero(p->header[i], sizeof(p->header[i]));
+}
+
 static enum err read_secrets(const struct pull_options *o, int cwd, struct pull *p, struct fault *f)
 {
 	char key[PULL_HEADER_MAX / 2];
 	enum err e = OK;
 	if (!o->key_file && !o->header_file)
 		return OK;
-	explicit_bzero(p->header, sizeof(p->header));
+	forget_headers(p);
 	if (o->key_file) {
 		e = read_line(cwd, o->key_file, key, sizeof(key), f);
 		if (e == OK)
@@ -156,7 +162,7 @@ static enum err set_url(const struct pull_options *o, int cwd, struct pull *p, b
 		return e;
 	*ret_off = strcmp(p->url, "off") == 0;
 	if (before.url[0] && p->header[0][0] && !pull_same_server(pull_address(&before), pull_address(p))) {
-		explicit_bzero(p->header, sizeof(p->header));
+		forget_headers(p);
 		*ret_keys = false;
 	}
 	return OK;

@@ -105,7 +105,7 @@ static enum err cosign_now(struct station *s, struct pulled *l, uint8_t lane, st
 {
 	struct ledger *ledger = node_ledger(s->puller->node);
 	struct buf note = { 0 }, old_note = { 0 }, line = { 0 }, whole = { 0 };
-	struct checkpoint c, last;
+	struct checkpoint c, last = { .size = 0 };
 	struct note parsed;
 	struct merkle_proof proof;
 	uint64_t busy;
@@ -283,10 +283,8 @@ static enum err open_lane(struct station *s, unsigned i, struct fault *f)
 	while (base.n && base.p[base.n - 1] == '/')
 		base.n--;
 	buf_printf(&url, SPAN_FMT "/lanes/%s", SPAN_ARG(base), s->peer.lane[i]);
+	pull_status_here(s->puller->node, &s->peer, i, &l->status);
 	l->status.state = PULL_STARTING;
-	snprintf(l->status.peer, sizeof(l->status.peer), "%s", s->peer.name);
-	snprintf(l->status.lane, sizeof(l->status.lane), "%s.%s", s->peer.name, s->peer.lane[i]);
-	l->status.size = l->status.there = size_here(s, l);
 	enum err e = remote_open(buf_cstr(&url), station_is_stopped, s, &l->remote, f);
 	if (e == OK)
 		remote_authorize(l->remote, s->peer.token);
@@ -398,7 +396,7 @@ enum err puller_start(struct node *n, struct puller **ret_puller, struct fault *
 	pthread_condattr_destroy(&monotonic);
 	enum err e = puller_reload(p, f);
 	if (e) {
-		puller_stop(p);
+		puller_free(p);
 		return e;
 	}
 	node_set_puller(n, p);
@@ -413,6 +411,13 @@ void puller_stop(struct puller *p)
 	node_set_puller(p->node, NULL);
 	while (p->stations)
 		stop_station(p, &p->stations);
+}
+
+void puller_free(struct puller *p)
+{
+	if (!p)
+		return;
+	puller_stop(p);
 	pthread_cond_destroy(&p->changed);
 	pthread_mutex_destroy(&p->lock);
 	pthread_mutex_destroy(&p->reloading);

@@ -13,8 +13,10 @@ struct puller;
 
 /** With the peers of DIR/peers.conf; known to the node from then on.  @return as peers_read(). */
 enum err puller_start(struct node *n, struct puller **ret_puller, struct fault *f) MUST_USE;
-/** NULL is taken. */
+/** No thread of it runs any more, and it has no lanes; puller_metrics() may still ask.  NULL is taken. */
 void puller_stop(struct puller *p);
+/** Stops it first when it runs.  NULL is taken. */
+void puller_free(struct puller *p);
 /** The file was changed, or evidence put aside: peers that are new or other are begun, those that are gone are ended. */
 enum err puller_reload(struct puller *p, struct fault *f) MUST_USE;
 
@@ -45,7 +47,7 @@ struct pull_status {
 /** All lanes of all peers, or of one; also when nothing runs.  @param name  NULL: of all.  @param ret_n  how many.
  *  @return the caller's to free. */
 struct pull_status *pull_statuses(struct node *n, const struct peers *peers, const char *name, unsigned *ret_n);
-/** Metrics of what runs, appended. */
-void puller_metrics(struct puller *p, struct buf *out);
+/** Metrics of what runs, appended: of the mirrored lanes that are in `clear`.  Any thread. */
+void puller_metrics(struct puller *p, clearance clear, struct buf *out);
 
 #endif

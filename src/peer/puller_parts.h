@@ -28,6 +28,8 @@ struct station {
 
 /** A cancelled() of fetches: ctx is a struct station. */
 bool station_is_stopped(void *ctx);
+/** Of lane `i` of the peer, as it stands here when nobody pulls it. */
+void pull_status_here(struct node *n, const struct peer *p, unsigned i, struct pull_status *ret_status);
 /** The thread that hears. */
 void *station_watch(void *arg);
 

@@ -19,8 +19,7 @@ bool pull_state_is_bad(enum pull_state s)
 	return s == PULL_UNREACHABLE || s == PULL_REFUSED || s == PULL_ROLLED_BACK || s == PULL_FORKED;
 }
 
-/* Of a lane that nobody pulls. */
-static void look(struct node *n, const struct peer *p, unsigned i, struct pull_status *ret_status)
+void pull_status_here(struct node *n, const struct peer *p, unsigned i, struct pull_status *ret_status)
 {
 	struct pull_status t = { .state = PULL_STOPPED };
 	struct lane lane;
@@ -56,22 +55,30 @@ struct pull_status *pull_statuses(struct node *n, const struct peers *peers, con
 	for (unsigned i = 0; i < peers->n; i++) {
 		for (unsigned k = 0; k < peers->v[i].n_lanes && (!name || strcmp(name, peers->v[i].name) == 0); k++) {
 			struct pull_status *t = &all[(*ret_n)++];
-			look(n, &peers->v[i], k, t);
+			pull_status_here(n, &peers->v[i], k, t);
 			(void)running(node_puller(n), t->lane, t);
 		}
 	}
 	return all;
 }
 
-static void put_family(struct puller *p, const char *name, const char *type, const char *help, double (*value)(const struct pull_status *t),
-		       struct buf *out)
+struct family {
+	const char *name, *type, *help;
+	double (*value)(const struct pull_status *t);
+};
+
+/* With the lock. */
+static void put_family(struct puller *p, clearance clear, const struct family *m, struct buf *out)
 {
+	struct lane lane;
 	if (!p->stations)
 		return;
-	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", m->name, m->help, m->name, m->type);
 	for (struct station *s = p->stations; s; s = s->next)
 		for (unsigned i = 0; i < s->peer.n_lanes; i++)
-			buf_printf(out, "%s{peer=\"%s\",lane=\"%s\"} %.15g\n", name, s->peer.name, s->lane[i].status.lane, value(&s->lane[i].status));
+			if (ledger_lane_find(node_ledger(p->node), clear, s->lane[i].status.lane, &lane) == OK)
+				buf_printf(out, "%s{peer=\"%s\",lane=\"%s\"} %.15g\n", m->name, s->peer.name, s->lane[i].status.lane,
+					   m->value(&s->lane[i].status));
 }
 
 static double entries_of(const struct pull_status *t)
@@ -104,16 +111,21 @@ static double octets_of(const struct pull_status *t)
 	return (double)t->octets;
 }
 
-void puller_metrics(struct puller *p, struct buf *out)
+static const struct family families[] = {
+	{ "sipar_peer_entries", "gauge", "Entries of a mirrored lane that are here.", entries_of },
+	{ "sipar_peer_behind_entries", "gauge", "Entries that the peer has and that are not here yet.", behind_of },
+	{ "sipar_peer_lag_seconds", "gauge", "Since when the peer has had more, or has not been heard; -1: never.", lag_of },
+	{ "sipar_peer_ok", "gauge", "0 when the peer cannot be reached, refuses, or shows two histories.", good_of },
+	{ "sipar_peer_forked", "gauge", "1 when the peer has shown two histories of the lane.", forked_of },
+	{ "sipar_peer_octets_total", "counter", "Octets of parcels that came from the peer.", octets_of },
+};
+
+void puller_metrics(struct puller *p, clearance clear, struct buf *out)
 {
 	if (!p)
 		return;
 	pthread_mutex_lock(&p->lock);
-	put_family(p, "sipar_peer_entries", "gauge", "Entries of a mirrored lane that are here.", entries_of, out);
-	put_family(p, "sipar_peer_behind_entries", "gauge", "Entries that the peer has and that are not here yet.", behind_of, out);
-	put_family(p, "sipar_peer_lag_seconds", "gauge", "Since when the peer has had more, or has not been heard; -1: never.", lag_of, out);
-	put_family(p, "sipar_peer_ok", "gauge", "0 when the peer cannot be reached, refuses, or shows two histories.", good_of, out);
-	put_family(p, "sipar_peer_forked", "gauge", "1 when the peer has shown two histories of the lane.", forked_of, out);
-	put_family(p, "sipar_peer_octets_total", "counter", "Octets of parcels that came from the peer.", octets_of, out);
+	for (size_t i = 0; i < COUNT_OF(families); i++)
+		put_family(p, clear, &families[i], out);
 	pthread_mutex_unlock(&p->lock);
 }
