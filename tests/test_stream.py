@@ -283,7 +283,7 @@ def test_a_slow_reader_is_alone(node, serve, listen):
             events += slow.close()
             slow = listen(daemon, "?lane=public", slow.last)
     assert events + slow.events == quick.events
-    assert daemon.memory_kb() < memory + 60000
+    assert "sanitized" in SIPAR or daemon.memory_kb() < memory + 60000  # what they have freed, sanitizers keep for a while
 
 
 def test_killed_and_resumed(node, serve):
