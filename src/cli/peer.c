@@ -6,6 +6,7 @@
 #include "base/num.h"
 #include "cli/keys.h"
 #include "cli/option.h"
+#include "cli/peer_parts.h"
 #include "cli/say.h"
 #include "cli/verbs.h"
 #include "codec/json.h"
@@ -22,7 +23,8 @@ struct peer_options {
 #define OPTION_ROWS(o)                                                                                                 \
 	{                                                                                                                  \
 		OPTION_DIR(&(o)->dir), OPTION_JSON(&(o)->json),                                                                \
-		{ 'u', "url", "URL", "add, set: where the node answers, like https://hub.example/", OPTION_TEXT, &(o)->url, 0 },   \
+		{ 'u', "url", "URL", "add, set: where the node answers, like https://hub.example/; without it, or\n"                 \
+		  "                             with -, its lanes come in files (join)", OPTION_TEXT, &(o)->url, 0 },           \
 		{ 'k', "key", "KEY", "add, set: its public key: name+id+base64, hexadecimal digits, or a file with it\n"         \
 		  "                             (node.pub); several, oldest first, when it was replaced",  OPTION_LIST, &(o)->keys, 0 }, \
 		{ 'l', "lanes", "NAMES", "add, set: which lanes are mirrored, with commas", OPTION_TEXT, &(o)->lanes, 0 },      \
@@ -80,7 +82,7 @@ static enum err read_keys(const struct verb_env *env, const struct option_list *
 static enum err take_options(const struct verb_env *env, const struct peer_options *o, struct peer *p, struct fault *f)
 {
 	enum err e = OK;
-	if (o->url && (size_t)snprintf(p->url, sizeof(p->url), "%s", o->url) >= sizeof(p->url))
+	if (o->url && (size_t)snprintf(p->url, sizeof(p->url), "%s", strcmp(o->url, "-") == 0 ? "" : o->url) >= sizeof(p->url))
 		return fault_set(f, ERR_USAGE, "the URL is longer than %d octets", PEER_URL_MAX);
 	if ((o->lanes && (e = peer_lanes_parse(p, span_str(o->lanes), f))) || (o->every && (e = read_every(o->every, &p->every_ms, f))) ||
 	    (o->keys.n && (e = read_keys(env, &o->keys, p, f))) || (o->token_file && (e = read_token(env, o->token_file, p, f))))
@@ -127,7 +129,7 @@ static enum err set(struct verb_env *env, const struct peer_options *o, struct p
 	if ((e = take_options(env, o, &p, f)) == OK && (e = peers_set(peers, &p, f)) == OK &&
 	    (e = peer_say(env->node, adds ? "add" : "set", &p, NULL, f)) == OK && (e = peers_write(node_dir(env->node), peers, f)) == OK &&
 	    (e = reload(env, f)) == OK)
-		e = say(env, o, adds ? "added" : "changed", name, NULL);
+		e = say(env, o, !p.url[0] ? adds ? "added; its lanes come in files" : "changed; its lanes come in files" : adds ? "added" : "changed", name, NULL);
 	explicit_bzero(&p, sizeof(p));
 	return e;
 }
@@ -158,6 +160,15 @@ static enum err trust(struct verb_env *env, const struct peer_options *o, struct
 	return e;
 }
 
+static enum err join(struct verb_env *env, const struct peer_options *o, struct peers *peers, const char *name, const char *path, bool *ret_bad, struct fault *f)
+{
+	const struct peer *there = peers_find(peers, name);
+	if (!there)
+		return fault_set(f, ERR_NOTFOUND, "there is no peer \"%s\"", name);
+	enum err e = peer_join_file(env, there, path, o->json, ret_bad, f), err = reload(env, e ? NULL : f);
+	return e ? e : err;
+}
+
 /* ---- what is there ---- */
 
 static void put_peer(const struct peer *p, bool json, struct buf *out)
@@ -167,7 +178,8 @@ static void put_peer(const struct peer *p, bool json, struct buf *out)
 	if (json)
 		buf_printf(out, "{\"peer\":\"%s\",\"url\":", p->name), json_put_string(out, span_str(shown));
 	else
-		buf_printf(out, "%-16s %-40s every %u ms%s  ", p->name, shown, p->every_ms, p->token[0] ? ", with a token" : "");
+		buf_printf(out, p->url[0] ? "%-16s %-40s every %u ms%s  " : "%-16s %-40s", p->name, p->url[0] ? shown : "in files", p->every_ms,
+			   p->token[0] ? ", with a token" : "");
 	buf_puts(out, json ? ",\"lanes\":[" : "");
 	for (unsigned i = 0; i < p->n_lanes; i++)
 		buf_printf(out, json ? "%s\"%s\"" : "%s%s", i ? "," : "", p->lane[i]);
@@ -250,7 +262,7 @@ static enum err status(struct verb_env *env, const struct peer_options *o, struc
 /* ---- the verb ---- */
 
 static const struct { const char *word; int least, most; } words[] = {
-	{ "list", 1, 1 }, { "status", 1, 2 }, { "add", 2, 2 }, { "set", 2, 2 }, { "remove", 2, 2 }, { "trust", 3, 3 },
+	{ "list", 1, 1 }, { "status", 1, 2 }, { "add", 2, 2 }, { "set", 2, 2 }, { "remove", 2, 2 }, { "join", 3, 3 }, { "trust", 3, 3 },
 };
 
 static enum err act(struct verb_env *env, const struct peer_options *o, int n, char **argv, bool *ret_bad, struct fault *f)
@@ -261,9 +273,9 @@ static enum err act(struct verb_env *env, const struct peer_options *o, int n, c
 	while (i < COUNT_OF(words) && strcmp(what, words[i].word) != 0)
 		i++;
 	if (i == COUNT_OF(words))
-		return fault_set(f, ERR_USAGE, "peer: \"%s\" is none of list, status, add, set, remove and trust", what);
+		return fault_set(f, ERR_USAGE, "peer: \"%s\" is none of list, status, add, set, remove, join and trust", what);
 	if ((n ? n : 1) < words[i].least || n > words[i].most)
-		return fault_set(f, ERR_USAGE, "peer %s: %s", what, i < 2 ? "a word too many" : i < 5 ? "give the name of one peer" : "give a peer and a lane");
+		return fault_set(f, ERR_USAGE, "peer %s: %s", what, i < 2 ? "a word too many" : i < 5 ? "give the name of one peer" : i == 5 ? "give a peer and a file" : "give a peer and a lane");
 	if (!env->node)
 		return OK;
 	enum err e = peers_read(node_dir(env->node), &peers, f);
@@ -276,7 +288,7 @@ static enum err act(struct verb_env *env, const struct peer_options *o, int n, c
 	else if (i < 4)
 		e = set(env, o, &peers, name, i == 2, f);
 	else
-		e = i == 4 ? remove_peer(env, o, &peers, name, f) : trust(env, o, &peers, name, argv[3], f);
+		e = i == 4 ? remove_peer(env, o, &peers, name, f) : i == 5 ? join(env, o, &peers, name, argv[3], ret_bad, f) : trust(env, o, &peers, name, argv[3], f);
 	peers_release(&peers);
 	return e;
 }
@@ -291,7 +303,8 @@ static int run(struct verb_env *env, int argc, char **argv)
 	enum err e = options_parse(rows, argc, argv, &n, &f);
 	if (e == OK)
 		e = act(env, &o, n, argv, &bad, &f);
-	return e == OK && bad ? EXIT_FOUND : verb_end(env, e, &f);
+	int code = verb_end(env, e, &f);
+	return bad ? EXIT_FOUND : code;
 }
 
 static void options(struct buf *out)
@@ -304,13 +317,20 @@ static void options(struct buf *out)
 const struct verb verb_peer = {
 	.name = "peer",
 	.summary = "Mirror lanes of other nodes, verified, and say how that stands",
-	.usage = "[OPTION...] list | status [NAME] | add NAME --url URL --key KEY --lanes NAMES | set NAME | remove NAME | trust NAME LANE",
+	.usage = "[OPTION...] list | status [NAME] | add NAME --url URL --key KEY --lanes NAMES | set NAME | remove NAME | join NAME FILE |\n"
+		 "             trust NAME LANE",
 	.details = "A lane of a peer is called \"PEER.LANE\" here.  While the daemon runs, what the peer adds to it comes here, is checked\n"
 		   "against the peer's key, and counts as what was imported here does; its sources are \"PEER.SOURCE\", which \"sipar source\n"
 		   "set\" changes.  Nobody here can write into such a lane.  A peer that shows another history than before is not followed:\n"
 		   "both checkpoints are kept in DIR/peers/, and \"trust\" asks it again.\n\n"
-		   "Exit status: 0 done (status: all is well); 1 status: a lane is unreachable, refused, rolled back or forked; 2 not done;\n"
-		   "64 wrong command line.\n",
+		   "A peer that no network leads to is added without --url.  \"sipar lane export\" there writes a lane into a file, and \"join\"\n"
+		   "takes it here, verified as what comes over the wire; what is here already is passed over.  \"-\" is standard input.\n\n"
+		   "  sipar peer add bank --key bank.pub\n"
+		   "  sipar peer join bank /media/stick/bank.lane\n"
+		   "  sipar peer add hub --url https://hub.example/ --key hub.pub --lanes public,green --token-file token\n"
+		   "  sipar peer status\n\n"
+		   "Exit status: 0 done (status: all is well); 1 status: a lane is unreachable, refused, rolled back or forked; join: rolled\n"
+		   "back or forked; 2 not done; 64 wrong command line.\n",
 	.flags = VERB_NODE,
 	.run = run,
 	.options = options,

@@ -182,7 +182,8 @@ static bool pull(struct station *s, struct pulled *l, const char *there)
 	if (is_held(s, l))
 		return false;
 	s->parcel.n = 0;
-	enum err e = remote_parcel(l->remote, size_here(s, l), &s->parcel, &f);
+	uint64_t from = size_here(s, l);
+	enum err e = remote_parcel(l->remote, from, &s->parcel, &f);
 	if (e == ERR_CANCELLED)
 		return false;
 	if (e) {
@@ -193,6 +194,8 @@ static bool pull(struct station *s, struct pulled *l, const char *there)
 		return false;
 	}
 	e = node_mirror(s->puller->node, &order, buf_span(&s->parcel), &d, &f);
+	if ((e || d.state == MIRROR_SMALLER) && size_here(s, l) != from)
+		return true; /* a file with the lane was joined meanwhile */
 	take_result(s, l, e, &d, &f, &more);
 	return more;
 }
@@ -375,7 +378,7 @@ enum err puller_reload(struct puller *p, struct fault *f)
 			stop_station(p, at);
 	}
 	for (unsigned i = 0; e == OK && i < peers.n; i++)
-		if (!find_station(p, peers.v[i].name))
+		if (peers.v[i].url[0] && !find_station(p, peers.v[i].name))
 			e = start_station(p, &peers.v[i], f);
 	peers_release(&peers);
 	wake_all(p);
