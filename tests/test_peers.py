@@ -402,3 +402,51 @@ def test_what_the_hub_decides_is_in_force_here(hub, isp, serve):
     assert listed() == ["own.example"]
     assert here.stop() == 0
     verified(isp)
+
+
+def test_a_mirror_cosigns_what_it_has(hub, isp, tmp_path, serve):
+    """Also a lane that only a token shows; a hub that was rolled back is not cosigned."""
+    vkey = isp.run("witness", "--vkey").out.strip()
+    with open(hub.path / "sipar.conf", "a") as conf:
+        conf.write(f"witness = {vkey}\n")
+    shown = token(hub, isp, "amber")
+    told(hub, "s", "secret.example", lane="members")
+    hub.run("lane", "list")
+    stopped_copy(hub, tmp_path)
+    at, here = serve(hub), serve(isp)
+    add(isp, "hub", hub, at, "public,members", "--token-file", shown)
+
+    def cosigned(lane, n):
+        """Does the checkpoint with `n` entries have the line of the mirror?"""
+        note = json.loads(hub.run("lane", "show", lane, "--json").out)["checkpoint"]
+        return note.splitlines()[1] == str(n) and "\u2014 isp.example " in note
+
+    for lane in ("public", "members"):
+        wait_for(lambda: cosigned(lane, size(hub, lane)), f"the cosignature for {lane}")
+    told(hub, "s", "secret.example", "more.example", lane="members")
+    wait_for(lambda: cosigned("members", size(hub, "members")), "that what has grown is cosigned")
+    (tmp_path / "receipt").write_text(hub.run("receipt", "members/1").out)
+    check = lambda *options, code=0: isp.run("verify", tmp_path / "receipt", "--key", hub.path / "node.pub", *options, code=code)
+    told_of = json.loads(check("--witness", vkey, "--max-age", "1h", "--json").out)
+    assert [w["name"] for w in told_of["witnesses"]] == ["isp.example"]
+    assert "too few witnesses" in check("--witness", hub.run("witness", "--vkey").out.strip(), code=1).err
+
+    # A mirror that comes again says that it still sees the log.
+    before = [w["time"] for w in told_of["witnesses"]]
+    assert here.stop() == 0
+    here = serve(isp)
+    when = lambda: [w["time"] for w in json.loads(check("--witness", vkey, "--json").out)["witnesses"]]
+
+    def again():
+        (tmp_path / "receipt").write_text(hub.run("receipt", "members/1").out)
+        return when() > before
+    wait_for(again, "a cosignature of now")
+
+    assert at.stop() == 0
+    restore(hub, tmp_path)
+    at = serve(hub, "--http", f"127.0.0.1:{at.http_port}")
+    for i in range(4):
+        told(hub, "s", f"other{i}.example", lane="members")
+    told(hub, "s", "new.example")
+    wait_for(lambda: status(isp, "hub.members")["state"] in ("ROLLED BACK", "FORKED"), "that it is rolled back")
+    assert "isp.example" not in json.loads(hub.run("lane", "show", "members", "--json").out)["checkpoint"]
