@@ -44,7 +44,12 @@ static void put_vkey(struct ledger *l, const struct lane *lane, struct buf *out)
 	verifier_put(&v, out);
 }
 
-static void put_json(struct ledger *l, const struct lane *lane, struct buf *out)
+static bool is_forgotten(struct node *n, const struct lane *lane)
+{
+	return node_forgotten(n) >> lane->number & 1;
+}
+
+static void put_json(struct node *node, const struct lane *lane, struct buf *out)
 {
 	buf_printf(out, "{\"name\":\"%s\",\"audience\":\"%s\",\"realm\":\"%s\",\"members\":[", lane->name, tlp_name(lane->tlp), lane->realm);
 	struct span rest = span_str(lane->members);
@@ -57,16 +62,17 @@ static void put_json(struct ledger *l, const struct lane *lane, struct buf *out)
 	retention_put(lane->retention_s, out);
 	buf_printf(out, "\",\"entries\":%llu,\"pruned\":%llu,\"origin\":\"%s\",\"vkey\":\"", (unsigned long long)lane->size,
 		   (unsigned long long)lane->pruned, lane->origin);
-	put_vkey(l, lane, out);
-	buf_puts(out, "\"}\n");
+	put_vkey(node_ledger(node), lane, out);
+	buf_puts(out, is_forgotten(node, lane) ? "\",\"forgotten\":true}\n" : "\"}\n");
 }
 
-static void put_row(const struct lane *lane, struct buf *out)
+static void put_row(struct node *n, const struct lane *lane, struct buf *out)
 {
 	struct buf retention = { 0 };
 	retention_put(lane->retention_s, &retention);
-	buf_printf(out, "%-20s %-16s %-10s %-9s %12llu  %s%s%s\n", lane->name, tlp_name(lane->tlp), lane->realm, buf_cstr(&retention),
-		   (unsigned long long)lane->size, lane->origin, lane->members[0] ? "  for " : "", lane->members);
+	buf_printf(out, "%-20s %-16s %-10s %-9s %12llu  %s%s%s%s\n", lane->name, tlp_name(lane->tlp), lane->realm, buf_cstr(&retention),
+		   (unsigned long long)lane->size, lane->origin, lane->members[0] ? "  for " : "", lane->members,
+		   is_forgotten(n, lane) ? "  forgotten" : "");
 	buf_release(&retention);
 }
 
@@ -80,9 +86,9 @@ static void list(struct verb_env *env, const struct lane_options *o)
 		buf_printf(&out, "%-20s %-16s %-10s %-9s %12s  %s\n", "LANE", "AUDIENCE", "REALM", "RETENTION", "ENTRIES", "ORIGIN");
 	for (unsigned i = 0; i < n; i++) {
 		if (o->json)
-			put_json(l, &lanes[i], &out);
+			put_json(env->node, &lanes[i], &out);
 		else
-			put_row(&lanes[i], &out);
+			put_row(env->node, &lanes[i], &out);
 	}
 	verb_out(env, &out);
 	buf_release(&out);
@@ -104,7 +110,7 @@ static enum err show(struct verb_env *env, const struct lane_options *o, const c
 	if (e || (e = ledger_checkpoint(l, CLEARANCE_ALL, lane.number, &note, f)))
 		return e;
 	if (o->json) {
-		put_json(l, &lane, &out);
+		put_json(env->node, &lane, &out);
 		out.n -= 2; /* "}\n" */
 		buf_puts(&out, ",\"checkpoint\":");
 		json_put_string(&out, buf_span(&note));
@@ -152,7 +158,7 @@ static enum err create(struct verb_env *env, const struct lane_options *o, const
 	if (!env->node || (e = node_lane_create(env->node, &lane, &lane, f)))
 		return e;
 	if (o->json)
-		put_json(node_ledger(env->node), &lane, &out);
+		put_json(env->node, &lane, &out);
 	else
 		buf_printf(&out, "lane \"%s\" made: %s\n", lane.name, lane.origin);
 	verb_out(env, &out);

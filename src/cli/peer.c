@@ -17,7 +17,7 @@
 struct peer_options {
 	const char *dir, *url, *lanes, *token_file, *every;
 	struct option_list keys;
-	bool json;
+	bool json, forget;
 };
 
 #define OPTION_ROWS(o)                                                                                                 \
@@ -31,7 +31,7 @@ struct peer_options {
 		{ 0, "token-file", "FILE", "add, set: the token that this node shows there (- none)", OPTION_TEXT,             \
 		  &(o)->token_file, 0 },                                                                                       \
 		{ 0, "every", "TIME", "add, set: how often it is asked: 500ms, 2s (default), 5m", OPTION_TEXT, &(o)->every, 0 }, \
-		OPTION_END                                                                                                     \
+		{ 0, "forget", NULL, "remove: what it told counts no more, either", OPTION_FLAG, &(o)->forget, 0 }, OPTION_END  \
 	}
 
 /* ---- what is asked for ---- */
@@ -134,6 +134,44 @@ static enum err set(struct verb_env *env, const struct peer_options *o, struct p
 	return e;
 }
 
+/* Mirrored lanes of the peer from the i-th of all on, as many as go into one entry.  @return how many of all were looked at. */
+static unsigned put_lanes_here(struct verb_env *env, const char *name, const char *lane, unsigned i, struct peer *p)
+{
+	struct lane *lanes = mem_alloc(LANES_MAX * sizeof(*lanes));
+	unsigned n = ledger_lanes(node_ledger(env->node), CLEARANCE_ALL, lanes);
+	p->n_lanes = 0;
+	for (; i < n && p->n_lanes < PEER_LANES_MAX; i++) {
+		const char *there = lanes[i].name + strlen(name) + 1;
+		if (strcmp(lanes[i].peer, name) == 0 && (!lane || strcmp(there, lane) == 0))
+			snprintf(p->lane[p->n_lanes++], sizeof(p->lane[0]), "%s", there);
+	}
+	free(lanes);
+	return i;
+}
+
+/* An entry of the node says so, and the entries of the lanes stay. */
+static enum err forget(struct verb_env *env, const struct peer_options *o, struct peers *peers, const char *name, const char *lane, struct fault *f)
+{
+	const struct peer *there = peers_find(peers, name);
+	struct peer p = { .every_ms = PEER_EVERY_MS };
+	unsigned i = 0, n = 0;
+	enum err e = OK;
+	for (unsigned k = 0; there && k < there->n_lanes; k++)
+		if (!lane || strcmp(there->lane[k], lane) == 0)
+			return fault_set(f, ERR_EXISTS, "the lane \"%s\" is still mirrored from \"%s\": \"peer remove\" ends that, or \"peer set --lanes\"", there->lane[k], name);
+	if (!peer_name_ok(span_str(name)))
+		return fault_set(f, ERR_USAGE, "\"%.100s\" is not the name of a peer", name);
+	snprintf(p.name, sizeof(p.name), "%s", name);
+	do {
+		i = put_lanes_here(env, name, lane, i, &p);
+		n += p.n_lanes;
+		e = p.n_lanes ? peer_say(env->node, "forget", &p, NULL, f) : OK;
+	} while (e == OK && p.n_lanes == PEER_LANES_MAX);
+	if (e == OK && !n)
+		e = fault_set(f, ERR_NOTFOUND, "no lane \"%s.%.100s\" is here", name, lane ? lane : "*");
+	return e ? e : say(env, o, "forgotten; its entries stay, and count no more", name, lane);
+}
+
 static enum err remove_peer(struct verb_env *env, const struct peer_options *o, struct peers *peers, const char *name, struct fault *f)
 {
 	struct peer *there = peers_find(peers, name);
@@ -142,7 +180,9 @@ static enum err remove_peer(struct verb_env *env, const struct peer_options *o, 
 	enum err e = peer_say(env->node, "remove", there, NULL, f);
 	peers_remove(peers, name);
 	if (e == OK && (e = peers_write(node_dir(env->node), peers, f)) == OK && (e = reload(env, f)) == OK)
-		e = say(env, o, "removed; what was mirrored stays", name, NULL);
+		e = say(env, o, o->forget ? "removed" : "removed; what was mirrored stays, and counts", name, NULL);
+	if (e == OK && o->forget && (e = forget(env, o, peers, name, NULL, f)) == ERR_NOTFOUND)
+		e = OK; /* nothing of it ever came */
 	return e;
 }
 
@@ -262,7 +302,7 @@ static enum err status(struct verb_env *env, const struct peer_options *o, struc
 /* ---- the verb ---- */
 
 static const struct { const char *word; int least, most; } words[] = {
-	{ "list", 1, 1 }, { "status", 1, 2 }, { "add", 2, 2 }, { "set", 2, 2 }, { "remove", 2, 2 }, { "join", 3, 3 }, { "trust", 3, 3 },
+	{ "list", 1, 1 }, { "status", 1, 2 }, { "add", 2, 2 }, { "set", 2, 2 }, { "remove", 2, 2 }, { "join", 3, 3 }, { "trust", 3, 3 }, { "forget", 2, 3 },
 };
 
 static enum err act(struct verb_env *env, const struct peer_options *o, int n, char **argv, bool *ret_bad, struct fault *f)
@@ -273,9 +313,10 @@ static enum err act(struct verb_env *env, const struct peer_options *o, int n, c
 	while (i < COUNT_OF(words) && strcmp(what, words[i].word) != 0)
 		i++;
 	if (i == COUNT_OF(words))
-		return fault_set(f, ERR_USAGE, "peer: \"%s\" is none of list, status, add, set, remove, join and trust", what);
+		return fault_set(f, ERR_USAGE, "peer: \"%s\" is none of list, status, add, set, remove, join, trust and forget", what);
 	if ((n ? n : 1) < words[i].least || n > words[i].most)
-		return fault_set(f, ERR_USAGE, "peer %s: %s", what, i < 2 ? "a word too many" : i < 5 ? "give the name of one peer" : i == 5 ? "give a peer and a file" : "give a peer and a lane");
+		return fault_set(f, ERR_USAGE, "peer %s: %s", what, i < 2 ? "a word too many" : i < 5 ? "give the name of one peer" :
+				   i == 5 ? "give a peer and a file" : i == 6 ? "give a peer and a lane" : "give a peer, and a lane or none");
 	if (!env->node)
 		return OK;
 	enum err e = peers_read(node_dir(env->node), &peers, f);
@@ -288,7 +329,8 @@ static enum err act(struct verb_env *env, const struct peer_options *o, int n, c
 	else if (i < 4)
 		e = set(env, o, &peers, name, i == 2, f);
 	else
-		e = i == 4 ? remove_peer(env, o, &peers, name, f) : i == 5 ? join(env, o, &peers, name, argv[3], ret_bad, f) : trust(env, o, &peers, name, argv[3], f);
+		e = i == 4 ? remove_peer(env, o, &peers, name, f) : i == 5 ? join(env, o, &peers, name, argv[3], ret_bad, f) :
+		    i == 6 ? trust(env, o, &peers, name, argv[3], f) : forget(env, o, &peers, name, n > 2 ? argv[3] : NULL, f);
 	peers_release(&peers);
 	return e;
 }
@@ -318,13 +360,15 @@ const struct verb verb_peer = {
 	.name = "peer",
 	.summary = "Mirror lanes of other nodes, verified, and say how that stands",
 	.usage = "[OPTION...] list | status [NAME] | add NAME --url URL --key KEY --lanes NAMES | set NAME | remove NAME | join NAME FILE |\n"
-		 "             trust NAME LANE",
+		 "             trust NAME LANE | forget NAME [LANE]",
 	.details = "A lane of a peer is called \"PEER.LANE\" here.  While the daemon runs, what the peer adds to it comes here, is checked\n"
 		   "against the peer's key, and counts as what was imported here does; its sources are \"PEER.SOURCE\", which \"sipar source\n"
 		   "set\" changes.  Nobody here can write into such a lane.  A peer that shows another history than before is not followed:\n"
 		   "both checkpoints are kept in DIR/peers/, and \"trust\" asks it again.\n\n"
 		   "A peer that no network leads to is added without --url.  \"sipar lane export\" there writes a lane into a file, and \"join\"\n"
 		   "takes it here, verified as what comes over the wire; what is here already is passed over.  \"-\" is standard input.\n\n"
+		   "What a removed peer has told stays and counts, until \"forget\" (or \"remove --forget\") says that it counts no more: its claims\n"
+		   "and decisions go from all answers, zones and feeds, its entries stay, and adding the peer anew takes it up again.\n\n"
 		   "  sipar peer add bank --key bank.pub\n"
 		   "  sipar peer join bank /media/stick/bank.lane\n"
 		   "  sipar peer add hub --url https://hub.example/ --key hub.pub --lanes public,green --token-file token\n"

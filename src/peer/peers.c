@@ -305,11 +305,8 @@ enum err peers_write(const char *dir, const struct peers *p, struct fault *f)
 enum err peer_say(struct node *n, const char *op, const struct peer *p, const char *name, struct fault *f)
 {
 	struct buf body = { 0 };
-	struct lane lane;
 	char digits[65] = "", shown[PEER_URL_MAX + 1];
-	uint64_t number;
-	if (ledger_lane_find(node_ledger(n), CLEARANCE_ALL, NODE_LANE, &lane))
-		return fault_set(f, ERR_CORRUPT, "the ledger has no lane \"%s\"", NODE_LANE);
+	bool said;
 	buf_puts(&body, "{\"keys\":[");
 	for (unsigned i = 0; i < p->n_keys; i++) {
 		hex_encode(p->key[i], 32, digits);
@@ -322,9 +319,7 @@ enum err peer_say(struct node *n, const char *op, const struct peer *p, const ch
 	buf_printf(&body, "],\"name\":\"%s\",\"op\":\"%s\",\"url\":", p->name, op);
 	json_put_string(&body, span_str(shown));
 	buf_putc(&body, '}');
-	struct submission s = { .lane = lane.number, .kind = ENTRY_PEER, .time_ms = clock_ms(), .party = "local", .source = "", .media = "json",
-				.count = 1, .body = buf_span(&body) };
-	enum err e = ledger_append(node_ledger(n), &s, &number, f);
+	enum err e = node_say_peer(n, buf_span(&body), &said, f);
 	buf_release(&body);
 	return e;
 }

@@ -48,7 +48,7 @@ bool peers_remove(struct peers *p, const char *name);
 enum err peer_lanes_parse(struct peer *p, struct span text, struct fault *f) MUST_USE;
 
 /** Say in the lane "node" what was done, as ENTRY_PEER: {"keys":[HEX],"lanes":[NAME],"name":NAME,"op":"add|set|remove|trust|forget","url":URL}, without
- *  secrets.  @param lane  of trust and forget; else NULL. */
+ *  secrets.  See node_say_peer() for what that does.  @param lane  of trust; else NULL: those of p. */
 enum err peer_say(struct node *n, const char *op, const struct peer *p, const char *lane, struct fault *f) MUST_USE;
 
 #endif
