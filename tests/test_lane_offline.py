@@ -127,6 +127,22 @@ def test_with_a_daemon_and_then_online(bank, cert, tmp_path, serve):
     verified(cert)
 
 
+def test_it_is_forgotten_and_joined_again(bank, cert, tmp_path):
+    stick = tmp_path / "stick"
+    told(bank, "s", "192.0.2.1")
+    export(bank, stick)
+    add(cert, bank)
+    join(cert, stick)
+    cert.run("peer", "remove", "bank", "--forget")
+    assert not cert.listed("192.0.2.1") and size(cert, "bank.public") == size(bank)
+    add(cert, bank)
+    assert not cert.listed("192.0.2.1")
+    assert join(cert, stick)["new"] == 0
+    assert cert.listed("192.0.2.1")
+    same(bank, cert, here="bank.public")
+    verified(cert)
+
+
 def test_a_damaged_file(bank, cert, tmp_path):
     """Cut anywhere, or with any octet another: it is never more than what the bank has signed, and the whole one puts it right."""
     stick, bad = tmp_path / "stick", tmp_path / "bad"
