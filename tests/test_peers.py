@@ -472,14 +472,24 @@ def test_what_a_removed_peer_told_is_forgotten(hub, isp, serve):
     def serial():
         return json.loads(here.get("/v1/feeds")[2])["serial"]
 
+    def zone(*names):
+        """Those that the policy zone has, by and by."""
+        def there():
+            done = subprocess.run(["dig", "@127.0.0.1", "-p", str(here.rpz_port), "+tries=5", "+time=10", "axfr", "rpz.example"], capture_output=True, text=True,
+                                  timeout=LIMIT)
+            return sorted(line.split(".rpz.example.")[0] for line in done.stdout.splitlines() if ".example.rpz.example." in line and line[0] != "*") == sorted(names)
+        wait_for(there, f"the zone with {names}")
+
     def all_of_it():
         assert here.lookup("bad.example")["listed"] and sorted(here.lookup("192.0.2.1")["sources"]) == ["hub.s", "mine"]
         assert listed() == ["evil.example", "own.example", "shared.example"]
+        zone("evil.example", "own.example", "shared.example")
         same(hub, isp)
 
     def nothing_of_it():
         assert not here.lookup("bad.example")["listed"] and here.lookup("192.0.2.1")["sources"] == ["mine"]
         assert listed() == ["own.example", "shared.example"]
+        zone("own.example", "shared.example")
         assert not any(name.startswith("hub.") for name in decisions(isp))
         assert digest(isp, "hub.public")[1] == 0 and size(isp, "hub.public") == size(hub)
         assert "forgotten" in isp.run("lane", "list").out and json.loads(isp.run("lane", "show", "hub.public", "--json").out)["forgotten"] is True
