@@ -455,6 +455,9 @@ def test_a_mirror_cosigns_what_it_has(hub, isp, tmp_path, serve):
 def test_what_a_removed_peer_told_is_forgotten(hub, isp, serve):
     """Its claims and decisions go from answers, lists and feeds, at once and after restarts; the entries stay; adding it anew takes all of it up again."""
     told(hub, "s", "bad.example", "192.0.2.1")
+    technique = {"type": "attack-pattern", "spec_version": "2.1", "id": "attack-pattern--00000000-0000-4000-8000-000000000001", "name": "T1234 of the hub",
+                 "created": "2026-01-01T00:00:00.000Z", "modified": "2026-01-01T00:00:00.000Z"}
+    hub.run("import", "-q", "--source", "objects", "-", stdin=json.dumps({"type": "bundle", "id": technique["id"].replace("attack-pattern", "bundle"), "objects": [technique]}).encode())
     hub.run("block", "evil.example", "shared.example", "--reason", "phishing", "--for", "14d", "--why", "x")
     at, here = serve(hub), serve(isp)
     isp.run("feed", "add", "edge", "--type", "list", "--open")
@@ -480,16 +483,21 @@ def test_what_a_removed_peer_told_is_forgotten(hub, isp, serve):
             return sorted(line.split(".rpz.example.")[0] for line in done.stdout.splitlines() if ".example.rpz.example." in line and line[0] != "*") == sorted(names)
         wait_for(there, f"the zone with {names}")
 
+    def exported():
+        return isp.run("export", "--format", "stix", "-o", "-").out
+
     def all_of_it():
         assert here.lookup("bad.example")["listed"] and sorted(here.lookup("192.0.2.1")["sources"]) == ["hub.s", "mine"]
         assert listed() == ["evil.example", "own.example", "shared.example"]
         zone("evil.example", "own.example", "shared.example")
+        assert "bad.example" in exported() and "T1234 of the hub" in exported()
         same(hub, isp)
 
     def nothing_of_it():
         assert not here.lookup("bad.example")["listed"] and here.lookup("192.0.2.1")["sources"] == ["mine"]
         assert listed() == ["own.example", "shared.example"]
         zone("own.example", "shared.example")
+        assert "bad.example" not in exported() and "T1234 of the hub" not in exported()
         assert not any(name.startswith("hub.") for name in decisions(isp))
         assert digest(isp, "hub.public")[1] == 0 and size(isp, "hub.public") == size(hub)
         assert "forgotten" in isp.run("lane", "list").out and json.loads(isp.run("lane", "show", "hub.public", "--json").out)["forgotten"] is True

@@ -207,6 +207,8 @@ static enum err take_lane(struct walk *w, struct fault *f)
 {
 	struct ledger *l = node_ledger(w->j.node);
 	clearance clear = (clearance)1 << w->j.lane.number;
+	if (node_forgotten(w->j.node) & clear)
+		return OK; /* objects that no table knows, too */
 	w->ended = mem_zalloc((size_t)(w->j.lane.size / 8 + 1));
 	enum err e = ledger_each(l, clear, 1, false, note_end, w, f);
 	if (e == OK)
