@@ -402,3 +402,154 @@ def test_what_the_hub_decides_is_in_force_here(hub, isp, serve):
     assert listed() == ["own.example"]
     assert here.stop() == 0
     verified(isp)
+
+
+def test_a_mirror_cosigns_what_it_has(hub, isp, tmp_path, serve):
+    """Also a lane that only a token shows; a hub that was rolled back is not cosigned."""
+    vkey = isp.run("witness", "--vkey").out.strip()
+    with open(hub.path / "sipar.conf", "a") as conf:
+        conf.write(f"witness = {vkey}\n")
+    shown = token(hub, isp, "amber")
+    told(hub, "s", "secret.example", lane="members")
+    hub.run("lane", "list")
+    stopped_copy(hub, tmp_path)
+    at, here = serve(hub), serve(isp)
+    add(isp, "hub", hub, at, "public,members", "--token-file", shown)
+
+    def cosigned(lane, n):
+        """Does the checkpoint with `n` entries have the line of the mirror?"""
+        note = json.loads(hub.run("lane", "show", lane, "--json").out)["checkpoint"]
+        return note.splitlines()[1] == str(n) and "\u2014 isp.example " in note
+
+    for lane in ("public", "members"):
+        wait_for(lambda: cosigned(lane, size(hub, lane)), f"the cosignature for {lane}")
+    told(hub, "s", "secret.example", "more.example", lane="members")
+    wait_for(lambda: cosigned("members", size(hub, "members")), "that what has grown is cosigned")
+    (tmp_path / "receipt").write_text(hub.run("receipt", "members/1").out)
+    check = lambda *options, code=0: isp.run("verify", tmp_path / "receipt", "--key", hub.path / "node.pub", *options, code=code)
+    told_of = json.loads(check("--witness", vkey, "--max-age", "1h", "--json").out)
+    assert [w["name"] for w in told_of["witnesses"]] == ["isp.example"]
+    assert "too few witnesses" in check("--witness", hub.run("witness", "--vkey").out.strip(), code=1).err
+
+    # A mirror that comes again says that it still sees the log.
+    before = [w["time"] for w in told_of["witnesses"]]
+    assert here.stop() == 0
+    here = serve(isp)
+    when = lambda: [w["time"] for w in json.loads(check("--witness", vkey, "--json").out)["witnesses"]]
+
+    def again():
+        (tmp_path / "receipt").write_text(hub.run("receipt", "members/1").out)
+        return when() > before
+    wait_for(again, "a cosignature of now")
+
+    assert at.stop() == 0
+    restore(hub, tmp_path)
+    at = serve(hub, "--http", f"127.0.0.1:{at.http_port}")
+    for i in range(4):
+        told(hub, "s", f"other{i}.example", lane="members")
+    told(hub, "s", "new.example")
+    wait_for(lambda: status(isp, "hub.members")["state"] in ("ROLLED BACK", "FORKED"), "that it is rolled back")
+    assert "isp.example" not in json.loads(hub.run("lane", "show", "members", "--json").out)["checkpoint"]
+
+
+def test_what_a_removed_peer_told_is_forgotten(hub, isp, serve):
+    """Its claims and decisions go from answers, lists and feeds, at once and after restarts; the entries stay; adding it anew takes all of it up again."""
+    told(hub, "s", "bad.example", "192.0.2.1")
+    technique = {"type": "attack-pattern", "spec_version": "2.1", "id": "attack-pattern--00000000-0000-4000-8000-000000000001", "name": "T1234 of the hub",
+                 "created": "2026-01-01T00:00:00.000Z", "modified": "2026-01-01T00:00:00.000Z"}
+    hub.run("import", "-q", "--source", "objects", "-", stdin=json.dumps({"type": "bundle", "id": technique["id"].replace("attack-pattern", "bundle"), "objects": [technique]}).encode())
+    hub.run("block", "evil.example", "shared.example", "--reason", "phishing", "--for", "14d", "--why", "x")
+    at, here = serve(hub), serve(isp)
+    isp.run("feed", "add", "edge", "--type", "list", "--open")
+    isp.run("feed", "add", "zone", "--type", "rpz", "--zone", "rpz.example", "--allow", "127.0.0.0/8")
+    told(isp, "mine", "192.0.2.1")
+    isp.run("block", "own.example", "shared.example", "--reason", "phishing", "--for", "1d", "--why", "x")
+    shown = token(hub, isp)
+    add(isp, "hub", hub, at, "public,decisions", "--token-file", shown)
+    level(isp, "hub.public", hub)
+    level(isp, "hub.decisions", hub, "decisions")
+
+    def listed():
+        return sorted(line for line in here.get("/v1/feeds/edge.txt")[2].splitlines() if line and line[0] not in "#*")
+
+    def serial():
+        return json.loads(here.get("/v1/feeds")[2])["serial"]
+
+    def zone(*names):
+        """Those that the policy zone has, by and by."""
+        def there():
+            done = subprocess.run(["dig", "@127.0.0.1", "-p", str(here.rpz_port), "+tries=5", "+time=10", "axfr", "rpz.example"], capture_output=True, text=True,
+                                  timeout=LIMIT)
+            return sorted(line.split(".rpz.example.")[0] for line in done.stdout.splitlines() if ".example.rpz.example." in line and line[0] != "*") == sorted(names)
+        wait_for(there, f"the zone with {names}")
+
+    def exported():
+        return isp.run("export", "--format", "stix", "-o", "-").out
+
+    def all_of_it():
+        assert here.lookup("bad.example")["listed"] and sorted(here.lookup("192.0.2.1")["sources"]) == ["hub.s", "mine"]
+        assert listed() == ["evil.example", "own.example", "shared.example"]
+        zone("evil.example", "own.example", "shared.example")
+        assert "bad.example" in exported() and "T1234 of the hub" in exported()
+        same(hub, isp)
+
+    def nothing_of_it():
+        assert not here.lookup("bad.example")["listed"] and here.lookup("192.0.2.1")["sources"] == ["mine"]
+        assert listed() == ["own.example", "shared.example"]
+        zone("own.example", "shared.example")
+        assert "bad.example" not in exported() and "T1234 of the hub" not in exported()
+        assert not any(name.startswith("hub.") for name in decisions(isp))
+        assert digest(isp, "hub.public")[1] == 0 and size(isp, "hub.public") == size(hub)
+        assert "forgotten" in isp.run("lane", "list").out and json.loads(isp.run("lane", "show", "hub.public", "--json").out)["forgotten"] is True
+        assert "hub.public" not in here.get("/taxii2/api/collections/", Accept="application/taxii+json;version=2.1")[2]
+        assert here.get("/lanes/hub.public/checkpoint")[0] == 200
+
+    all_of_it()
+    assert "still mirrored" in isp.run("peer", "forget", "hub", code=2).err
+    before = digest(isp, "hub.public")
+    isp.run("peer", "remove", "hub")
+    all_of_it()
+    was = serial()
+    isp.run("peer", "forget", "hub")
+    nothing_of_it()
+    assert serial() == was + 1  # the journal has it: evil.example goes, shared.example stays for our own decision
+    entry = json.loads(isp.run("log", "--json").out.splitlines()[0])
+    assert entry["kind"] == "peer"
+    assert json.loads(isp.run("rebuild", "--json").out)["differed"] is False
+    nothing_of_it()
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        here.stop(how)
+        here = serve(isp)
+        nothing_of_it()
+    here.stop(signal.SIGKILL)
+    shutil.rmtree(isp.path / "decisions")
+    shutil.rmtree(isp.path / "table")
+    here = serve(isp)
+    nothing_of_it()
+    assert "no lane" in isp.run("peer", "forget", "nobody", code=2).err
+
+    hub.run("unblock", "evil.example", "--why", "x")
+    hub.run("block", "again.example", "--reason", "phishing", "--for", "1d", "--why", "x")
+    told(hub, "t", "late.example")
+    add(isp, "hub", hub, at, "public,decisions", "--token-file", shown)
+    level(isp, "hub.public", hub)
+    level(isp, "hub.decisions", hub, "decisions")
+    assert here.lookup("bad.example")["listed"] and here.lookup("late.example")["listed"]
+    assert listed() == ["again.example", "own.example", "shared.example"]
+    same(hub, isp)
+    for how in (signal.SIGKILL, signal.SIGTERM):
+        here.stop(how)
+        here = serve(isp)
+        assert listed() == ["again.example", "own.example", "shared.example"]
+        assert here.lookup("late.example")["listed"]
+    level(isp, "hub.public", hub)
+    assert digest(isp, "hub.public")[1] > before[1]
+
+    # One lane alone; then all, when the peer goes.
+    isp.run("peer", "set", "hub", "--lanes", "decisions")
+    isp.run("peer", "forget", "hub", "public")
+    assert not here.lookup("bad.example")["listed"] and "again.example" in listed()
+    isp.run("peer", "remove", "hub", "--forget")
+    assert listed() == ["own.example", "shared.example"]
+    assert here.stop() == 0
+    verified(isp)

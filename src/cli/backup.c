@@ -29,7 +29,8 @@ static const struct {
 	mode_t mode;
 	bool needed;
 } files[] = { { "node.key", 0600, false }, { "node.pub", 0644, true }, { "sipar.conf", 0644, false },
-	      { "feeds.conf", 0600, false }, { "pulls.conf", 0600, false } };
+	      { "feeds.conf", 0600, false }, { "pulls.conf", 0600, false },
+	      { "peers.conf", 0600, false } };
 
 static enum err trouble(const char *name, const char *what, struct fault *f)
 {

@@ -1,10 +1,8 @@
 /* sipar export: what the sources say, as a file for other programs. */
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/option.h"
+#include "cli/output.h"
 #include "cli/verbs.h"
 #include "codec/json.h"
 #include "codec/tlp.h"
@@ -106,43 +104,11 @@ static enum err choose(struct node *n, const struct export_options *o, struct du
 
 /* ---- the file ---- */
 
-struct writing {
-	struct verb_env *env;
-	int fd, error;
-};
-
-static bool take(void *ctx, struct span octets)
-{
-	struct writing *w = ctx;
-	struct buf b = { 0 };
-	buf_putspan(&b, octets);
-	w->error = verb_write(w->fd, &b);
-	buf_release(&b);
-	return !w->error && !verb_cancelled(w->env);
-}
-
-/* Beside it, durable, then in its place: nobody reads half of it, and nothing is left of what fails. */
 static enum err write_file(struct verb_env *env, const struct export_options *o, const struct dump_options *d, struct dump_counts *ret_counts, struct fault *f)
 {
-	bool standard = strcmp(o->output, "-") == 0;
-	struct writing w = { .env = env, .fd = env->out };
-	struct buf beside = { 0 };
-	buf_printf(&beside, "%s.part", o->output);
-	if (!standard)
-		w.fd = openat(env->cwd, buf_cstr(&beside), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	enum err e = w.fd < 0 ? fault_set(f, ERR_IO, "\"%s\" cannot be written: %s", buf_cstr(&beside), strerror(errno)) : dump(env->node, d, take, &w, ret_counts, f);
-	if (e == ERR_CANCELLED && w.error)
-		e = fault_set(f, w.error == ENOSPC ? ERR_FULL : ERR_IO, "\"%s\" cannot be written: %s", o->output, strerror(w.error));
-	if (!standard && w.fd >= 0) {
-		bool kept = e == OK && fsync(w.fd) == 0 && renameat(env->cwd, buf_cstr(&beside), env->cwd, o->output) == 0;
-		if (e == OK && !kept)
-			e = fault_set(f, ERR_IO, "\"%s\" cannot be written: %s", o->output, strerror(errno));
-		if (!kept)
-			unlinkat(env->cwd, buf_cstr(&beside), 0);
-		close(w.fd);
-	}
-	buf_release(&beside);
-	return e;
+	struct output to;
+	enum err e = output_begin(env, o->output, &to, f);
+	return e ? e : output_end(&to, dump(env->node, d, output_put, &to, ret_counts, f), f);
 }
 
 static void put_left_out(const struct tally *t, bool json, struct buf *out)

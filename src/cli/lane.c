@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/num.h"
+#include "cli/lane_parts.h"
 #include "cli/option.h"
 #include "cli/say.h"
 #include "cli/verbs.h"
@@ -11,7 +11,8 @@
 #include "ledger/note.h"
 
 struct lane_options {
-	const char *dir, *audience, *members, *retention, *realm;
+	const char *dir, *audience, *members, *retention, *realm, *output, *file;
+	uint64_t since;
 	bool json;
 };
 
@@ -24,7 +25,10 @@ struct lane_options {
 		  OPTION_TEXT, &(o)->members, 0 },                                                                             \
 		{ 'r', "retention", "TIME", "create: how long bodies of feeds are kept: 12mo, 90d, 2y, forever (default)",     \
 		  OPTION_TEXT, &(o)->retention, 0 },                                                                           \
-		{ 0, "realm", "REALM", "create: production (default) or exercise", OPTION_TEXT, &(o)->realm, 0 }, OPTION_END   \
+		{ 0, "realm", "REALM", "create: production (default) or exercise", OPTION_TEXT, &(o)->realm, 0 },              \
+		{ 'o', "output", "FILE", "export: where to write it (-: standard output)", OPTION_TEXT, &(o)->output, 0 },      \
+		{ 0, "since", "N", "export: from entry N on (default: 0, all of it)", OPTION_NUMBER, &(o)->since, INT64_MAX },  \
+		{ 0, "file", "FILE", "show: what such a file holds", OPTION_TEXT, &(o)->file, 0 }, OPTION_END                  \
 	}
 
 /* The key that signs the lane now, as "name+id+base64". */
@@ -40,7 +44,12 @@ static void put_vkey(struct ledger *l, const struct lane *lane, struct buf *out)
 	verifier_put(&v, out);
 }
 
-static void put_json(struct ledger *l, const struct lane *lane, struct buf *out)
+static bool is_forgotten(struct node *n, const struct lane *lane)
+{
+	return node_forgotten(n) >> lane->number & 1;
+}
+
+static void put_json(struct node *node, const struct lane *lane, struct buf *out)
 {
 	buf_printf(out, "{\"name\":\"%s\",\"audience\":\"%s\",\"realm\":\"%s\",\"members\":[", lane->name, tlp_name(lane->tlp), lane->realm);
 	struct span rest = span_str(lane->members);
@@ -53,16 +62,17 @@ static void put_json(struct ledger *l, const struct lane *lane, struct buf *out)
 	retention_put(lane->retention_s, out);
 	buf_printf(out, "\",\"entries\":%llu,\"pruned\":%llu,\"origin\":\"%s\",\"vkey\":\"", (unsigned long long)lane->size,
 		   (unsigned long long)lane->pruned, lane->origin);
-	put_vkey(l, lane, out);
-	buf_puts(out, "\"}\n");
+	put_vkey(node_ledger(node), lane, out);
+	buf_puts(out, is_forgotten(node, lane) ? "\",\"forgotten\":true}\n" : "\"}\n");
 }
 
-static void put_row(const struct lane *lane, struct buf *out)
+static void put_row(struct node *n, const struct lane *lane, struct buf *out)
 {
 	struct buf retention = { 0 };
 	retention_put(lane->retention_s, &retention);
-	buf_printf(out, "%-20s %-16s %-10s %-9s %12llu  %s%s%s\n", lane->name, tlp_name(lane->tlp), lane->realm, buf_cstr(&retention),
-		   (unsigned long long)lane->size, lane->origin, lane->members[0] ? "  for " : "", lane->members);
+	buf_printf(out, "%-20s %-16s %-10s %-9s %12llu  %s%s%s%s\n", lane->name, tlp_name(lane->tlp), lane->realm, buf_cstr(&retention),
+		   (unsigned long long)lane->size, lane->origin, lane->members[0] ? "  for " : "", lane->members,
+		   is_forgotten(n, lane) ? "  forgotten" : "");
 	buf_release(&retention);
 }
 
@@ -76,9 +86,9 @@ static void list(struct verb_env *env, const struct lane_options *o)
 		buf_printf(&out, "%-20s %-16s %-10s %-9s %12s  %s\n", "LANE", "AUDIENCE", "REALM", "RETENTION", "ENTRIES", "ORIGIN");
 	for (unsigned i = 0; i < n; i++) {
 		if (o->json)
-			put_json(l, &lanes[i], &out);
+			put_json(env->node, &lanes[i], &out);
 		else
-			put_row(&lanes[i], &out);
+			put_row(env->node, &lanes[i], &out);
 	}
 	verb_out(env, &out);
 	buf_release(&out);
@@ -100,7 +110,7 @@ static enum err show(struct verb_env *env, const struct lane_options *o, const c
 	if (e || (e = ledger_checkpoint(l, CLEARANCE_ALL, lane.number, &note, f)))
 		return e;
 	if (o->json) {
-		put_json(l, &lane, &out);
+		put_json(env->node, &lane, &out);
 		out.n -= 2; /* "}\n" */
 		buf_puts(&out, ",\"checkpoint\":");
 		json_put_string(&out, buf_span(&note));
@@ -148,7 +158,7 @@ static enum err create(struct verb_env *env, const struct lane_options *o, const
 	if (!env->node || (e = node_lane_create(env->node, &lane, &lane, f)))
 		return e;
 	if (o->json)
-		put_json(node_ledger(env->node), &lane, &out);
+		put_json(env->node, &lane, &out);
 	else
 		buf_printf(&out, "lane \"%s\" made: %s\n", lane.name, lane.origin);
 	verb_out(env, &out);
@@ -173,17 +183,30 @@ static enum err prune(struct verb_env *env, const struct lane_options *o, const 
 static enum err act(struct verb_env *env, const struct lane_options *o, int n, char **argv, struct fault *f)
 {
 	const char *what = n ? argv[1] : "list", *name = n > 1 ? argv[2] : NULL;
-	bool named = strcmp(what, "show") == 0 || strcmp(what, "create") == 0, prunes = strcmp(what, "prune") == 0;
-	if (!named && !prunes && strcmp(what, "list") != 0)
-		return fault_set(f, ERR_USAGE, "lane: \"%s\" is none of list, show, create and prune", what);
+	bool exports = strcmp(what, "export") == 0, of_file = strcmp(what, "show") == 0 && o->file;
+	bool named = !of_file && (strcmp(what, "show") == 0 || strcmp(what, "create") == 0 || exports), prunes = strcmp(what, "prune") == 0;
+	if (!named && !prunes && !of_file && strcmp(what, "list") != 0)
+		return fault_set(f, ERR_USAGE, "lane: \"%s\" is none of list, show, create, export and prune", what);
 	if (named ? n != 2 : n > (prunes ? 2 : 1))
 		return fault_set(f, ERR_USAGE, "lane %s: give the name of one lane", what);
+	if (exports && (!o->output || !*o->output))
+		return fault_set(f, ERR_USAGE, "lane export: give -o FILE");
 	if (strcmp(what, "create") == 0)
 		return create(env, o, name, f);
+	if (of_file) {
+		bool now = env->without_node;
+		env->without_node = true;
+		return now ? lane_show_file(env, o->file, o->json, f) : OK;
+	}
 	if (!env->node)
 		return OK;
 	if (prunes)
 		return prune(env, o, name, f);
+	if (exports) {
+		struct lane lane;
+		enum err e = find(env, name, &lane, f);
+		return e ? e : lane_export(env, &lane, o->output, o->since, o->json, f);
+	}
 	return named ? show(env, o, name, f) : (list(env, o), OK);
 }
 
@@ -208,11 +231,18 @@ static void options(struct buf *out)
 
 const struct verb verb_lane = {
 	.name = "lane",
-	.summary = "List, show or make lanes, or prune them now",
-	.usage = "[OPTION...] list | show NAME | create NAME --audience TLP | prune [NAME]",
+	.summary = "List, show or make lanes, write one into a file, or prune them now",
+	.usage = "[OPTION...] list | show NAME | show --file FILE | create NAME --audience TLP | export NAME -o FILE [--since N] |\n"
+		 "             prune [NAME]",
 	.details = "A lane is an append-only log with one audience and one retention, fixed for ever when it is made.  \"show\" prints its\n"
 		   "verification key and the last signed checkpoint.  The daemon prunes by itself; \"prune\" does it now: bodies of feeds\n"
 		   "older than the lane's retention go, and an entry of the lane says so.\n\n"
+		   "\"export\" writes the lane, or what is new in it, into one file with all that its reader needs to verify it, for a node that\n"
+		   "no network leads to: \"sipar peer join\" takes it there.  It holds what the lane holds: mind the audience.\n\n"
+		   "  sipar lane create sector-finance --audience tlp:amber --members bank-a,bank-b --retention 12mo\n"
+		   "  sipar lane export public -o /media/stick/public.lane\n"
+		   "  sipar lane export public --since 812 -o - | ssh relay sipar peer join bank -\n"
+		   "  sipar lane show --file /media/stick/public.lane\n\n"
 		   "Exit status: 0 done, 2 not done, 64 wrong command line.\n",
 	.flags = VERB_NODE,
 	.run = run,

@@ -93,10 +93,10 @@ static void manifest_over(void *ctx, bool whole)
 void http_misp_manifest(struct http_server *s, struct http_request *q, const struct http_words *w, struct http_answer *a)
 {
 	struct misp_events *events = misp_begin(s, q, a);
-	if (!events || unchanged(q, a, misp_events_state(events, http_clear(q))))
+	if (!events || unchanged(q, a, misp_events_state(events, http_told_clear(s, q))))
 		return;
 	struct manifest *m = mem_zalloc(sizeof(*m));
-	*m = (struct manifest){ .events = events, .clear = http_clear(q) };
+	*m = (struct manifest){ .events = events, .clear = http_told_clear(s, q) };
 	http_flow(q, a, &(struct http_flow){ manifest_make, manifest_over, m }, "application/json");
 }
 
@@ -156,9 +156,9 @@ void http_misp_event(struct http_server *s, struct http_request *q, const struct
 	struct misp_events *events = misp_begin(s, q, a);
 	if (!events)
 		return;
-	bool there = misp_events_pick(events, http_clear(q), name, &pick);
-	if (!there && num_parse_u64(name, UINT64_MAX, &id) == OK && misp_events_find_id(events, http_clear(q), id, &l))
-		there = misp_events_pick(events, http_clear(q), span_str(l.uuid), &pick);
+	bool there = misp_events_pick(events, http_told_clear(s, q), name, &pick);
+	if (!there && num_parse_u64(name, UINT64_MAX, &id) == OK && misp_events_find_id(events, http_told_clear(s, q), id, &l))
+		there = misp_events_pick(events, http_told_clear(s, q), span_str(l.uuid), &pick);
 	if (!there) {
 		misp_refuse(q, a, 404, "Invalid event");
 		return;
@@ -226,10 +226,10 @@ static void hashes_over(void *ctx, bool whole)
 void http_misp_hashes(struct http_server *s, struct http_request *q, const struct http_words *w, struct http_answer *a)
 {
 	struct misp_events *events = misp_begin(s, q, a);
-	if (!events || unchanged(q, a, misp_events_state(events, http_clear(q))))
+	if (!events || unchanged(q, a, misp_events_state(events, http_told_clear(s, q))))
 		return;
 	struct hashes *h = mem_zalloc(sizeof(*h));
-	*h = (struct hashes){ .server = s, .events = events, .clear = http_clear(q) };
+	*h = (struct hashes){ .server = s, .events = events, .clear = http_told_clear(s, q) };
 	http_flow(q, a, &(struct http_flow){ hashes_make, hashes_over, h }, "text/csv; charset=utf-8");
 }
 

@@ -453,7 +453,7 @@ static void search(struct http_server *server, struct http_request *q, struct sp
 	if (!events)
 		return;
 	struct search *s = mem_zalloc(sizeof(*s));
-	*s = (struct search){ .server = server, .events = events, .clear = http_clear(q), .of_events = of_events, .now_s = (uint32_t)(clock_ms() / 1000) };
+	*s = (struct search){ .server = server, .events = events, .clear = http_told_clear(server, q), .of_events = of_events, .now_s = (uint32_t)(clock_ms() / 1000) };
 	if (misp_filter_read(body, s->now_s, &s->filter, &f)) {
 		free(s);
 		misp_refuse(q, a, 400, f.text);

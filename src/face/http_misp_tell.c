@@ -187,7 +187,7 @@ static void take_sighting(struct http_server *s, struct http_request *q, struct 
 	const char *wrong = read_sighting(buf_span(&q->body), now_s, &m, &g);
 	if (!wrong && g.attribute.n) {
 		l.text = g.attribute;
-		find_attribute(s, events, http_clear(q), &l);
+		find_attribute(s, events, http_told_clear(s, q), &l);
 		if (l.found)
 			add_value(&g.values, buf_span(&l.value));
 	}
@@ -284,7 +284,7 @@ void http_misp_warninglists(struct http_server *s, struct http_request *q, const
 	uint32_t now_s = (uint32_t)(clock_ms() / 1000);
 	buf_putc(&a->body, '{');
 	for (size_t i = 0; i < m.value.n; i++)
-		put_lists(s, http_clear(q), now_s, m.value.v[i].text, &comma, &a->body);
+		put_lists(s, http_told_clear(s, q), now_s, m.value.v[i].text, &comma, &a->body);
 	buf_puts(&a->body, "}\n");
 	misp_filter_release(&m);
 	a->status = 200;

@@ -114,6 +114,11 @@ static inline clearance http_clear(const struct http_request *q)
 {
 	return http_asker(q)->clear;
 }
+/** The same for what others feed from: without the lanes of peers of which nothing counts here. */
+static inline clearance http_told_clear(const struct http_server *s, const struct http_request *q)
+{
+	return http_clear(q) & ~(s->options.node ? node_forgotten(s->options.node) : 0);
+}
 
 /** Find out who asks.  @return false: what came with the request is not taken, and the answer says so. */
 bool http_authenticate(struct http_server *s, struct http_request *q, struct asker *ret_asker, struct http_answer *a);

@@ -122,7 +122,7 @@ void taxii_collection_of(const struct http_request *q, const struct lane *lane, 
 unsigned taxii_collections(const struct http_server *s, const struct http_request *q, struct taxii_lane ret[LANES_MAX])
 {
 	struct lane *lanes = mem_alloc(LANES_MAX * sizeof(*lanes));
-	unsigned all = ledger_lanes(s->ledger, http_clear(q), lanes), n = 0;
+	unsigned all = ledger_lanes(s->ledger, http_told_clear(s, q), lanes), n = 0;
 	for (unsigned i = 0; i < all; i++)
 		if (holds_objects(&lanes[i]))
 			taxii_collection_of(q, &lanes[i], &ret[n++]);

@@ -140,7 +140,7 @@ static enum err fill(struct http_server *s, struct http_request *q, const struct
 		n = object_index_find(x, &filter, from_us, refs, room);
 		more = n == room;
 		n -= more;
-		e = objects_read(s->objects, http_clear(q) & (clearance)1 << c->lane.number, x, refs, n, put_object, p, f);
+		e = objects_read(s->objects, http_told_clear(s, q) & (clearance)1 << c->lane.number, x, refs, n, put_object, p, f);
 		from_us = p->full ? p->last_us : n ? refs[n - 1].added_us : from_us;
 		more |= p->full;
 	} while (e == OK && more && !p->n);

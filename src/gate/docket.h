@@ -94,8 +94,11 @@ enum err docket_hits(struct docket *d, const struct speaker *who, const struct h
 	MUST_USE;
 
 /** Entries came into mirrored lanes of decisions: what peers have decided is in force here, too, from now on, and what they take back is not.  Their
- *  word does not protect anything here; what is protected here stays out of it.  Once at the beginning, too, when the guard is set. */
+ *  word does not protect anything here; what is protected here stays out of it. */
 enum err docket_mirrored(struct docket *d, struct fault *f) MUST_USE;
+/** Of these lanes nothing counts from now on, and of those that were forgotten before and are not now everything again: each a change of what is in force
+ *  with a serial.  Then as docket_mirrored().  Once at the beginning, too, when the guard is set. */
+enum err docket_forget(struct docket *d, clearance forgotten, struct fault *f) MUST_USE;
 
 /* ---- reading ---- */
 

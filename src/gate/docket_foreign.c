@@ -11,6 +11,9 @@
 
 #include "base/clock.h"
 #include "ledger/lane.h"
+#include "table/batch.h"
+
+enum { PURGE_OCTETS = 64 << 20 };
 
 void docket_free_foreign(struct docket *d)
 {
@@ -100,7 +103,7 @@ enum err docket_fold_foreign(struct docket *d, struct fault *f)
 	unsigned n = ledger_lanes(d->ledger, CLEARANCE_ALL, lanes);
 	enum err e = OK;
 	for (unsigned i = 0; i < n && e == OK; i++) {
-		if (!lanes[i].peer[0] || strcmp(lane_first_name(&lanes[i]), DOCKET_LANE) != 0)
+		if (!lanes[i].peer[0] || strcmp(lane_first_name(&lanes[i]), DOCKET_LANE) != 0 || d->forgotten >> lanes[i].number & 1)
 			continue;
 		struct foreign *x = foreign_of(d, &lanes[i]);
 		x->lane = lanes[i];
@@ -120,6 +123,112 @@ enum err docket_mirrored(struct docket *d, struct fault *f)
 	pthread_mutex_unlock(&d->lock);
 	docket_call_listeners(d, before);
 	return e;
+}
+
+/* ---- forgetting ---- */
+
+/* What stays of the table, and what was in force on the keys of the lane that goes. */
+struct purge {
+	struct docket *d;
+	uint8_t lane;
+	struct batch *batch;
+	struct buf keys; /* of the lane: key header, force before and behind it, octets */
+	enum err err;
+	struct fault *f;
+};
+
+/* A claim that is over stays for those that it holds down. */
+static void purge_key(void *ctx, const struct table_key *k, const struct claim *claims, unsigned n)
+{
+	struct purge *p = ctx;
+	struct claim *rest = mem_alloc(n * sizeof(*rest));
+	unsigned left = 0;
+	for (unsigned i = 0; i < n && p->err == OK; i++) {
+		if (claims[i].lane == p->lane)
+			continue;
+		rest[left++] = claims[i];
+		if ((p->err = batch_add(p->batch, k, &claims[i], p->f)) == OK)
+			p->err = batch_stamp(p->batch, claims[i].entry, claims[i].back, p->f);
+	}
+	uint32_t tick_s = atomic_load(&p->d->tick_s);
+	if (left < n) {
+		struct force_pair pair[2] = { force_pair_of(k, claims, n, tick_s), force_pair_of(k, rest, left, tick_s) };
+		buf_put(&p->keys, k, sizeof(*k));
+		buf_put(&p->keys, pair, sizeof(pair));
+		buf_put(&p->keys, k->p, k->n);
+	}
+	free(rest);
+}
+
+static void tell_purged(struct docket *d, struct span keys)
+{
+	while (keys.n) {
+		struct table_key key;
+		struct force_pair pair[2];
+		memcpy(&key, keys.p, sizeof(key));
+		memcpy(pair, keys.p + sizeof(key), sizeof(pair));
+		key.p = keys.p + sizeof(key) + sizeof(pair);
+		keys = span_from(keys, sizeof(key) + sizeof(pair) + key.n);
+		journal_add(d->journal, &key, pair[0], pair[1]);
+	}
+	if (journal_end(d->journal, clock_ms()))
+		atomic_store(&d->serial, journal_serial(d->journal));
+}
+
+/* As if nothing of the lane had ever been folded: so it can be folded anew when it counts again. */
+static enum err purge_lane(struct docket *d, uint8_t lane, struct fault *f)
+{
+	struct purge p = { .d = d, .lane = lane, .f = f, .batch = batch_new(table_seed(d->table), table_dir(d->table), PURGE_OCTETS) };
+	struct image *image = NULL;
+	uint32_t tick_s = atomic_load(&d->tick_s);
+	uint64_t dup;
+	enum err e = table_each(d->table, force_keep, &tick_s, purge_key, &p, f);
+	e = e ? e : p.err;
+	if (e == OK && batch_count(p.batch))
+		e = batch_finish(p.batch, NULL, &image, &dup, f);
+	if (e == OK)
+		e = table_replace(d->table, image, NULL, NULL, f);
+	if (e == OK)
+		tell_purged(d, buf_span(&p.keys));
+	batch_free(p.batch);
+	buf_release(&p.keys);
+	return e;
+}
+
+/* It stays where it is, for those who know it by its place: empty. */
+static enum err forget_lane(struct docket *d, uint8_t lane, struct fault *f)
+{
+	struct foreign *x = NULL;
+	for (unsigned i = 0; i < d->n_foreign; i++)
+		if (d->foreign[i]->lane.number == lane)
+			x = d->foreign[i];
+	if (x ? !x->next && !x->folded : !d->foreign_saved[lane])
+		return OK;
+	enum err e = purge_lane(d, lane, f);
+	if (e)
+		return e;
+	d->foreign_saved[lane] = 0;
+	d->foreign_changed = true;
+	if (!x)
+		return OK;
+	decision_set_free(x->set);
+	x->set = decision_set_new();
+	x->next = x->folded = 0;
+	return OK;
+}
+
+enum err docket_forget(struct docket *d, clearance forgotten, struct fault *f)
+{
+	enum err e = OK;
+	pthread_mutex_lock(&d->lock);
+	uint64_t before = docket_serial(d);
+	d->forgotten = forgotten;
+	for (unsigned lane = 0; lane < LANES_MAX && e == OK; lane++)
+		if (forgotten >> lane & 1)
+			e = forget_lane(d, (uint8_t)lane, f);
+	pthread_mutex_unlock(&d->lock);
+	docket_call_listeners(d, before);
+	return e ? e : docket_mirrored(d, f);
 }
 
 const struct decision_set *docket_foreign(struct docket *d, unsigned i, const char **ret_lane)

@@ -43,6 +43,7 @@ struct docket {
 	unsigned n_foreign;
 	uint64_t foreign_saved[LANES_MAX]; /* by lane: what the saved table has of each, from the file */
 	bool foreign_changed;      /* ... and it is another by now */
+	clearance forgotten;       /* lanes of peers of which nothing counts */
 	struct docket_policy policy;
 	docket_guard *guard;
 	void *guard_ctx;

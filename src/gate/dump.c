@@ -9,6 +9,7 @@
 #include "base/siphash.h"
 #include "gate/dump_parts.h"
 #include "gate/intake.h"
+#include "gate/replay.h"
 #include "gate/standing.h"
 
 /* Numbers that were met.  They are hashes with a fixed seed: who makes two collide loses one of two records of their own. */
@@ -20,6 +21,7 @@ struct seen {
 struct walk {
 	struct dump_job j;
 	dump_object_visit *visit; /* NULL: it is written; else called with j.ctx */
+	char source[SOURCE_NAME_MAX + 1]; /* of the entry, as it is called here */
 	uint8_t *ended;          /* bit for each index of the lane: the import that begins there has ended */
 	struct seen objects;     /* of STIX, over all lanes */
 	struct seen claims;      /* of one body */
@@ -94,10 +96,10 @@ static bool is_wanted(const struct walk *w, const struct observable *o)
 /* What stands of it now, if it came with this body; NULL: nothing. */
 static const struct standing *standing_of(struct walk *w, const struct feed_claim *fc, bool from_here)
 {
-	standing_find(node_table(w->j.node), (clearance)1 << w->j.lane.number, w->entry->source, &fc->obs, &w->found);
+	standing_find(node_table(w->j.node), (clearance)1 << w->j.lane.number, w->source, &fc->obs, &w->found);
 	const struct standing *s = standing_at(&w->found);
 	for (size_t i = 0; i < standing_count(&w->found); i++) {
-		if (s[i].back || !standing_is(&s[i], w->j.lane.number, w->entry->source, fc) || (s[i].claim.until && s[i].claim.until <= w->j.o->now_s))
+		if (s[i].back || !standing_is(&s[i], w->j.lane.number, w->source, fc) || (s[i].claim.until && s[i].claim.until <= w->j.o->now_s))
 			continue;
 		if (!from_here || (s[i].claim.entry >= w->entry->number && s[i].claim.entry <= w->last))
 			return &s[i];
@@ -188,9 +190,10 @@ static enum err take_entry(void *ctx, const struct entry *e, struct span none, s
 	(void)none;
 	if (w->visit && strcmp(e->media, "stix") != 0)
 		return OK;
-	if (e->kind != ENTRY_FEED || e->flags & ENTRY_CONTINUES || e->gone || e->time_ms < o->since_ms || (o->source && strcmp(o->source, e->source) != 0))
+	replay_source(w->j.lane.peer, e->source, w->source);
+	if (e->kind != ENTRY_FEED || e->flags & ENTRY_CONTINUES || e->gone || e->time_ms < o->since_ms || (o->source && strcmp(o->source, w->source) != 0))
 		return OK;
-	if (!(w->ended[e->import_index / 8] >> e->import_index % 8 & 1) || !standing_entry(node_table(w->j.node), e->source, e->number, e->import))
+	if (!(w->ended[e->import_index / 8] >> e->import_index % 8 & 1) || !standing_entry(node_table(w->j.node), w->source, e->number, e->import))
 		return OK;
 	w->entry = e;
 	enum err err = read_body(w, f);
@@ -215,6 +218,8 @@ static enum err take_lane(struct walk *w, struct fault *f)
 {
 	struct ledger *l = node_ledger(w->j.node);
 	clearance clear = (clearance)1 << w->j.lane.number;
+	if (node_forgotten(w->j.node) & clear)
+		return OK; /* objects that no table knows, too */
 	w->ended = mem_zalloc((size_t)(w->j.lane.size / 8 + 1));
 	enum err e = ledger_each(l, clear, 1, false, note_end, w, f);
 	if (e == OK)

@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 
+#include "gate/forgotten.h"
 #include "gate/replay.h"
 #include "sys/digest.h"
 #include "view/state.h"
@@ -36,6 +37,7 @@ struct fold {
 	uint64_t unsaved;           /* claims that came since */
 	bool behind;                /* the table is not that of `seen`: it must not be saved as such */
 	bool busy[SOURCES_MAX];     /* snapshot sources that have an import under way */
+	clearance forgotten;        /* mirrored lanes of which nothing counts */
 	uint64_t edition, protections; /* of the next publication: see struct meaning */
 	const char *(*own)(void *ctx, const struct observable *o);
 	void *own_ctx;
@@ -216,7 +218,7 @@ void fold_snapshot_over(struct fold *f, uint16_t source)
 
 static struct replay replay_into(const struct fold *f, uint64_t after, struct source_set *sources, struct rules *rules)
 {
-	return (struct replay){ .after = after, .sources = sources, .rules = rules, .seed = table_seed(f->table),
+	return (struct replay){ .after = after, .forgotten = f->forgotten, .sources = sources, .rules = rules, .seed = table_seed(f->table),
 				.spill_dir = table_dir(f->table) };
 }
 
@@ -229,8 +231,9 @@ static void give_up(struct replay *r)
 
 enum err fold_refold(struct fold *f, struct ledger *l, struct fault *fault)
 {
+	enum err e = forgotten_lanes(l, 0, NULL, &f->forgotten, fault);
 	struct replay r = replay_into(f, 0, source_set_new(), rules_new());
-	enum err e = replay_ledger(&r, l, fault);
+	e = e ? e : replay_ledger(&r, l, fault);
 	if (e) {
 		f->behind = true;
 		give_up(&r);
@@ -256,11 +259,15 @@ static enum err fold_tail(struct fold *f, struct ledger *l, bool *ret_anew, stru
 {
 	struct source_set *sources;
 	struct rules *rules;
-	*ret_anew = f->saved == 0 || state_read(table_saved_views(f->table), &sources, &rules, NULL) != OK;
+	clearance then = 0;
+	enum err e = forgotten_lanes(l, f->saved, &then, &f->forgotten, fault);
+	if (e)
+		return e;
+	*ret_anew = f->saved == 0 || then != f->forgotten || state_read(table_saved_views(f->table), &sources, &rules, NULL) != OK;
 	if (*ret_anew)
 		return OK;
 	struct replay r = replay_into(f, f->saved, sources, rules);
-	enum err e = replay_ledger(&r, l, fault);
+	e = replay_ledger(&r, l, fault);
 	*ret_anew = e == OK && r.stale;
 	if (e || r.stale) {
 		give_up(&r);
@@ -272,6 +279,19 @@ static enum err fold_tail(struct fold *f, struct ledger *l, bool *ret_anew, stru
 	e = publish(f, r.image, r.rules, fault);
 	fold_save_in_time(f);
 	return e;
+}
+
+enum err fold_forget(struct fold *f, struct ledger *l, clearance *ret_forgotten, struct fault *fault)
+{
+	clearance now = 0;
+	enum err e = forgotten_lanes(l, 0, NULL, &now, fault);
+	*ret_forgotten = e ? f->forgotten : now;
+	return e || now == f->forgotten ? e : fold_refold(f, l, fault);
+}
+
+clearance fold_forgotten(const struct fold *f)
+{
+	return f->forgotten;
 }
 
 /* As at an opening: what is behind the state is read, from the first piece of each import that has ended there. */

@@ -67,6 +67,12 @@ enum err fold_hits(struct fold *f, const struct piece *p, struct span body, uint
  *  has held the writing lock since before they came.  @return as replay_ledger(). */
 enum err fold_mirrored(struct fold *f, struct ledger *l, struct fault *fault) MUST_USE;
 
+/** The node has said something of a peer (gate/forgotten.h): everything anew, when other lanes are forgotten than before.
+ *  @param ret_forgotten  those.  @return as fold_refold(). */
+enum err fold_forget(struct fold *f, struct ledger *l, clearance *ret_forgotten, struct fault *fault) MUST_USE;
+/** Mirrored lanes of which nothing counts. */
+clearance fold_forgotten(const struct fold *f);
+
 /** Two imports of one snapshot at once could not both be all that it says.  @return false: one is under way. */
 bool fold_snapshot_begins(struct fold *f, uint16_t source) MUST_USE;
 void fold_snapshot_over(struct fold *f, uint16_t source);

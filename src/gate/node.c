@@ -60,6 +60,7 @@ struct node {
 	const struct feeds *feeds;
 	struct consumers *consumers;
 	_Atomic(struct puller *) puller;
+	_Atomic clearance forgotten; /* of the fold */
 	pthread_mutex_t telling; /* held while the consumers are told of what is taken back ... */
 	uint64_t told;           /* ... up to this serial */
 };
@@ -173,7 +174,7 @@ static enum err open_docket(struct node *n, bool writable, struct fault *f)
 		return e;
 	n->guard = guard_new(n->table, n->docket);
 	docket_set_guard(n->docket, guard_at_gate, n->guard);
-	return docket_mirrored(n->docket, f);
+	return docket_forget(n->docket, fold_forgotten(n->fold), f);
 }
 
 static enum err open_views(struct node *n, struct fault *f)
@@ -185,6 +186,7 @@ static enum err open_views(struct node *n, struct fault *f)
 	n->fold = fold_new(n->table, folded);
 	fold_set_own(n->fold, own_of, n);
 	e = fold_ledger(n->fold, n->ledger, f);
+	atomic_store(&n->forgotten, fold_forgotten(n->fold));
 	n->opened = e == OK;
 	return e;
 }
@@ -284,6 +286,7 @@ enum err node_open_reader(const char *dir, struct node **ret_node, struct fault 
 		n->fold = fold_new(n->table, folded);
 		fold_set_own(n->fold, own_of, n);
 		e = fold_ledger(n->fold, n->ledger, f);
+		atomic_store(&n->forgotten, fold_forgotten(n->fold));
 	}
 	if (e == OK && (e = open_docket(n, false, f)) == OK)
 		e = parties_open(dir, false, n->ledger, &n->parties, f);
@@ -615,6 +618,39 @@ enum err node_mirror(struct node *n, const struct mirror_order *o, struct span p
 		tell(&n->on_lanes);
 	}
 	return e;
+}
+
+static enum err tell_peer(struct node *n, struct span body, struct fault *f)
+{
+	struct lane lane;
+	uint64_t number;
+	if (ledger_lane_find(n->ledger, CLEARANCE_ALL, NODE_LANE, &lane))
+		return fault_set(f, ERR_CORRUPT, "the ledger has no lane \"%s\"", NODE_LANE);
+	struct submission s = { .lane = lane.number, .kind = ENTRY_PEER, .time_ms = clock_ms(), .party = "local", .source = "", .media = "json", .count = 1,
+				.body = body };
+	return ledger_append(n->ledger, &s, &number, f);
+}
+
+enum err node_say_peer(struct node *n, struct span body, bool *ret_said, struct fault *f)
+{
+	struct fold *fold = node_write_begin(n);
+	clearance before = fold_forgotten(fold), now = before;
+	enum err e = tell_peer(n, body, f);
+	*ret_said = e == OK;
+	if (e == OK)
+		e = fold_forget(fold, n->ledger, &now, f);
+	atomic_store(&n->forgotten, now);
+	node_write_end(n);
+	if (*ret_said && now != before) {
+		enum err err = docket_forget(n->docket, now, e ? NULL : f);
+		e = e ? e : err;
+	}
+	return e;
+}
+
+clearance node_forgotten(struct node *n)
+{
+	return atomic_load(&n->forgotten);
 }
 
 enum err node_erase(struct node *n, uint64_t number, const char *reason, uint64_t *ret_number, struct fault *f)

@@ -88,6 +88,11 @@ void node_off_change(struct node *n, void *ctx);
  *  yet are added, as "PEER.SOURCE".  When it returns, what it says is in table and views.  @return as ledger_mirror(); with an error and
  *  ret_done->state MIRROR_GREW the entries are there, and count when all is folded again. */
 enum err node_mirror(struct node *n, const struct mirror_order *o, struct span parcel, struct mirror_done *ret_done, struct fault *f) MUST_USE;
+/** Say something of a peer, as an entry of the lane "node" (ENTRY_PEER; peer/peers.h has its body).  When it forgets lanes, or takes them again, what was told
+ *  in them counts no more, or again, when this returns.  With an error and *ret_said true the entry is there. */
+enum err node_say_peer(struct node *n, struct span body, bool *ret_said, struct fault *f) MUST_USE;
+/** Mirrored lanes of which nothing counts.  Any thread. */
+clearance node_forgotten(struct node *n);
 /** What pulls mirrored lanes while the daemon runs (peer/puller.h), for the verbs that ask about it; NULL: nothing does. */
 struct puller;
 void node_set_puller(struct node *n, struct puller *p);

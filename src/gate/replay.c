@@ -92,10 +92,12 @@ void replay_source(const char *peer, const char *source, char ret_name[SOURCE_NA
 	snprintf(ret_name, SOURCE_NAME_MAX + 1, "%s", name);
 }
 
-/* NULL: there is none of this name, or not yet. */
+/* NULL: there is none of this name, or not yet, or nothing of the lane counts. */
 static const struct source *source_of(const struct reading *g, const struct source_set *sources, const struct entry *e)
 {
 	char name[SOURCE_NAME_MAX + 1];
+	if (g->r->forgotten >> e->lane & 1)
+		return NULL;
 	replay_source(g->peer[e->lane], e->kind == ENTRY_HITS ? HITS_SOURCE : e->source, name);
 	return source_find(sources, span_str(name));
 }

@@ -9,6 +9,7 @@
 struct replay {
 	uint64_t after;             /**< the imports that have ended and the changes of sources up to this entry are in the views
 				     *   already, and their claims elsewhere; 0: there is nothing yet */
+	clearance forgotten;        /**< lanes of which nothing counts (forgotten.h): the same for what is in the views already */
 	struct source_set *sources; /**< the caller's; changed */
 	struct rules *rules;        /**< the caller's; changed */
 	struct siphash_seed seed;   /**< of the image */

@@ -602,6 +602,11 @@ enum err ledger_parcel(struct ledger *l, clearance clear, uint8_t lane, uint64_t
 	return mirror_give(l->pool, clear, lane, from, out, f);
 }
 
+enum err ledger_parcel_start(struct ledger *l, clearance clear, uint8_t lane, uint64_t size, struct buf *out, struct fault *f)
+{
+	return mirror_give_start(l->pool, clear, lane, size, out, f);
+}
+
 enum err ledger_mirror(struct ledger *l, const struct mirror_order *o, struct span parcel, struct mirror_done *ret_done, struct fault *f)
 {
 	if (!l->writer)

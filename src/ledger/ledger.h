@@ -171,12 +171,17 @@ unsigned ledger_lane_keys(struct ledger *l, const struct lane *lane, uint8_t (*r
 /** A stretch of a lane, from an index on, as it goes to a node that mirrors it: a parcel (parcel.h), appended.
  *  @return ERR_NOTFOUND: no such lane; ERR_RANGE: no checkpoint was signed where one is needed (a lane that was migrated). */
 enum err ledger_parcel(struct ledger *l, clearance clear, uint8_t lane, uint64_t from, struct buf *out, struct fault *f) MUST_USE;
+/** What comes before the parcels from `size` on, for who cannot ask: a parcel without entries, appended, with the last checkpoint that was signed of at most
+ *  so many entries.  Its `first` is where they begin; nothing is appended when that is 0.  @return ERR_NOTFOUND: no such lane; ERR_RANGE: it has not so many
+ *  entries, or none was signed near. */
+enum err ledger_parcel_start(struct ledger *l, clearance clear, uint8_t lane, uint64_t size, struct buf *out, struct fault *f) MUST_USE;
 
 /** Take a parcel into a mirrored lane: everything is checked first (signature, leaves, bodies, root), and then it is one transaction with the
- *  peer's checkpoint; the first one makes the lane.  Nobody else can write into such a lane, and this node signs nothing in it.
+ *  peer's checkpoint; the first one makes the lane.  Nobody else can write into such a lane, and this node signs nothing in it.  It may begin before the lane
+ *  ends here: then what is here already is held against it.
  *  @return OK: see ret_done->state.  ERR_FORBIDDEN: not signed by the peer, or a lane of our own; ERR_EXISTS: the origin is mirrored already, under
- *          another name; ERR_CORRUPT, ERR_SYNTAX, ERR_RANGE, ERR_UNSUPPORTED: the parcel does not hold; ERR_BUSY: it begins elsewhere than the lane
- *          ends; ERR_FULL: there are LANES_MAX; or as ledger_wait().  Then nothing is taken; with ERR_IO and ret_done->state MIRROR_GREW it is, and
+ *          another name; ERR_CORRUPT, ERR_SYNTAX, ERR_RANGE, ERR_UNSUPPORTED: the parcel does not hold; ERR_BUSY: it begins behind the end of
+ *          the lane; ERR_FULL: there are LANES_MAX; or as ledger_wait().  Then nothing is taken; with ERR_IO and ret_done->state MIRROR_GREW it is, and
  *          what is erased is still in the database's log (see ledger_erase()). */
 enum err ledger_mirror(struct ledger *l, const struct mirror_order *o, struct span parcel, struct mirror_done *ret_done, struct fault *f) MUST_USE;
 

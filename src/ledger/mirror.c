@@ -123,12 +123,34 @@ enum err mirror_give(struct pool *p, clearance clear, uint8_t number, uint64_t f
 	return e;
 }
 
+enum err mirror_give_start(struct pool *p, clearance clear, uint8_t lane, uint64_t size, struct buf *out, struct fault *f)
+{
+	struct parcel parcel = { .first = size };
+	struct buf note = { 0 };
+	struct lane l;
+	enum err e = reader_lane(p, clear, lane, &l, f);
+	if (e)
+		return e;
+	if (size > l.size)
+		return fault_set(f, ERR_RANGE, "the lane \"%s\" has only %llu entries", l.name, (ull)l.size);
+	parcel.size_there = l.size;
+	while ((e = parcel.first ? lanelog_checkpoint_at(p, clear, lane, parcel.first, &note, f) : OK) == ERR_NOTFOUND && size - parcel.first < PARCEL_ENTRIES_MAX)
+		parcel.first--;
+	if (e == OK && parcel.first) {
+		parcel.note = buf_span(&note);
+		parcel_put_head(&parcel, out);
+	}
+	buf_release(&note);
+	return e == ERR_NOTFOUND ? fault_set(f, ERR_RANGE, "no checkpoint was signed in the %d entries before %llu: begin at 0", PARCEL_ENTRIES_MAX, (ull)size) : e;
+}
+
 /* ---- taking ---- */
 
 /* What is known of a parcel while it is checked. */
 struct taking {
 	struct pool *pool;
 	const struct mirror_order *order;
+	struct span octets;
 	struct parcel parcel;
 	struct note note;
 	struct checkpoint checkpoint;
@@ -269,7 +291,7 @@ static enum err take_key(struct taking *t, struct span body, struct fault *f)
 /* What the entry means for the ledger itself. */
 static enum err take_meaning(struct taking *t, uint32_t i, const struct record *r, struct span body, struct fault *f)
 {
-	uint64_t index = t->parcel.first + i;
+	uint64_t index = t->lane.size + i;
 	struct removal *gone = &t->removal[i];
 	if (r->kind == ENTRY_KEY)
 		return take_key(t, body, f);
@@ -303,7 +325,7 @@ static enum err check_body(const struct record *r, const struct parcel_entry *e,
 
 static enum err take_entry(struct taking *t, uint32_t i, const struct parcel_entry *e, struct fault *f)
 {
-	uint64_t index = t->parcel.first + i;
+	uint64_t index = t->lane.size + i;
 	struct span body = span_from(e->salted, NONCE);
 	uint8_t leaf[HASH_OCTETS];
 	struct record r;
@@ -324,17 +346,21 @@ static enum err take_entry(struct taking *t, uint32_t i, const struct parcel_ent
 	return take_meaning(t, i, &r, body, f);
 }
 
+/* Those that are here already are passed over: whether they are the same is said by the root. */
 static enum err take_entries(struct taking *t, struct fault *f)
 {
 	struct parcel_entry entry;
+	uint64_t index = t->parcel.first;
 	enum err e;
 	t->told = mem_zalloc((t->parcel.count + 1) * sizeof(*t->told));
 	t->foreign = mem_zalloc((t->parcel.count + 1) * sizeof(*t->foreign));
 	t->removal = mem_zalloc((t->parcel.count + 1) * sizeof(*t->removal));
 	t->reason = mem_zalloc((t->parcel.count + 1) * sizeof(*t->reason));
 	while ((e = parcel_next(&t->parcel, &entry, f)) == OK) {
+		if (index++ < t->lane.size)
+			continue;
 		if ((e = take_entry(t, t->n, &entry, f)) != OK)
-			return fault_at(f, "entry %llu of \"%s\"", (ull)(t->parcel.first + t->n), t->lane.name), e;
+			return fault_at(f, "entry %llu of \"%s\"", (ull)(index - 1), t->lane.name), e;
 		t->n++;
 	}
 	return e == ERR_NOTFOUND ? OK : e;
@@ -392,7 +418,41 @@ static enum err compare(struct taking *t, struct mirror_done *d, struct fault *f
 	if (e)
 		return e;
 	d->state = smaller ? MIRROR_SMALLER : memcmp(root, t->checkpoint.root, sizeof(root)) == 0 ? MIRROR_LEVEL : MIRROR_DIFFERENT;
+	d->proved = d->state == MIRROR_DIFFERENT;
 	return OK;
+}
+
+/* All of it lies in what is here: it is that, or what its signer has signed there is another history. */
+static enum err compare_within(struct taking *t, struct mirror_done *d, struct fault *f)
+{
+	uint8_t root[HASH_OCTETS];
+	enum err e = check_old_signature(t, f);
+	if (e || (e = lanelog_root(t->pool, CLEARANCE_ALL, t->lane.number, t->checkpoint.size, root, f)))
+		return e;
+	d->proved = memcmp(root, t->checkpoint.root, sizeof(root)) != 0;
+	d->state = d->proved ? MIRROR_DIFFERENT : MIRROR_LEVEL;
+	return OK;
+}
+
+/* The entries do not go on from what is here.  When the parcel begins before that, and leads from there to what was signed, then it is whole, and what is
+ * signed in it is another history. */
+static enum err find_proof(struct taking *t, struct mirror_done *d, struct fault *f)
+{
+	struct parcel p;
+	struct parcel_entry entry;
+	struct merkle_edge edge;
+	uint8_t root[HASH_OCTETS], leaf[HASH_OCTETS];
+	enum err e = parcel_open(t->octets, &p, f);
+	d->state = MIRROR_DIFFERENT;
+	if (e || p.first >= t->lane.size || (e = lanelog_edge(t->pool, CLEARANCE_ALL, t->lane.number, p.first, &edge, f)))
+		return e;
+	while ((e = parcel_next(&p, &entry, f)) == OK) {
+		merkle_leaf(entry.record, leaf);
+		merkle_edge_add(&edge, leaf);
+	}
+	merkle_edge_root(&edge, root);
+	d->proved = e == ERR_NOTFOUND && memcmp(root, t->checkpoint.root, sizeof(root)) == 0;
+	return e == ERR_NOTFOUND ? OK : e;
 }
 
 static enum err append(struct taking *t, struct writer *w, struct mirror_done *d, struct fault *f)
@@ -421,20 +481,18 @@ static enum err take(struct taking *t, struct writer *w, struct mirror_done *d, 
 	if (t->lane.size ? !span_is(t->checkpoint.origin, t->lane.origin) : !t->parcel.count)
 		return fault_set(f, ERR_CORRUPT, "it is a parcel of \"" SPAN_FMT "\"%s%s", SPAN_ARG(span_head(t->checkpoint.origin, 150)),
 				 t->lane.size ? ", and not of " : ", and empty", t->lane.size ? t->lane.origin : "");
-	if (t->parcel.first != t->lane.size)
+	if (t->parcel.first > t->lane.size)
 		return fault_set(f, ERR_BUSY, "the parcel begins at %llu, and there are %llu entries here", (ull)t->parcel.first, (ull)t->lane.size);
 	if (!t->lane.size && (e = no_lane_twice(t, f)) != OK)
 		return e;
+	if (t->checkpoint.size == t->parcel.first + t->parcel.count && t->checkpoint.size < t->lane.size + (t->parcel.count > 0))
+		return compare_within(t, d, f);
 	if (!t->parcel.count)
 		return compare(t, d, f);
 	if ((e = take_entries(t, f)) != OK || (e = check_signature(t, f)) != OK)
 		return e;
 	merkle_edge_root(&t->edge, root);
-	if (memcmp(root, t->checkpoint.root, sizeof(root)) != 0) {
-		d->state = MIRROR_DIFFERENT;
-		return OK;
-	}
-	return append(t, w, d, f);
+	return memcmp(root, t->checkpoint.root, sizeof(root)) == 0 ? append(t, w, d, f) : find_proof(t, d, f);
 }
 
 static void release(struct taking *t)
@@ -475,6 +533,7 @@ enum err mirror_take(struct pool *p, struct writer *w, const struct mirror_order
 	struct taking *t = mem_zalloc(sizeof(*t));
 	t->pool = p;
 	t->order = o;
+	t->octets = parcel;
 	enum err e = open_parcel(t, parcel, f);
 	if (e == OK && (e = find_lane(t, writer_lanes(w), f)) == OK) {
 		*ret_done = (struct mirror_done){ .lane = t->lane.number, .size = t->lane.size, .size_there = t->parcel.size_there,

@@ -8,6 +8,7 @@
 #include "ledger/writer.h"
 
 enum err mirror_give(struct pool *p, clearance clear, uint8_t lane, uint64_t from, struct buf *out, struct fault *f) MUST_USE;
+enum err mirror_give_start(struct pool *p, clearance clear, uint8_t lane, uint64_t size, struct buf *out, struct fault *f) MUST_USE;
 enum err mirror_take(struct pool *p, struct writer *w, const struct mirror_order *o, struct span parcel, struct mirror_done *ret_done,
 		     struct fault *f) MUST_USE;
 

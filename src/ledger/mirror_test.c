@@ -257,8 +257,60 @@ static void own_and_twice_are_refused(void **state)
 	other.peer = "second";
 	assert_int_equal(ledger_mirror(p->to, &other, buf_span(&parcel), &d, &f), ERR_EXISTS);
 	assert_int_equal(ledger_mirror(p->from, &other, buf_span(&parcel), &d, &f), ERR_FORBIDDEN);
-	assert_int_equal(ledger_mirror(p->to, &p->order, buf_span(&parcel), &d, &f), ERR_BUSY);
+	assert_int_equal(ledger_mirror(p->to, &p->order, buf_span(&parcel), &d, &f), OK);
+	assert_int_equal(d.state, MIRROR_LEVEL);
 	buf_release(&parcel);
+}
+
+static enum mirror_state state_of(struct pair *p, struct span parcel, bool *ret_proved)
+{
+	struct mirror_done d;
+	struct fault f = { .text = "" };
+	if (ledger_mirror(p->to, &p->order, parcel, &d, &f))
+		fail_msg("%s", f.text);
+	*ret_proved = d.proved;
+	return d.state;
+}
+
+/* Parcels that begin before the end of what is here: what is the same is passed over, what is not proves a fork. */
+static void an_overlap_is_held_against_what_is_here(void **state)
+{
+	struct pair *p = *state;
+	struct buf old = { 0 }, more = { 0 }, start = { 0 };
+	struct mirror_done d;
+	struct fault f = { .text = "" };
+	bool proved;
+	append_n(p->from, 0, 5);
+	get(p, 0, &old);
+	take_all(p);
+	uint64_t here = lane_of(p->to, "hub.public").size;
+	append_n(p->from, 0, 3);
+	get(p, 2, &more);
+	assert_int_equal(state_of(p, buf_span(&more), &proved), MIRROR_GREW);
+	assert_int_equal(lane_of(p->to, "hub.public").size, here + 3);
+	assert_same(p);
+	assert_int_equal(state_of(p, buf_span(&old), &proved), MIRROR_LEVEL);
+	assert_int_equal(state_of(p, buf_span(&more), &proved), MIRROR_LEVEL);
+	assert_int_equal(ledger_parcel_start(p->from, CLEARANCE_ALL, 0, 4, &start, &f), OK);
+	assert_int_equal(state_of(p, buf_span(&start), &proved), MIRROR_LEVEL);
+	start.n = 0;
+	assert_int_equal(ledger_parcel_start(p->from, CLEARANCE_ALL, 0, 0, &start, &f), OK);
+	assert_int_equal(start.n, 0);
+	assert_int_equal(ledger_parcel_start(p->from, CLEARANCE_ALL, 0, 1000, &start, &f), ERR_RANGE);
+	append_n(p->from, 0, 3);
+	get(p, here + 5, &more);
+	assert_int_equal(ledger_mirror(p->to, &p->order, buf_span(&more), &d, &f), ERR_BUSY);
+
+	/* Entries that are here already may say what they like; those that are new may not. */
+	get(p, 2, &more);
+	uint8_t *last = &more.p[more.n - 1];
+	*last ^= 1;
+	assert_int_equal(ledger_mirror(p->to, &p->order, buf_span(&more), &d, &f), ERR_CORRUPT);
+	assert_int_equal(lane_of(p->to, "hub.public").size, here + 3);
+	buf_release(&old);
+	buf_release(&more);
+	buf_release(&start);
+	assert_int_equal(findings(p->to), 0);
 }
 
 static void erasures_travel(void **state)
@@ -358,6 +410,14 @@ static void roll_back_and_fork_are_seen(void **state)
 	get(p, 6, &parcel);
 	assert_int_equal(ledger_mirror(p->to, &p->order, buf_span(&parcel), &d, &f), OK);
 	assert_int_equal(d.state, MIRROR_DIFFERENT);
+	assert_false(d.proved); /* they might have been altered on the way */
+	get(p, 0, &parcel);
+	assert_int_equal(ledger_mirror(p->to, &p->order, buf_span(&parcel), &d, &f), OK);
+	assert_true(d.state == MIRROR_DIFFERENT && d.proved);
+	parcel.n = 0;
+	assert_int_equal(ledger_parcel_start(p->from, CLEARANCE_ALL, 0, 5, &parcel, &f), OK);
+	assert_int_equal(ledger_mirror(p->to, &p->order, buf_span(&parcel), &d, &f), OK);
+	assert_true(d.state == MIRROR_DIFFERENT && d.proved);
 	assert_int_equal(lane_of(p->to, "hub.public").size, 6);
 	assert_int_equal(findings(p->to), 0);
 	buf_release(&parcel);
@@ -368,7 +428,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(mirrors), T(local_writers_are_refused), T(forged_parcels_are_refused), T(another_key_is_refused), T(own_and_twice_are_refused),
-		T(erasures_travel), T(what_was_gone_before_comes_as_gone), T(a_new_key_is_followed), T(roll_back_and_fork_are_seen),
+		T(an_overlap_is_held_against_what_is_here), T(erasures_travel), T(what_was_gone_before_comes_as_gone), T(a_new_key_is_followed), T(roll_back_and_fork_are_seen),
 	};
 	sys_key_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);

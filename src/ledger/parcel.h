@@ -77,6 +77,7 @@ struct mirror_done {
 	enum mirror_state state;
 	uint8_t lane;
 	bool founded;               /**< the lane is new here */
+	bool proved;                /**< MIRROR_DIFFERENT: nothing was altered on the way, the parcel itself shows that another history was signed */
 	bool erased;                /**< entries said that bodies are gone, and so they are here */
 	uint64_t size, size_there;  /**< entries here by now, and there as the peer says */
 	uint64_t first;             /**< MIRROR_GREW: number of the first entry; the others have those behind it */

@@ -166,7 +166,7 @@ enum err remote_cosign(struct remote *r, struct span note, struct fault *f)
 	struct buf answer = { 0 };
 	unsigned status;
 	snprintf(r->url + r->n, PATH_MAX_HERE, "/cosignature");
-	enum err e = fetch_post(r->fetcher, r->url, "text/plain; charset=utf-8", note, PROBLEM_MAX, &answer, &status, f);
+	enum err e = fetch_post_as(r->fetcher, r->url, r->authorization, "text/plain; charset=utf-8", note, PROBLEM_MAX, &answer, &status, f);
 	if (e == OK && status != 200)
 		e = status_fault(r, status, buf_span(&answer), f);
 	buf_release(&answer);

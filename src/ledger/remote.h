@@ -30,7 +30,7 @@ tile_get remote_tile;
 enum err remote_body(void *remote, const uint8_t digest[32], struct buf *out, struct fault *f) MUST_USE;
 /** A stretch of the lane from an index on, as a parcel (parcel.h), appended; nothing is checked.  @return as remote_body(). */
 enum err remote_parcel(struct remote *r, uint64_t from, struct buf *out, struct fault *f) MUST_USE;
-/** Hand in a cosigned checkpoint.  @return ERR_FORBIDDEN: it is not taken, the fault has their reason; or as fetch_post(). */
+/** Hand in a cosigned checkpoint.  @return ERR_FORBIDDEN: it is not taken, the fault has their reason; or as fetch_post_as(). */
 enum err remote_cosign(struct remote *r, struct span note, struct fault *f) MUST_USE;
 
 #endif

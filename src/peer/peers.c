@@ -72,11 +72,11 @@ enum err peer_check(const struct peer *p, struct fault *f)
 {
 	if (!peer_name_ok(span_str(p->name)))
 		return fault_set(f, ERR_USAGE, "\"%s\" is not the name of a peer: 1 to %d of a-z, 0-9 and \"-\"", p->name, PEER_NAME_MAX);
-	if (!url_ok(p->url))
+	if (p->url[0] && !url_ok(p->url))
 		return fault_set(f, ERR_USAGE, "peer \"%s\": its URL must begin with http:// or https:// and have no \"?\" and \"#\"", p->name);
 	if (!p->n_keys)
 		return fault_set(f, ERR_USAGE, "peer \"%s\" has no key: nothing of it could be verified", p->name);
-	if (!p->n_lanes)
+	if (!p->n_lanes && p->url[0])
 		return fault_set(f, ERR_USAGE, "peer \"%s\" has no lane", p->name);
 	if (p->every_ms < EVERY_MIN_MS || p->every_ms > EVERY_MAX_MS)
 		return fault_set(f, ERR_USAGE, "peer \"%s\" is asked every %u ms: it must be %d ms to 1 h", p->name, p->every_ms, EVERY_MIN_MS);
@@ -157,6 +157,8 @@ static enum err take_peer(struct peers *p, const char *name, struct span rest, s
 	struct peer *new = grow(p);
 	new->every_ms = (uint32_t)ms;
 	snprintf(new->name, sizeof(new->name), "%s", name);
+	if (span_is(url, "-"))
+		return OK;
 	return copy_word(url, new->url, sizeof(new->url)) ? OK : fault_set(f, ERR_USAGE, "the URL is missing, or longer than %d octets", PEER_URL_MAX);
 }
 
@@ -214,7 +216,7 @@ void peers_put(const struct peers *p, struct buf *out)
 	buf_puts(out, "# The nodes whose lanes are mirrored here; \"sipar peer\" writes this.\n");
 	for (unsigned i = 0; i < p->n; i++) {
 		const struct peer *v = &p->v[i];
-		buf_printf(out, "peer %s every=%u %s\n", v->name, v->every_ms, v->url);
+		buf_printf(out, "peer %s every=%u %s\n", v->name, v->every_ms, v->url[0] ? v->url : "-");
 		for (unsigned k = 0; k < v->n_keys; k++) {
 			hex_encode(v->key[k], 32, digits);
 			buf_printf(out, "key %s %.64s\n", v->name, digits);
@@ -303,11 +305,8 @@ enum err peers_write(const char *dir, const struct peers *p, struct fault *f)
 enum err peer_say(struct node *n, const char *op, const struct peer *p, const char *name, struct fault *f)
 {
 	struct buf body = { 0 };
-	struct lane lane;
 	char digits[65] = "", shown[PEER_URL_MAX + 1];
-	uint64_t number;
-	if (ledger_lane_find(node_ledger(n), CLEARANCE_ALL, NODE_LANE, &lane))
-		return fault_set(f, ERR_CORRUPT, "the ledger has no lane \"%s\"", NODE_LANE);
+	bool said;
 	buf_puts(&body, "{\"keys\":[");
 	for (unsigned i = 0; i < p->n_keys; i++) {
 		hex_encode(p->key[i], 32, digits);
@@ -320,9 +319,7 @@ enum err peer_say(struct node *n, const char *op, const struct peer *p, const ch
 	buf_printf(&body, "],\"name\":\"%s\",\"op\":\"%s\",\"url\":", p->name, op);
 	json_put_string(&body, span_str(shown));
 	buf_putc(&body, '}');
-	struct submission s = { .lane = lane.number, .kind = ENTRY_PEER, .time_ms = clock_ms(), .party = "local", .source = "", .media = "json",
-				.count = 1, .body = buf_span(&body) };
-	enum err e = ledger_append(node_ledger(n), &s, &number, f);
+	enum err e = node_say_peer(n, buf_span(&body), &said, f);
 	buf_release(&body);
 	return e;
 }

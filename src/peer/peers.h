@@ -1,6 +1,6 @@
 /* Peers: the nodes whose lanes are mirrored here, as DIR/peers.conf has them (mode 0600: it holds their tokens).
  *
- *   peer NAME every=MS URL
+ *   peer NAME every=MS URL                 "-": it is not asked, its lanes come in files (join.h)
  *   key NAME 64 hexadecimal digits         one or more: those that the node signs with, oldest first
  *   lane NAME LANE                         as it is called there
  *   token NAME TOKEN                       what this node shows there; none: what everybody may have
@@ -15,7 +15,7 @@ enum { PEERS_MAX = 32, PEER_KEYS_MAX = 8, PEER_LANES_MAX = 32, PEER_URL_MAX = 51
 
 struct peer {
 	char name[PEER_NAME_MAX + 1];
-	char url[PEER_URL_MAX + 1];      /**< of the node, "https://hub.example/" */
+	char url[PEER_URL_MAX + 1];      /**< of the node, "https://hub.example/"; "": its lanes come in files */
 	uint32_t every_ms;               /**< how often it is asked when nothing wakes us */
 	unsigned n_keys, n_lanes;
 	uint8_t key[PEER_KEYS_MAX][32];
@@ -48,7 +48,7 @@ bool peers_remove(struct peers *p, const char *name);
 enum err peer_lanes_parse(struct peer *p, struct span text, struct fault *f) MUST_USE;
 
 /** Say in the lane "node" what was done, as ENTRY_PEER: {"keys":[HEX],"lanes":[NAME],"name":NAME,"op":"add|set|remove|trust|forget","url":URL}, without
- *  secrets.  @param lane  of trust and forget; else NULL. */
+ *  secrets.  See node_say_peer() for what that does.  @param lane  of trust; else NULL: those of p. */
 enum err peer_say(struct node *n, const char *op, const struct peer *p, const char *lane, struct fault *f) MUST_USE;
 
 #endif

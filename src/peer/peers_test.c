@@ -46,8 +46,10 @@ static void there_and_back(void **state)
 	struct buf out = { 0 };
 	struct fault f;
 	assert_int_equal(peers_parse(SPAN_LIT("# x\n" HUB "lane hub sub.public # of another\ntoken hub abc\n\npeer two every=50 http://[::1]:1/x\nkey two " KEY
-					      "\nkey two " KEY "\nlane two a\n"), "x", &p, &f), OK);
-	assert_int_equal(p.n, 2);
+					      "\nkey two " KEY "\nlane two a\npeer field every=2000 -\nkey field " KEY "\n"), "x", &p, &f), OK);
+	assert_int_equal(p.n, 3);
+	assert_string_equal(peers_find(&p, "field")->url, ""); /* its lanes come in files */
+	assert_int_equal(peers_find(&p, "field")->n_lanes, 0);
 	assert_string_equal(peers_find(&p, "hub")->lane[1], "sub.public");
 	assert_string_equal(peers_find(&p, "hub")->token, "abc");
 	assert_int_equal(peers_find(&p, "two")->n_keys, 2);

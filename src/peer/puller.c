@@ -11,7 +11,7 @@
 #include "ledger/parcel.h"
 #include "ledger/witness.h"
 
-enum { BACK_OFF_MAX_MS = 30000, COSIGN_EVERY_MS = 10000, COSIGN_AGAIN_MS = 600000 };
+enum { BACK_OFF_MAX_MS = 30000, COSIGN_EVERY_MS = 10000, COSIGN_FRESH_MS = 3600000, COSIGN_AGAIN_MS = 600000 };
 
 bool station_is_stopped(void *ctx)
 {
@@ -100,7 +100,8 @@ static void judge(struct station *s, struct pulled *l, const struct mirror_done 
 
 /* ---- cosigning ---- */
 
-/* So the peer, and whoever asks it, sees that its mirrors see the same log.  One that does not want it is not asked again soon. */
+/* So the peer, and whoever asks it, sees that its mirrors see the same log, and when they last saw it: one that stands still is signed again from time to
+ * time.  A peer that does not want it is not asked again soon. */
 static enum err cosign_now(struct station *s, struct pulled *l, uint8_t lane, struct fault *f)
 {
 	struct ledger *ledger = node_ledger(s->puller->node);
@@ -112,7 +113,7 @@ static enum err cosign_now(struct station *s, struct pulled *l, uint8_t lane, st
 	enum err e = ledger_checkpoint(ledger, CLEARANCE_ALL, lane, &note, f);
 	if (e == OK && (e = note_parse(buf_span(&note), &parsed, f)) == OK && (e = checkpoint_parse(parsed.text, &c, f)) == OK)
 		e = witness_last(ledger, c.origin, &old_note, &last, f);
-	if (e == OK && last.size < c.size && (e = ledger_consistency(ledger, CLEARANCE_ALL, lane, last.size, c.size, &proof, f)) == OK &&
+	if (e == OK && (e = ledger_consistency(ledger, CLEARANCE_ALL, lane, last.size, c.size, &proof, f)) == OK &&
 	    (e = witness_cosign(ledger, buf_span(&note), &c, last.size, &proof, (uint64_t)clock_ms() / 1000, &line, &busy, f)) == OK &&
 	    (e = witness_add_line(buf_span(&note), buf_span(&line), &whole, f)) == OK)
 		e = remote_cosign(l->remote, buf_span(&whole), f);
@@ -129,9 +130,10 @@ static void cosign(struct station *s, struct pulled *l, uint8_t lane)
 {
 	struct fault f;
 	int64_t now = clock_ms();
-	if (l->cosigned == l->status.size || now < l->cosign_ms)
+	if (now < (l->cosigned == l->status.size ? l->cosign_fresh_ms : l->cosign_ms))
 		return;
 	l->cosign_ms = now + (cosign_now(s, l, lane, &f) ? COSIGN_AGAIN_MS : COSIGN_EVERY_MS);
+	l->cosign_fresh_ms = now + COSIGN_FRESH_MS;
 }
 
 /* ---- pulling ---- */
@@ -182,7 +184,8 @@ static bool pull(struct station *s, struct pulled *l, const char *there)
 	if (is_held(s, l))
 		return false;
 	s->parcel.n = 0;
-	enum err e = remote_parcel(l->remote, size_here(s, l), &s->parcel, &f);
+	uint64_t from = size_here(s, l);
+	enum err e = remote_parcel(l->remote, from, &s->parcel, &f);
 	if (e == ERR_CANCELLED)
 		return false;
 	if (e) {
@@ -193,6 +196,8 @@ static bool pull(struct station *s, struct pulled *l, const char *there)
 		return false;
 	}
 	e = node_mirror(s->puller->node, &order, buf_span(&s->parcel), &d, &f);
+	if ((e || d.state == MIRROR_SMALLER) && size_here(s, l) != from)
+		return true; /* a file with the lane was joined meanwhile */
 	take_result(s, l, e, &d, &f, &more);
 	return more;
 }
@@ -212,6 +217,19 @@ static void pull_all(struct station *s)
 	}
 }
 
+/* What has grown is cosigned soon, however seldom the peer is asked. */
+static uint64_t until_cosigning(const struct station *s, uint64_t ms)
+{
+	int64_t now = clock_ms();
+	for (unsigned i = 0; i < s->peer.n_lanes; i++) {
+		const struct pulled *l = &s->lane[i];
+		int64_t left = l->cosign_ms > now ? l->cosign_ms - now : 0;
+		if (l->status.state == PULL_OK && l->cosigned != l->status.size && (uint64_t)left < ms)
+			ms = (uint64_t)left;
+	}
+	return ms;
+}
+
 /* Until it is time, or somebody wakes us. */
 static void rest(struct station *s)
 {
@@ -221,6 +239,7 @@ static void rest(struct station *s)
 		ms *= 2;
 	if (s->failures && ms > BACK_OFF_MAX_MS)
 		ms = s->peer.every_ms > BACK_OFF_MAX_MS ? s->peer.every_ms : BACK_OFF_MAX_MS;
+	ms = until_cosigning(s, ms);
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += (time_t)(ms / 1000);
 	until.tv_nsec += (long)(ms % 1000) * 1000000;
@@ -375,7 +394,7 @@ enum err puller_reload(struct puller *p, struct fault *f)
 			stop_station(p, at);
 	}
 	for (unsigned i = 0; e == OK && i < peers.n; i++)
-		if (!find_station(p, peers.v[i].name))
+		if (peers.v[i].url[0] && !find_station(p, peers.v[i].name))
 			e = start_station(p, &peers.v[i], f);
 	peers_release(&peers);
 	wake_all(p);

@@ -28,6 +28,7 @@ enum pull_state {
 	PULL_REFUSED,     /**< it answers, and not with what holds */
 	PULL_ROLLED_BACK, /**< it has signed that it has fewer entries than it had signed before */
 	PULL_FORKED,      /**< it has signed another history than before */
+	PULL_OFFLINE,     /**< the peer has no URL: what it tells comes in files (join.h) */
 	PULL_STOPPED,     /**< nothing pulls: the daemon does not run */
 };
 /** "ok", "behind", ..., "ROLLED BACK", "FORKED". */

@@ -13,6 +13,7 @@ struct pulled {
 	struct remote *remote;     /* of the peer's thread, as all that follows */
 	uint64_t cosigned;         /* size that was cosigned last */
 	int64_t cosign_ms;         /* not before then */
+	int64_t cosign_fresh_ms;   /* ... nor what was cosigned already before then */
 };
 
 struct station {

@@ -9,7 +9,7 @@ const char *pull_state_name(enum pull_state s)
 {
 	static const char *const names[] = {
 		[PULL_OK] = "ok", [PULL_BEHIND] = "behind", [PULL_STARTING] = "starting", [PULL_UNREACHABLE] = "unreachable", [PULL_REFUSED] = "refused",
-		[PULL_ROLLED_BACK] = "ROLLED BACK", [PULL_FORKED] = "FORKED", [PULL_STOPPED] = "stopped",
+		[PULL_ROLLED_BACK] = "ROLLED BACK", [PULL_FORKED] = "FORKED", [PULL_OFFLINE] = "offline", [PULL_STOPPED] = "stopped",
 	};
 	return names[s];
 }
@@ -21,7 +21,7 @@ bool pull_state_is_bad(enum pull_state s)
 
 void pull_status_here(struct node *n, const struct peer *p, unsigned i, struct pull_status *ret_status)
 {
-	struct pull_status t = { .state = PULL_STOPPED };
+	struct pull_status t = { .state = p->url[0] ? PULL_STOPPED : PULL_OFFLINE };
 	struct lane lane;
 	bool forked = true;
 	snprintf(t.peer, sizeof(t.peer), "%s", p->name);

@@ -207,10 +207,16 @@ enum err fetch_get_extra(struct fetcher *t, const char *url, struct fetch_extra 
 enum err fetch_post(struct fetcher *t, const char *url, const char *media, struct span body, size_t max_octets, struct buf *out,
 		    unsigned *ret_status, struct fault *f)
 {
+	return fetch_post_as(t, url, NULL, media, body, max_octets, out, ret_status, f);
+}
+
+enum err fetch_post_as(struct fetcher *t, const char *url, const char *header, const char *media, struct span body, size_t max_octets, struct buf *out,
+		       unsigned *ret_status, struct fault *f)
+{
 	char type[120];
 	snprintf(type, sizeof(type), "Content-Type: %s", media);
 	struct curl_slist *fields = curl_slist_append(NULL, type);
-	if (!fields)
+	if (!fields || (header && !curl_slist_append(fields, header)))
 		abort();
 	curl_easy_setopt(t->curl, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, fields);

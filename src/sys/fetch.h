@@ -38,6 +38,9 @@ enum err fetch_get_extra(struct fetcher *t, const char *url, struct fetch_extra 
 /** @param media  Content-Type of the body. */
 enum err fetch_post(struct fetcher *t, const char *url, const char *media, struct span body, size_t max_octets, struct buf *out,
 		    unsigned *ret_status, struct fault *f) MUST_USE;
+/** As fetch_post().  @param header  "Name: value", which may be a secret; NULL: none. */
+enum err fetch_post_as(struct fetcher *t, const char *url, const char *header, const char *media, struct span body, size_t max_octets, struct buf *out,
+		       unsigned *ret_status, struct fault *f) MUST_USE;
 
 /** A request in full, for those who follow redirects themselves because not every host may see what goes with it. */
 struct fetch_request {
