@@ -5,6 +5,7 @@ again when those above him have: nothing of them may come back, and no answer ma
 
 What a route is asked for follows from the node's own description (/openapi.json): a new route fails here until it is said how it is asked."""
 import base64
+import contextlib
 import hashlib
 import http.client
 import itertools
@@ -18,9 +19,10 @@ import uuid as uuids
 
 import pytest
 
-from conftest import LIMIT, Node, wait_for
+from conftest import LIMIT, Daemon, Node, wait_for
 from test_hooks import Receiver
 from test_pull import Fake
+from test_stream import Listener
 
 # In the order in which they are told: each is seen by fewer, as far as that can be said. Who is a member of a lane is a party that no other lane names.
 LANES = {
@@ -167,7 +169,7 @@ def pulled(node, daemon, lane):
     daemon.web.serve(path, f"{word('remote', lane)}.example\n".encode())
     (node.path / "key").write_text(word("key", lane))
     source(node, word("pulled", lane), "--url", daemon.web.url(path), "--key-file", node.path / "key", "--lane", lane, "--every", "7d")
-    node.run("source", "pull", word("pulled", lane))
+    wait_for(lambda: json.loads(node.run("source", "show", word("pulled", lane), "--json").out)["pull"]["last_success"], "the first pull")
 
 
 def hook(node, daemon, lane):
@@ -253,7 +255,7 @@ BODIES = {  # what changes nothing, whoever sends it: the rest is below, at test
     **{path: ("application/json", b"{}") for path in ("/v1/parties", "/v1/parties/{party}", "/v1/tokens", "/v1/tokens/{token}")},
 }
 ENFORCING = re.compile(r"\w+ (/v1/feeds|/v1/decisions)|DNS |RPZ |GET /metrics")  # these say what is decided, to whom it is decided for
-OF_NODE = re.compile(r"GET /lanes( |/node/)|GET /metrics|GET /v1/stream\?after")  # what the lane "node" shows in
+OF_NODE = re.compile(r"GET /lanes( |/node/)|GET /metrics|GET /v1/stream\?(after|\w+=node)")  # what the lane "node" shows in
 
 
 def requests(description):
@@ -332,7 +334,7 @@ class Asking:
         return 0, {}, "\n".join(line for line in done.stdout.splitlines() if line and line[0] != ";" and "SOA" not in line)
 
     def close(self):
-        for c in [*self.open.values(), *self.receivers.values()]:
+        for c in [*self.open.values(), *self.receivers.values(), self.web]:
             c.close()
 
 
@@ -362,18 +364,21 @@ def plain(answer):
     for name in ("as_of", "request_timestamp"):
         text = re.sub(rf'"{name}":"[^"]*"', "TIME", text)
     text = re.sub(r'"(now|age_s|uptime_s)":\d+', "TIME", text)
-    text = re.sub(r'"id":"[0-9a-f-]{36}","status"', "STATUS", text)
-    text = "\n".join(line for line in text.splitlines() if not re.match(r"sipar_(http_request|dns_|stream_|consumer_last)|process_", line))
+    text = re.sub(r'"id":"[0-9a-f-]{36}","status"|"version":"[^"]*","message"|"last_used":("[^"]*"|null)', "OF NOW", text)
+    text = "\n".join(line for line in text.splitlines() if not re.match(r"sipar_(http_request|dns_|rpz_|stream_|consumer_last)|process_", line))
     return status, {k: v for k, v in fields.items()}, text
 
 
-def unlike(before, after, leaving_out=None):
-    """The first request that is answered in another way, and how; None."""
+def unlike(before, after, leaving_out=None, of=plain):
+    """What is answered in another way: (request, where the answers part)."""
     assert before.keys() == after.keys()
+    found = []
     for request in before:
-        if (not leaving_out or not leaving_out.match(request)) and plain(before[request]) != plain(after[request]):
-            return request, plain(before[request]), plain(after[request])
-    return None
+        one, other = repr(of(before[request])), repr(of(after[request]))
+        if one != other and not (leaving_out and leaving_out.match(request)):
+            at = max(0, next((i for i, (x, y) in enumerate(zip(one, other)) if x != y), min(len(one), len(other))) - 80)
+            found.append((request[:100], one[at:at + 240], other[at:at + 240]))
+    return found
 
 
 def leaks(answers, lanes, but=()):
@@ -385,21 +390,19 @@ def leaks(answers, lanes, but=()):
 
 # ---- the story ----
 
-def build(path, serve, lanes, tellers, hub=None):
-    """A node that is told of these lanes; `between(lane)` after each."""
+def build(path, start, hub=None):
+    """A node with the parties, lanes and feeds of the story, and without a word."""
     node = Node(path)
     node.run("init", "--name", "cert.example")
     with open(node.path / "sipar.conf", "a") as conf:
         conf.write("approvals = 0\nparties = 1\n")
     for lane in MADE:
-        if lane in lanes or tellers:
-            node.run("lane", "create", lane, "--audience", f"tlp:{LANES[lane][0]}", "--members", ",".join(LANES[lane][1]))
+        node.run("lane", "create", lane, "--audience", f"tlp:{LANES[lane][0]}", "--members", ",".join(LANES[lane][1]))
     node.run("feed", "add", "edge", "--type", "list", "--open")
     node.run("feed", "add", "zone", "--type", "rpz", "--zone", "rpz.example", "--allow", "127.0.0.0/8")
     for name in ("everywhere", "teller", "teller.sightings"):
         source(node, name, "--weight", "5")
-    web = Fake()
-    a = Asking(serve(node), web, hub)
+    a = Asking(start(node), Fake(), hub)
     for name, (party, clearance, role) in ((n, w) for n, w in RECIPIENTS.items() if w):
         node.run("party", "add", party, "--clearance", clearance)
         a.tokens[name] = node.run("token", "new", party, "--role", role).out.strip()
@@ -419,34 +422,45 @@ def of_twin(answer):
     status, fields, text = plain(answer)
     if "octet-stream" in str(fields):
         text = f"{len(text)} octets"
-    text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", lambda m: "T" * len(m.group()), f"{fields}\n{text}")
+    text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", lambda m: "T" * len(m.group()), f"{fields}\n{text}")
     text = re.sub(r"\b1[78]\d{8}(\d{3})?\b", "TIME", text)
     text = re.sub(r"127\.0\.0\.1:\d+", "HERE", text)
     text = re.sub(r"'ETag': '\"[0-9a-f]{16}\"'", "ETAG", text)
     text = re.sub(r"\+[0-9a-f]{8}\+", "+KEY+", text)
-    text = re.sub(r"[A-Za-z0-9+/]{40,}=*", lambda m: "H" * len(m.group()), text)
+    text = re.sub(r"[\w+/-]{40,}=*", lambda m: "H" * len(m.group()), text)
     return status, text
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory):
-    """The node in the end, and what was answered on the way: by recipient, the sweep when all that he may see was told, and the last one."""
-    path, daemons = tmp_path_factory.mktemp("tlp"), []
+def started():
+    """started(node) -> Daemon; stopped at the end of all tests."""
+    with contextlib.ExitStack() as stack:
+        def start(node):
+            daemon = Daemon(node)
+            stack.callback(lambda: daemon.stop() == 0 or pytest.fail("a daemon did not end well"))
+            return daemon
+        yield start
 
-    def serve(node):
-        from conftest import Daemon
-        daemons.append(Daemon(node))
-        return daemons[-1]
-    hub = Node(path / "hub")
-    hub.run("init", "--name", "hub.example")
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory, started):
+    """A peer with something in each lane that is mirrored."""
+    node = Node(tmp_path_factory.mktemp("hub"))
+    node.run("init", "--name", "hub.example")
     for lane in MIRRORED:
-        hub.run("import", "-q", "--lane", lane, "--source", "hub", "-", stdin=f"{word('hubbed', lane)}.example\n".encode())
-    hub.run("party", "add", "cert", "--clearance", "red")
-    (hub.path / "token").write_text(hub.run("token", "new", "cert", "--role", "reader").out)
-    (hub.path / "token").chmod(0o600)
-    node, a = build(path / "whole", serve, list(LANES), True, serve(hub))
-    s = types.SimpleNamespace(node=node, a=a, before={}, after={}, undecided=None)
-    live = {}
+        node.run("import", "-q", "--lane", lane, "--source", "hub", "-", stdin=f"{word('hubbed', lane)}.example\n".encode())
+    node.run("party", "add", "cert", "--clearance", "red")
+    (node.path / "token").write_text(node.run("token", "new", "cert", "--role", "reader").out)
+    (node.path / "token").chmod(0o600)
+    return started(node)
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory, started, hub):
+    """The node in the end, and what was answered on the way: by recipient, the sweep when all that he may see was told, and the last one."""
+    path = tmp_path_factory.mktemp("tlp")
+    node, a = build(path / "whole", started, hub)
+    s = types.SimpleNamespace(node=node, a=a, before={}, after={}, live=Listener(a.daemon).ready())
     for lane in LANES:
         tell(node, a, lane)
         if lane == "public":
@@ -457,17 +471,17 @@ def story(tmp_path_factory):
     for name in RECIPIENTS:
         s.after[name] = sweep(a, name)
     # what comes behind is numbered: a twin that was told of nothing else says the same of it
-    twin, b = build(path / "twin", serve, ["public", "decisions"], False)
+    twin, b = build(path / "twin", started)
     for lane in ("public", "decisions"):
         tell(twin, b, lane)
     for n in (node, twin):
         n.run("import", "-q", "--source", "everywhere", "-", stdin=f"{LATER}\n".encode())
     s.later, s.twin = sweep(a, "nobody"), sweep(b, "nobody")
+    s.live.until(lambda events: LATER in json.dumps(events), LATER)
     yield s
+    s.live.process.kill()
     a.close()
     b.close()
-    for d in daemons:
-        assert d.stop() == 0
 
 
 @pytest.mark.parametrize("name", RECIPIENTS)
@@ -487,14 +501,207 @@ def test_what_he_may_see_comes_back(story, name):
 
 @pytest.mark.parametrize("name", RECIPIENTS)
 def test_nothing_changes_for_who_does_not_see_it(story, name):
-    assert not unlike(story.before[name], story.after[name], OF_NODE if name in SEES_NODE else None)
+    found = unlike(story.before[name], story.after[name], OF_NODE if name in SEES_NODE else None)
+    assert not found, "\n".join(map(str, found))
 
 
 def test_the_reasons_of_decisions_are_not_public(story):
-    assert not unlike(story.undecided, story.before["nobody"], ENFORCING)
+    found = unlike(story.undecided, story.before["nobody"], ENFORCING)
+    assert not found, "\n".join(map(str, found))
 
 
 def test_numbers_have_no_gaps(story):
-    for request in story.later:
-        assert of_twin(story.later[request]) == of_twin(story.twin[request]), request
-    assert story.later.keys() == story.twin.keys() and LATER in story.later[f"GET /v1/lookup/{LATER} "][2]
+    found = unlike(story.later, story.twin, of=of_twin)
+    assert not found, "\n".join(map(str, found))
+    assert LATER in story.later[f"GET /v1/lookup/{LATER} "][2]
+
+
+def test_who_listens_meanwhile_hears_nothing(story):
+    heard = {"stream": (200, {}, json.dumps(story.live.events))}
+    assert not leaks(heard, [lane for lane in LANES if lane != "public"]) and word("domain", "public") in heard["stream"][2]
+    assert {event[2].split("/")[0] for event in story.live.events} == {"public"}
+
+
+@pytest.mark.parametrize("name", RECIPIENTS)
+def test_what_is_told_is_not_counted(story, name):
+    """How often somebody has told something over HTTP, wherever, is for who looks after all of them."""
+    _, _, text = story.a.ask("GET", "/metrics", name=name)
+    counted = dict(re.findall(r'sipar_http_requests_total{operation="(\w+)",status="2xx"} (\d+)', text))
+    total = sum(int(n) for n in re.findall(r"sipar_http_requests_total{.*} (\d+)", text))
+    assert ("taxiiAdd" in counted) == ("mispSighting" in counted) == (name == "auditor") and "taxiiObjects" in counted
+    assert int(re.search(r"sipar_http_request_duration_seconds_count (\d+)", text)[1]) == total
+
+
+# ---- what changes something ----
+
+def alike(a, name, method, path, secret, never, body=None, kind=None, **fields):
+    """Is somebody who asks about what he may not see answered as about what there is not?"""
+    def ask(what):
+        text = body.replace("WHAT", what).encode() if body else None
+        status, told, answer = plain(a.ask(method, path.replace("WHAT", urllib.parse.quote(what, safe="")), text, kind, name, **{k: v.replace("WHAT", what) for k, v in fields.items()}))
+        forms = sorted({what, urllib.parse.quote(what, safe="")}, key=len, reverse=True)
+        for form in forms:
+            answer = answer.replace(form, "WHAT")
+        return status, told, answer
+    one, other = ask(secret), ask(never)
+    assert one == other, f"{method} {path} {secret}"
+    return one
+
+
+def fresh(kind, n=itertools.count()):
+    return f"{kind}--{uuids.uuid5(uuids.NAMESPACE_URL, f'never {next(n)}')}"
+
+
+@pytest.mark.parametrize("lane", MIRRORED[1:] + MADE + ("restricted",))
+def test_writing_is_no_oracle(story, lane):
+    """By a party of clearance green, in a lane that it sees: what is above is as good as not there."""
+    a, at, secret = story.a, "/taxii2/api/collections/community/objects/", f"indicator--{uuid('indicator', lane)}"
+    told = json.dumps(dict(stix(lane)[0], id="WHAT", name="mine", revoked=True))
+    for name in ("reporter", "analyst"):
+        for path in (at + "WHAT/", at + "WHAT/versions/", at + "?match[id]=WHAT&match[version]=2020", at + "WHAT/?match[version]=x"):
+            assert alike(a, name, "GET", path, secret, fresh("indicator"))[0] in (400, 404)
+        assert alike(a, name, "DELETE", at + "WHAT/", secret, fresh("indicator"))[0] == 404
+        assert alike(a, name, "DELETE", at + "WHAT/?match[version]=x", secret, fresh("indicator"))[0] in (400, 422)
+        for path in ("", f"{secret}/", "manifest/"):
+            for method in ("GET", "POST", "DELETE"):
+                alike(a, name, method, f"/taxii2/api/collections/WHAT/objects/{path}", lane, "lane-of-nobody", '{"objects":[]}' if method == "POST" else None, TAXII)
+        marked = json.dumps(dict(stix("community")[0], id=fresh("indicator"), object_marking_refs=["WHAT"]))
+        assert alike(a, name, "POST", at, f"marking-definition--{uuid('marking', lane)}", fresh("marking-definition"), '{"objects":[%s]}' % marked, TAXII)[0] == 202
+        for body in ('{"value":"WHAT"}', '{"values":["WHAT"],"type":1}'):
+            assert alike(a, name, "POST", "/sightings/add", values(lane)[0], "never.example", body, "application/json")[0] == 404
+        assert alike(a, name, "POST", "/sightings/add", address(lane), "203.0.113.250", '{"value":"WHAT"}', "application/json")[0] == 404
+        assert alike(a, name, "POST", "/sightings/add/WHAT", uuid("attribute1", lane), fresh("x")[3:], "{}", "application/json")[0] == 404
+        assert alike(a, name, "GET", "/events/view/WHAT", uuid("event", lane), fresh("x")[3:])[0] == 404
+        for query in ("?lane=WHAT", "?lane=public,WHAT", "?after=WHAT/1", "?lane=public&after=public/1,WHAT/1", "?lane=WHAT&after=3"):
+            assert alike(a, name, "GET", "/v1/stream" + query, lane, "lane-of-nobody")[0] in (400, 404)
+        assert alike(a, name, "GET", "/v1/stream?lane=public", lane, "lane-of-nobody", **{"Last-Event-ID": "WHAT/1"})[0] == 400
+        for path, body in (("cosignature", "x"), ("checkpoint", None), ("from/0", None), ("tile/0/000", None)):
+            assert alike(a, name, "POST" if body else "GET", f"/lanes/WHAT/{path}", lane, "lane-of-nobody", body, "text/plain" if body else None)[0] == 404
+        # to tell it is to tell something new
+        assert alike(a, name, "POST", at, f"indicator--{uuid('kept', lane)}" if name == "reporter" else secret, fresh("indicator"), '{"objects":[%s]}' % told, TAXII)[0] == 202
+    # and those who see it have it as it was
+    for kind in ("indicator", "kept"):
+        assert '"revoked"' not in a.ask("GET", f"/taxii2/api/collections/{lane}/objects/indicator--{uuid(kind, lane)}/", name="teller")[2]
+    assert json.loads(a.ask("GET", f"/v1/lookup/{word('pattern', lane)}.example", name="teller")[2])["listed"]
+
+
+def test_cursors_are_their_owners(story):
+    """A cursor that somebody else was given is as good as one that nobody was given."""
+    at = "/taxii2/api/collections/community/objects/"
+    given = json.loads(story.a.ask("GET", f"{at}?limit=2", name="teller")[2])["next"]
+    broken = given[:-2] + ("AA" if given[-2:] != "AA" else "BB")
+    assert alike(story.a, "green", "GET", f"{at}?next=WHAT", given, broken)[0] == 400
+
+
+def test_tokens_that_open_nothing(story):
+    """Over, revoked, not from here, mistyped, of a party that is gone: refused, whatever is asked for; and what everybody may see is no other thing by them."""
+    node, a = story.node, story.a
+    def new(*options):
+        return node.run("token", "new", "service", "--role", "reader", *options).out.strip()
+    a.tokens.update(far=new("--cidr", "198.51.100.0/24"), over=new("--expires", "1s"), revoked=new(), mistyped=a.tokens["red"][:-1] + "7")
+    node.run("party", "add", "gone", "--clearance", "red")
+    a.tokens["gone"] = node.run("token", "new", "gone", "--role", "administrator").out.strip()
+    node.run("party", "remove", "gone")
+    node.run("token", "revoke", a.tokens["revoked"][6:16])
+    wait_for(lambda: a.ask("GET", "/lanes", name="over")[0] in (401, 429), "the end of a token")
+    for name in ("far", "over", "revoked", "mistyped", "gone"):
+        for path, secret, never in (("/lanes/WHAT/checkpoint", "restricted", "lane-of-nobody"), ("/v1/lookup/WHAT", values("restricted")[0], "never.example"),
+                                    ("/events/view/WHAT", uuid("event", "restricted"), fresh("x")[3:])):
+            wait_for(lambda: alike_or_busy(a, name, path, secret, never), "an answer before there were too many")
+    assert len({a.ask("GET", "/lanes", name=name)[2] for name in ("far", "over", "revoked", "mistyped", "gone")}) <= 2  # 401, or too many of them
+
+
+def alike_or_busy(a, name, path, secret, never):
+    """The same refusal of both, unless the limit of refusals came between them."""
+    (one, _, text), (other, _, said) = (a.ask("GET", path.replace("WHAT", w), name=name) for w in (secret, never))
+    assert {one, other} <= {401, 429}
+    return one != other or text.replace(secret, never) == said
+
+
+# ---- what leaves on other ways ----
+
+@pytest.mark.parametrize("level", [level for level in LEVELS if level != "amber+strict"])
+def test_files_for_a_level(story, tmp_path, level):
+    """Exports and snapshots of what a level may see; lanes with members are for none."""
+    lanes = [lane for lane, (audience, members) in LANES.items() if LEVELS.index(audience) <= LEVELS.index(level) and not members]
+    node, out = story.node, {}
+    for form in ("stix", "misp", "csv", "intelmq"):
+        out[form] = 0, {}, node.run("export", "-q", "--format", form, "--audience", level, "-o", "-").out
+    node.run("snapshot", "--audience", level, "-o", tmp_path / "it")
+    out["snapshot"] = 0, {}, (tmp_path / "it").read_bytes().decode("latin-1")
+    assert not leaks(out, [lane for lane in LANES if lane not in lanes])
+    for lane in lanes:
+        if lane != "decisions":
+            assert all(word("domain", lane) in text for _, _, text in out.values()), lane
+
+
+@pytest.mark.parametrize("lane", LANES)
+def test_hooks_send_their_lane(story, lane):
+    if lane == "decisions":
+        pytest.skip("it has no hook")
+    r, last = story.a.receivers[lane], "taken" if lane != "public" else "later"
+    wait_for(lambda: word("why", lane) in repr(r.requests) and last in repr(r.requests), "what the lane was told")
+    sent = {"hook": (0, {}, "".join(f"{h}\n{body.decode('latin-1')}" for h, body in r.requests))}
+    assert not leaks(sent, [other for other in LANES if other != lane])
+    assert word("whisper", lane) not in sent["hook"][2]  # claims, not objects
+    assert all(word(kind, lane) in sent["hook"][2] for kind in ("domain", "pattern", "attribute", "intelmq", "shadow", "remote", "why"))
+
+
+def test_the_log_tells_of_nothing(story):
+    """Names of sources, hooks and peers stand in the daemon's log; what was told, and what opens a door, does not."""
+    logged = {"log": (0, {}, (story.node.path / "serve.log").read_text())}
+    assert not leaks(logged, LANES, NODE_WORDS)
+    assert not [t for t in story.a.tokens.values() if t and t[16:] in logged["log"][2]]
+
+
+# ---- who may see everything, and what is decided for everybody ----
+
+def test_everybody_may_see_everything(tmp_path, started):
+    """With audience = red the lanes without members are for everybody. What the node says of itself is not."""
+    node, a = build(tmp_path / "open", started)
+    for lane in ("public", "restricted", "sealed"):
+        tell(node, a, lane)
+    a.daemon.stop()
+    with open(node.path / "sipar.conf", "a") as conf:
+        conf.write("audience = red\n")
+    a.daemon = started(node)
+    a.open.clear()
+    answers = sweep(a, "nobody")
+    everything = "\n".join(text for _, _, text in answers.values())
+    assert not [w for w in words("restricted").values() if w not in everything]
+    assert not leaks(answers, ["sealed"])
+    lanes = [lane["name"] for lane in json.loads(a.ask("GET", "/lanes")[2])["lanes"]]
+    assert "node" not in lanes and "restricted" in lanes and '"lane":"node"' not in everything and a.ask("GET", "/lanes/node/checkpoint")[0] == 404
+    a.close()
+
+
+def test_policies_make_nothing_public(tmp_path):
+    """A decision is told to all who see the lane of decisions: a machine makes none of what they do not see, unless the policy says so."""
+    node = Node(tmp_path / "node")
+    node.run("init")
+    node.run("lane", "create", "ring", "--audience", "tlp:green", "--members", "ring-bank")
+    for lane in ("public", "community", "ring", "members", "restricted"):
+        for n in "ab":
+            node.run("source", "add", f"{lane}-{n}", "--weight", "40", "--category", "phishing")
+            node.run("import", "-q", "--lane", lane, "--source", f"{lane}-{n}", "-", stdin=f"{word('policy', lane)}.example\n".encode())
+    for audience, lanes in (("", ("public", "community")), ("audience=clear", ("public",)), ("audience=amber", ("public", "community", "members")),
+                            ("audience=red", ("public", "community", "members", "restricted"))):
+        (node.path / "sipar.conf").write_text(f"policy = auto reason=phishing min_score=60 kinds=domain {audience}\n")
+        assert set(node.run("policy", "run", "--dry-run").out.split()) == {f"{word('policy', lane)}.example" for lane in lanes}
+    (node.path / "sipar.conf").write_text("policy = auto reason=phishing audience=purple\n")
+    assert "none of clear" in node.run("policy", code=64).err
+
+
+def test_what_protects_stays_where_it_was_told(tmp_path, started):
+    """A list that few may see takes a value out of force; those who see the decision are not told which list, nor what else stands in it."""
+    node, a = build(tmp_path / "node", started)
+    for value in ("203.0.113.0/24", "blocked.example", "198.51.100.7"):
+        node.run("block", value, "--reason", "phishing", "--as", "cert/aisha")
+    wl = {"name": word("listname", "restricted"), "version": 1, "type": "substring", "description": "x", "matching_attributes": ["domain"], "list": ["locked.examp"]}
+    for how, told in (("misp-warninglist", json.dumps(wl)), ("lines", f"{word('protected', 'restricted')}.blocked.example\n203.0.113.77\n198.51.100.7\n")):
+        node.run("import", "-q", "--lane", "restricted", "--source", word("source", "restricted"), "--event" if False else "--as", "protected", "--format", how, "-",
+                 stdin=told.encode())
+    wait_for(lambda: len(re.findall("suspend", a.stream("green", "decisions")[2])) == 3, "the suspensions")
+    answers = sweep(a, "green")
+    assert not [r for r, (_, _, text) in answers.items() for w in ("source-restricted", "listname-", "locked.examp", "protected-restricted", "203.0.113.77") if w in text and w not in r]
+    a.close()
