@@ -704,3 +704,20 @@ def test_what_protects_stays_where_it_was_told(tmp_path, started):
     answers = sweep(a, "green")
     assert not [(r, w) for r, (_, _, text) in answers.items() for w in ("source-restricted", "listname-", "a text rule", "protected-restricted", "203.0.113.77") if w in text and w not in r]
     a.close()
+
+
+def test_a_list_does_not_move_out_of_sight(tmp_path):
+    """What a list says is over when it says something else: not where fewer people see it, since the others would know that it does."""
+    node = Node(tmp_path / "node")
+    node.run("init")
+    node.run("lane", "create", "ring", "--audience", "tlp:green", "--members", "ring-bank")
+
+    def told(lane, *options):
+        return node.run("import", "--lane", lane, "--source", "list", *options, "-", stdin=b"192.0.2.7\n", code=None)
+    assert told("community").returncode == 0 and told("community").returncode == 0
+    for lane in ("members", "restricted", "ring"):
+        done = told(lane)
+        assert done.returncode == 2 and 'is a list that lane "community" has' in done.err, done
+    assert told("public").returncode == 0  # who sees the one sees the other
+    node.run("source", "set", "list", "--event")
+    assert told("restricted").returncode == 0  # what adds takes nothing away

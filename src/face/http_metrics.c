@@ -40,12 +40,13 @@ static void put_seconds(struct buf *out, uint64_t us)
 	buf_printf(out, "%llu.%06u", (unsigned long long)(us / 1000000), (unsigned)(us % 1000000));
 }
 
-/* Counts over all lanes tell of those that are hidden: when something is written there, and how much. */
-static bool shows_all(const struct http_server *s, clearance clear)
+/* Counts over all lanes tell of those that are hidden: when something is written there, and how much.
+ * @param claims  of claims: there are none in the lane of the node itself. */
+static bool shows_all(const struct http_server *s, clearance clear, bool claims)
 {
 	struct lane *lanes = mem_alloc(LANES_MAX * sizeof(*lanes));
 	unsigned all = ledger_lanes(s->ledger, CLEARANCE_ALL, lanes), i = 0;
-	while (i < all && clear >> lanes[i].number & 1)
+	while (i < all && (clear >> lanes[i].number & 1 || (claims && strcmp(lanes[i].name, NODE_LANE) == 0)))
 		i++;
 	free(lanes);
 	return all && i == all;
@@ -134,11 +135,12 @@ void http_metrics(struct http_server *s, struct http_request *q, const struct ht
 {
 	put_process(s, &a->body);
 	put_lanes(s, http_clear(q), &a->body);
-	bool all = shows_all(s, http_clear(q));
-	if (all) {
+	bool all = shows_all(s, http_clear(q), false);
+	if (shows_all(s, http_clear(q), true)) {
 		put_use(&a->body);
 		put_table(s, &a->body);
-		put_commits(s, &a->body);
+		if (all)
+			put_commits(s, &a->body);
 		if (s->streams)
 			http_streams_metrics(s->streams, &a->body);
 	}
@@ -152,7 +154,7 @@ void http_metrics(struct http_server *s, struct http_request *q, const struct ht
 void http_healthz(struct http_server *s, struct http_request *q, const struct http_words *w, struct http_answer *a)
 {
 	buf_puts(&a->body, "{\"status\":\"ok\",\"version\":\"" SIPAR_VERSION "\"");
-	if (shows_all(s, http_clear(q))) {
+	if (shows_all(s, http_clear(q), true)) {
 		struct table_stats t;
 		table_stats(http_table_enter(s), &t);
 		http_table_leave(s);
