@@ -12,6 +12,7 @@
 #include "base/num.h"
 #include "codec/json_feed.h"
 #include "codec/formats.h"
+#include "codec/tlp.h"
 
 /* What is known of a record from its tags and those of its event. */
 struct tags {
@@ -20,7 +21,7 @@ struct tags {
 
 struct misp_state {
 	struct walk_place place;
-	uint8_t stance;
+	uint8_t stance, tlp; /* as in struct feed_options */
 	struct tags event;
 	uint32_t event_seen;
 };
@@ -254,6 +255,23 @@ static enum walk_step take_attribute(struct misp_state *s, struct json_feed *j)
 
 /* ---- the stream ---- */
 
+/* An event that may not be kept: not only its attributes, but its text, its tags, its reports. */
+static enum walk_step take_event(struct misp_state *s, struct json_feed *j, bool whole)
+{
+	struct json_member m[] = { { "uuid" } };
+	if (!whole) {
+		j->walk.error = "an event is marked more strictly than may be kept, and is not whole";
+		return WALK_ERROR;
+	}
+	enum walk_step step = json_feed_record(j, walk_take(&j->walk, m, COUNT_OF(m)));
+	if (step != WALK_VALUE)
+		return step;
+	j->draft.r.tlp = s->event.tlp;
+	draft_reject(&j->draft, "an event is marked %s", tlp_name(s->event.tlp));
+	s->event = (struct tags){ .confidence = CONFIDENCE_ABSENT };
+	return json_feed_emit(j);
+}
+
 static enum walk_step enter_event(struct misp_state *s, struct json_feed *j)
 {
 	struct walker *w = &j->walk;
@@ -267,6 +285,8 @@ static enum walk_step enter_event(struct misp_state *s, struct json_feed *j)
 		s->event_seen = json_feed_time(&m[2]);
 	if (m[0].kind == JSON_ARRAY)
 		read_tags(j, &s->event, m[0].value);
+	if (s->tlp && s->event.tlp > s->tlp)
+		return take_event(s, j, whole);
 	return walk_enter(w, 'E') ? WALK_VALUE : walk_pass(w);
 }
 
@@ -336,7 +356,7 @@ static enum err parse(void *state, struct span in, bool last, feed_sink *sink, v
 
 static void start(void *state, const struct feed_options *o)
 {
-	*(struct misp_state *)state = (struct misp_state){ .stance = (uint8_t)o->stance,
+	*(struct misp_state *)state = (struct misp_state){ .stance = (uint8_t)o->stance, .tlp = o->tlp,
 							   .event.confidence = CONFIDENCE_ABSENT };
 }
 

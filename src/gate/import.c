@@ -383,7 +383,7 @@ static enum err end_of_stream(struct import *i, struct stream *st, struct fault 
 
 enum err import_stream(struct import *i, struct input *in, const char *name, struct fault *f)
 {
-	struct stream st = { .in = in, .format = i->o.format, .options = { .column = i->o.column, .stance = i->o.stance } };
+	struct stream st = { .in = in, .format = i->o.format, .options = { .column = i->o.column, .stance = i->o.stance, .tlp = i->lane.tlp } };
 	struct slot *s = &i->slot[++i->at % SLOTS];
 	enum err e = wait_slot(i, s, f);
 	int sure;
