@@ -6,7 +6,7 @@
  *
  * MISP writes an event's tags behind its attributes, and they decide who may see these.  So an event is looked through
  * before it is entered: it must be in the piece as a whole, up to FEED_OBJECT_MAX; of a larger one the tags that are in
- * the piece count. */
+ * the piece count, and without them it is nobody's, where not everybody may see everything. */
 #include <stdlib.h>
 
 #include "base/num.h"
@@ -260,7 +260,7 @@ static enum walk_step take_event(struct misp_state *s, struct json_feed *j, bool
 {
 	struct json_member m[] = { { "uuid" } };
 	if (!whole) {
-		j->walk.error = "an event is marked more strictly than may be kept, and is not whole";
+		j->walk.error = "an event is not whole, and marked more strictly than may be kept, or without the tags that say for whom it is";
 		return WALK_ERROR;
 	}
 	enum walk_step step = json_feed_record(j, walk_take(&j->walk, m, COUNT_OF(m)));
@@ -275,7 +275,7 @@ static enum walk_step take_event(struct misp_state *s, struct json_feed *j, bool
 static enum walk_step enter_event(struct misp_state *s, struct json_feed *j)
 {
 	struct walker *w = &j->walk;
-	struct json_member m[] = { { "Tag" }, { "timestamp" }, { "date" } };
+	struct json_member m[] = { { "Tag" }, { "timestamp" }, { "date" }, { "info" } };
 	bool whole = walk_peek(w, m, COUNT_OF(m));
 	if (!whole && !w->last && w->piece.n - w->start <= FEED_OBJECT_MAX)
 		return WALK_MORE;
@@ -285,7 +285,8 @@ static enum walk_step enter_event(struct misp_state *s, struct json_feed *j)
 		s->event_seen = json_feed_time(&m[2]);
 	if (m[0].kind == JSON_ARRAY)
 		read_tags(j, &s->event, m[0].value);
-	if (s->tlp && s->event.tlp > s->tlp)
+	bool unsaid = !whole && m[3].kind == JSON_STRING && s->tlp < TLP_RED && (m[0].kind != JSON_ARRAY || m[0].cut);
+	if (s->tlp && (s->event.tlp > s->tlp || unsaid))
 		return take_event(s, j, whole);
 	return walk_enter(w, 'E') ? WALK_VALUE : walk_pass(w);
 }

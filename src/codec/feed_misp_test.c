@@ -35,16 +35,19 @@ static void test_wrappings(void **state)
 	says(m, "{\"Event\":[]}{}[]", "");
 }
 
-/* An event that is marked more strictly than may be kept is one record, title and all; one that is cut off is none. */
+/* An event that is marked more strictly than may be kept is one record, title and all; one that is cut off, or of which
+ * the tags are not there, is none. */
 static void test_events_that_may_not_be_kept(void **state)
 {
 	static const char text[] = "{\"response\":[" EVENT("\"Attribute\":[" A("domain", "a.example", "") "],\"Tag\":[{\"name\":\"tlp:amber\"}]") "," EVENT(
 		"\"Attribute\":[" A("domain", "b.example", ",\"Tag\":[{\"name\":\"tlp:red\"}]") "],\"Tag\":[{\"name\":\"tlp:green\"}]") "]}";
 	const struct feed_options o = { .stance = STANCE_INDICATOR, .tlp = TLP_GREEN };
-	for (unsigned cut = 0; cut < 2; cut++) {
+	static const unsigned behind[] = { 0, 30 /* with its tags */, 1 /* without */ };
+	for (unsigned i = 0; i < COUNT_OF(behind); i++) {
+		unsigned cut = behind[i];
 		struct told t = { .stop_after = 100 };
 		struct feed_parser *p = feed_parser_new(&feed_misp, &o);
-		struct span in = cut ? span_head(span_str(text), span_find(span_str(text), ']') + 30) : span_str(text);
+		struct span in = cut ? span_head(span_str(text), span_find(span_str(text), ']') + cut) : span_str(text);
 		struct fault f;
 		size_t used;
 		assert_int_equal(feed_parse(p, in, true, tell, &t, &used, &f), cut ? ERR_SYNTAX : OK);
