@@ -73,7 +73,7 @@ def test_normal_form():
     (["[file:name MATCHES '(']", "FILE"], 2, "match: MATCHES '(': octet "),
     (["[file:size = 1]", "none.json"], 2, "none.json: No such file"),
     (["@none", "FILE"], 2, "none: No such file"),
-    (["[file:size = 1]"], 64, "a pattern and a file are needed"),
+    (["[file:size = 1]"], 64, "a file with what was observed is needed"),
     (["--print", "[file:size = 1]", "FILE"], 64, "--print takes a pattern alone"),
 ])
 def test_mistakes(bundle, args, code, says):
@@ -139,3 +139,63 @@ def test_real_patterns(tmp_path):
         if done.returncode:
             refused.append((pattern, done.err))
     assert not refused, refused[:10]
+
+
+# ---- the patterns of a node ----
+
+def told(node, number, pattern, version=0, source="reports", lane="public", code=0, **more):
+    thing = {"type": "indicator", "spec_version": "2.1", "id": f"indicator--00000000-0000-4000-8000-{number:012}", "created": "2026-01-01T00:00:00.000Z",
+             "modified": f"2026-01-01T00:00:{version:02}.000Z", "name": f"Rule {number}", "pattern": pattern, "pattern_type": "stix",
+             "valid_from": "2026-01-01T00:00:00Z", **more}
+    node.counts(source, "--format", "stix", "--lane", lane, "-", stdin=json.dumps({"type": "bundle", "id": "bundle--1", "objects": [thing]}).encode(), code=code)
+    return thing["id"]
+
+
+def kept(node, bundle, code=0):
+    done = node.run("match", "--json", bundle, code=code)
+    return [json.loads(line) for line in done.out.splitlines()], done.err
+
+
+def test_all_that_a_node_has_is_matched(node, bundle):
+    """Also what no list can say; in the newest version, and not what was taken back, replaced or is in another language."""
+    node.run("source", "add", "reports", "--type", "event")
+    like = told(node, 1, "[domain-name:value LIKE '%.evil.example'] REPEATS 6 TIMES")
+    plain = told(node, 2, "[file:hashes.MD5 = '44d88612fea8a8f36de82e1278abb02f']", lane="members")
+    told(node, 3, "[domain-name:value = 'other.example']")
+    assert kept(node, bundle) == ([
+        {"indicator": like, "name": "Rule 1", "entry": "public/1", "match": 1, "observations": ["observed-data--2", "observed-data--3"]},
+        {"indicator": plain, "name": "Rule 2", "entry": "members/1", "match": 1, "observations": ["observed-data--1"]}], "")
+    assert node.run("match", bundle).out == f"{like} observed-data--2 observed-data--3\n{plain} observed-data--1\n"
+    assert node.run("match", "-q", bundle).out == ""
+
+    told(node, 1, "[domain-name:value LIKE '%.evil.example'] REPEATS 7 TIMES", version=1)
+    assert [m["indicator"] for m in kept(node, bundle)[0]] == [plain]
+    node.run("retract", plain, "--why", "x")
+    assert kept(node, bundle, code=1) == ([], "")
+    told(node, 1, "[domain-name:value LIKE '%.evil.example']", version=2)
+    told(node, 4, "alert tcp any any", pattern_type="snort")
+    told(node, 5, "[file:name = 'x'", source="broken", code=1)
+    found, said = kept(node, bundle)
+    assert [m["observations"] for m in found] == [["observed-data--2"], ["observed-data--3"]]
+    assert "1 indicator with a pattern in another language" in said and "(snort)" in said
+    told(node, 1, "[domain-name:value LIKE '%.evil.example']", version=3, revoked=True)
+    assert kept(node, bundle, code=1)[0] == []
+    node.run("match", "--print", bundle, code=64)
+    node.run("match", code=64)
+    assert "match" in node.run("match", bundle.parent / "nowhere", code=2).err
+
+
+def test_objects_are_found_by_what_stands_in_them(node, serve):
+    node.run("source", "add", "reports", "--type", "event")
+    one = told(node, 1, "[process:command_line LIKE '%\u200eSchTasks%']", description="kept, and in no list\nat all")
+    told(node, 2, "[domain-name:value = 'other.example']")
+    serve(node)
+    assert node.run("object", "--find", "schtasks").out == f"{one} public/1 Rule 1\n"
+    (line,) = node.run("object", "--find", "in no LIST", "--json").out.splitlines()
+    assert json.loads(line)["object"]["id"] == one and json.loads(line)["entry"] == "public/1"
+    assert node.run("object", "--find", "rule", "--type", "indicator").out.count("\n") == 2
+    assert node.run("object", "--find", "rule", "--type", "malware", code=1).out == ""
+    told(node, 1, "[process:name = 'x']", version=1)
+    assert node.run("object", "--find", "schtasks", code=1).out == ""
+    node.run("object", "--find", "x", one, code=64)
+    node.run("object", "--type", "malware", one, code=64)

@@ -351,7 +351,7 @@ def test_administration(node, serve):
     # not done
     for method, path, body, expected, says in (
             ("POST", "/v1/parties", {"title": "Hub"}, 409, "already"), ("POST", "/v1/parties", {}, 400, "title"), ("POST", "/v1/parties", "{", 400, "JSON"),
-            ("POST", "/v1/parties", {"title": "X", "role": "reader"}, 400, "a party has"), ("POST", "/v1/parties", {"title": "X", "size": "1"}, 400, "size"),
+            ("POST", "/v1/parties", {"title": "X", "role": "reader"}, 400, "no \"role\""), ("POST", "/v1/parties", {"title": "X", "size": "1"}, 400, "size"),
             ("POST", "/v1/parties", {"title": "X", "clearance": "tlp:blue"}, 400, "clearance"), ("POST", "/v1/parties", {"title": "X\u0007"}, 400, "control"),
             ("POST", "/v1/parties", '{"title":"X","title":"Y"}', 400, "twice"), ("POST", "/v1/parties/hub", {"name": "y"}, 400, "keeps its name"),
             ("POST", "/v1/parties/hub", {}, 400, "nothing is said"), ("POST", "/v1/parties/none", {"title": "X"}, 404, "no party"), ("DELETE", "/v1/parties/none", None, 404, "no party"),

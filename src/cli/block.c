@@ -11,6 +11,7 @@
 #include "cli/speaker.h"
 #include "cli/verbs.h"
 #include "codec/json.h"
+#include "view/decision_terms.h"
 
 enum { BLAST_TOLD = 3 /* values for which it is said what a block reaches */, EVIDENCE_MAX = 16 << 20, VALUES_OCTETS = 12 << 20 /* of one proposal; more become several */ };
 
@@ -182,25 +183,15 @@ static enum err take_evidence(struct block *b)
 	return e;
 }
 
+static struct span said(const char *text)
+{
+	return span_str(text ? text : "");
+}
+
 static enum err to_op(const struct block_options *o, struct decision_op *op, struct fault *f)
 {
-	uint32_t lease_s;
-	*op = (struct decision_op){ .op = OP_PROPOSE, .action = ACTION_BLOCK, .exact = o->exact, .why = span_str(o->why ? o->why : "") };
-	enum reason r = o->reason ? reason_find(span_str(o->reason)) : REASONS;
-	if (r == REASONS)
-		return fault_set(f, ERR_USAGE, "block: give one of the reasons phishing, malware, c2, dga, botnet and exploitation: --reason");
-	op->reason = (uint8_t)r;
-	lease_s = reason_row(r)->lease_s;
-	if (o->lease && (retention_parse(span_str(o->lease), &lease_s, f) || !lease_s || lease_s > LEASE_MAX_S))
-		return fault_set(f, ERR_USAGE, "block: --for \"%.40s\" is not a time up to %d days, like 14d or 36h", o->lease, LEASE_MAX_S / 86400);
-	op->until_s = (uint32_t)(clock_ms() / 1000) + lease_s;
-	if (o->action && strcmp(o->action, "challenge") == 0)
-		op->action = ACTION_CHALLENGE;
-	else if (o->action && strcmp(o->action, "block") != 0)
-		return fault_set(f, ERR_USAGE, "block: --action \"%.40s\" is neither block nor challenge", o->action);
-	if (op->why.n > OP_TEXT_MAX)
-		return fault_set(f, ERR_USAGE, "block: --why has more than %d octets", OP_TEXT_MAX);
-	return OK;
+	const struct decision_terms terms = { said(o->reason), said(o->lease), said(o->action), said(o->why), o->exact };
+	return decision_propose(&terms, (uint32_t)(clock_ms() / 1000), op, f) ? fault_at(f, "block") : OK;
 }
 
 static enum err block(struct block *b, int n, char **argv)

@@ -51,6 +51,28 @@ static bool uuid_ok(struct span s)
 	return true;
 }
 
+void stix_object_texts(struct span object, struct stix_text *texts, unsigned n)
+{
+	struct json_reader r;
+	for (unsigned i = 0; i < n; i++)
+		texts[i].text.n = 0;
+	json_init(&r, object, true);
+	if (json_next(&r) != JSON_OBJECT)
+		return;
+	while (json_next(&r) == JSON_KEY) {
+		struct buf *into = NULL;
+		for (unsigned i = 0; i < n; i++)
+			if (span_is(r.slice, texts[i].name))
+				into = &texts[i].text;
+		if (into)
+			into->n = 0;
+		if (json_skip(&r) == JSON_ERROR)
+			return;
+		if (into && r.slice.n >= 2 && r.slice.p[0] == '"' && json_unescape(span_of(r.slice.p + 1, r.slice.n - 2), into))
+			into->n = 0;
+	}
+}
+
 bool stix_id_ok(struct span id, struct span *ret_type)
 {
 	struct span type, rest;

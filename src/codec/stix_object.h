@@ -25,6 +25,12 @@ struct stix_members {
 	bool revoked;
 };
 enum err stix_object_make(const struct stix_members *m, struct stix_object *ret_object, struct fault *f) MUST_USE;
+/** Members of an object that are strings, escapes resolved, each into its buffer, which is cleared first. */
+struct stix_text {
+	const char *name;
+	struct buf text;
+};
+void stix_object_texts(struct span object, struct stix_text *texts, unsigned n);
 /** Is it TYPE--UUID, the type of a-z, 0-9 and '-'?  @param ret_type  may be NULL. */
 bool stix_id_ok(struct span id, struct span *ret_type);
 /** Is it an observable object (SCO) of STIX 2.1: one that has neither created nor modified? */

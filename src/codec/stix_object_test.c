@@ -69,8 +69,24 @@ static void ids(void **state)
 		assert_false(stix_id_ok(span_str(bad[i]), &type));
 }
 
+static void texts_of_members(void **state)
+{
+	struct stix_text texts[] = { { "name" }, { "pattern" }, { "none" } };
+	(void)state;
+	stix_object_texts(SPAN_LIT("{\"name\":\"a\\nb\",\"x\":{\"pattern\":\"inner\"},\"pattern\":\"[a:b = '\\u00e9']\"}"), texts, 3);
+	assert_string_equal(buf_cstr(&texts[0].text), "a\nb");
+	assert_string_equal(buf_cstr(&texts[1].text), "[a:b = '\xc3\xa9']");
+	assert_int_equal(texts[2].text.n, 0);
+	stix_object_texts(SPAN_LIT("{\"pattern\":[\"x\"],\"name\":\"\""), texts, 3);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(texts[i].text.n, 0);
+		buf_release(&texts[i].text);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(heads), cmocka_unit_test(no_objects), cmocka_unit_test(ids) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(heads), cmocka_unit_test(no_objects), cmocka_unit_test(ids),
+					    cmocka_unit_test(texts_of_members) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

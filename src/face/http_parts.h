@@ -172,6 +172,7 @@ http_handler http_lane_from;
 http_handler http_stream;
 http_handler http_taxii_discovery, http_taxii_root, http_taxii_collections, http_taxii_collection, http_taxii_manifest, http_taxii_objects;
 http_handler http_taxii_object, http_taxii_versions, http_taxii_add, http_taxii_status, http_taxii_delete;
+http_handler http_proposals, http_proposal, http_propose, http_approve, http_refuse_proposal, http_suspend, http_unblock;
 http_handler http_parties, http_party_add, http_party_set, http_party_remove, http_tokens, http_token_new, http_token_revoke;
 
 http_handler http_misp_manifest, http_misp_hashes, http_misp_event, http_misp_attributes, http_misp_search_events;

@@ -112,14 +112,14 @@ static bool holds_objects(const struct lane *lane)
 	return strcmp(lane->name, NODE_LANE) != 0 && strcmp(lane_first_name(lane), DOCKET_LANE) != 0;
 }
 
-void taxii_collection_of(const struct http_request *q, const struct lane *lane, struct taxii_collection *c)
+void taxii_collection_of(const struct http_request *q, const struct lane *lane, struct taxii_lane *c)
 {
 	c->lane = *lane;
 	uuid_named(uuid_urls, span_str(lane->origin), c->id);
 	c->can_write = role_may(http_asker(q)->role, RIGHT_REPORT) && !strchr(lane->name, '.'); /* a peer's lane is written there */
 }
 
-unsigned taxii_collections(const struct http_server *s, const struct http_request *q, struct taxii_collection ret[LANES_MAX])
+unsigned taxii_collections(const struct http_server *s, const struct http_request *q, struct taxii_lane ret[LANES_MAX])
 {
 	struct lane *lanes = mem_alloc(LANES_MAX * sizeof(*lanes));
 	unsigned all = ledger_lanes(s->ledger, http_clear(q), lanes), n = 0;
@@ -130,9 +130,9 @@ unsigned taxii_collections(const struct http_server *s, const struct http_reques
 	return n;
 }
 
-static bool find_collection(const struct http_server *s, const struct http_request *q, struct span name, struct taxii_collection *ret)
+static bool find_collection(const struct http_server *s, const struct http_request *q, struct span name, struct taxii_lane *ret)
 {
-	struct taxii_collection *all = mem_alloc(LANES_MAX * sizeof(*all));
+	struct taxii_lane *all = mem_alloc(LANES_MAX * sizeof(*all));
 	unsigned n = taxii_collections(s, q, all), i = 0;
 	while (i < n && !span_is(name, all[i].id) && !span_is(name, all[i].lane.name))
 		i++;
@@ -151,7 +151,7 @@ static void not_allowed(const struct http_request *q, struct http_answer *a)
 		     known ? "your role, or the collection, does not allow it to be written to" : "who writes to a collection says who they are, by a token");
 }
 
-bool taxii_open(struct http_server *s, const struct http_request *q, struct span name, bool writes, bool takes, struct taxii_collection *c,
+bool taxii_open(struct http_server *s, const struct http_request *q, struct span name, bool writes, bool takes, struct taxii_lane *c,
 		struct http_answer *a)
 {
 	if (writes && !http_asker(q)->party[0])
@@ -237,7 +237,7 @@ void http_taxii_root(struct http_server *s, struct http_request *q, const struct
 	answer(a);
 }
 
-void taxii_collection_put(const struct taxii_collection *c, struct buf *out)
+void taxii_collection_put(const struct taxii_lane *c, struct buf *out)
 {
 	buf_printf(out, "{\"id\":\"%s\",", c->id);
 	put_member(out, "title", c->lane.name);
@@ -253,7 +253,7 @@ void http_taxii_collections(struct http_server *s, struct http_request *q, const
 	(void)w;
 	if (!taxii_begin(s, q, a))
 		return;
-	struct taxii_collection *all = mem_alloc(LANES_MAX * sizeof(*all));
+	struct taxii_lane *all = mem_alloc(LANES_MAX * sizeof(*all));
 	unsigned n = taxii_collections(s, q, all);
 	for (unsigned i = 0; i < n; i++) {
 		buf_puts(&a->body, i ? "," : "{\"collections\":[");
@@ -266,7 +266,7 @@ void http_taxii_collections(struct http_server *s, struct http_request *q, const
 
 void http_taxii_collection(struct http_server *s, struct http_request *q, const struct http_words *w, struct http_answer *a)
 {
-	struct taxii_collection c;
+	struct taxii_lane c;
 	if (!taxii_open(s, q, w->word[0], false, false, &c, a))
 		return;
 	taxii_collection_put(&c, &a->body);

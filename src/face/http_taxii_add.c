@@ -68,7 +68,7 @@ static void put_status(const char *id, const struct details *d, const struct sub
 
 void http_taxii_add(struct http_server *s, struct http_request *q, const struct http_words *w, struct http_answer *a)
 {
-	struct taxii_collection c;
+	struct taxii_lane c;
 	struct submit_counts counts;
 	struct details d = { .now = "" };
 	struct fault f;
@@ -119,7 +119,7 @@ static enum err only_whole(struct http_request *q, struct fault *f)
 	return e;
 }
 
-static enum err take_back(struct http_server *s, struct http_request *q, const struct taxii_collection *c, struct span id, struct fault *f)
+static enum err take_back(struct http_server *s, struct http_request *q, const struct taxii_lane *c, struct span id, struct fault *f)
 {
 	struct asker asker = *http_asker(q);
 	struct retract_done done = { 0 };
@@ -142,7 +142,7 @@ static enum err take_back(struct http_server *s, struct http_request *q, const s
 
 void http_taxii_delete(struct http_server *s, struct http_request *q, const struct http_words *w, struct http_answer *a)
 {
-	struct taxii_collection c;
+	struct taxii_lane c;
 	struct fault f;
 	if (!taxii_open(s, q, w->word[0], true, false, &c, a))
 		return;

@@ -127,7 +127,7 @@ static struct object_filter filter_of(const struct taxii_query *q)
 }
 
 /* Until the page has something, or nothing follows: what was erased may be a long stretch. */
-static enum err fill(struct http_server *s, struct http_request *q, const struct taxii_collection *c, struct object_index *x, struct page *p,
+static enum err fill(struct http_server *s, struct http_request *q, const struct taxii_lane *c, struct object_index *x, struct page *p,
 		     bool *ret_more, int64_t *ret_place_us, struct fault *f)
 {
 	struct object_filter filter = filter_of(p->query);
@@ -151,7 +151,7 @@ static enum err fill(struct http_server *s, struct http_request *q, const struct
 }
 
 /* What a cursor belongs to. */
-static void put_owner(const struct http_request *q, const struct taxii_collection *c, enum kind kind, struct span id, struct buf *out)
+static void put_owner(const struct http_request *q, const struct taxii_lane *c, enum kind kind, struct span id, struct buf *out)
 {
 	buf_printf(out, "%s %d %s ", c->id, kind, http_asker(q)->party);
 	buf_putspan(out, id);
@@ -162,7 +162,7 @@ static bool plain(const struct taxii_query *q)
 	return q->from_us == INT64_MIN && !q->specs && !q->n_versions && !q->first && !q->last && !q->all;
 }
 
-static void answer_page(struct http_server *s, struct http_request *q, const struct taxii_collection *c, enum kind kind, struct taxii_query *query,
+static void answer_page(struct http_server *s, struct http_request *q, const struct taxii_lane *c, enum kind kind, struct taxii_query *query,
 			bool one, struct span owner, struct http_answer *a)
 {
 	struct object_index *x = objects_index(s->objects, c->lane.number, OPENING_MS);
@@ -196,7 +196,7 @@ static void serve(struct http_server *s, struct http_request *q, const struct ht
 {
 	bool one = w->n > 1;
 	struct span id = one ? w->word[1] : (struct span){ 0 };
-	struct taxii_collection c;
+	struct taxii_lane c;
 	struct buf owner = { 0 };
 	struct fault f;
 	if (!taxii_open(s, q, w->word[0], false, false, &c, a))

@@ -12,23 +12,23 @@
 #define TAXII_ROOT "/taxii2/api/"
 
 /** A collection is a lane, by its id or by its name. */
-struct taxii_collection {
+struct taxii_lane {
 	struct lane lane;
 	char id[UUID_TEXT];
 	bool can_write; /**< by who asks; whoever sees it may read */
 };
 
-void taxii_collection_of(const struct http_request *q, const struct lane *lane, struct taxii_collection *ret_collection);
+void taxii_collection_of(const struct http_request *q, const struct lane *lane, struct taxii_lane *ret_collection);
 /** The lanes that who asks may see and that can hold objects.  @return how many, at most LANES_MAX. */
-unsigned taxii_collections(const struct http_server *s, const struct http_request *q, struct taxii_collection ret[LANES_MAX]);
-void taxii_collection_put(const struct taxii_collection *c, struct buf *out);
+unsigned taxii_collections(const struct http_server *s, const struct http_request *q, struct taxii_lane ret[LANES_MAX]);
+void taxii_collection_put(const struct taxii_lane *c, struct buf *out);
 
 /** Before a handler without a collection says anything: media types and refusals.  @return false: the answer is there. */
 bool taxii_begin(struct http_server *s, const struct http_request *q, struct http_answer *a);
 /** The same, for one with a collection.  @param writes  it is changed: who may not gets 401 or 403.
  *  @param takes  a body of TAXII.  @return false: the answer is there, or (a->status 0) the body must be read first. */
 bool taxii_open(struct http_server *s, const struct http_request *q, struct span name, bool writes, bool takes,
-		struct taxii_collection *ret_collection, struct http_answer *a);
+		struct taxii_lane *ret_collection, struct http_answer *a);
 /** Statuses: what became of objects that were sent.  All threads. */
 struct taxii_statuses *taxii_statuses_new(void);
 void taxii_statuses_free(struct taxii_statuses *t);

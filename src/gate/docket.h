@@ -54,6 +54,7 @@ void docket_listen(struct docket *d, void (*call)(void *ctx, uint64_t serial), v
 struct speaker {
 	const char *party; /**< at most 63 octets */
 	const char *by;    /**< the person; "" : nobody in particular */
+	bool stranger;     /**< is not told who protects a value: that may be in a lane that they do not see */
 };
 
 /** What docket_say() is asked for: `op` of view/decision.h without enacts, which the policy decides (a policy's own decisions are in force at once:

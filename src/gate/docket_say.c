@@ -49,7 +49,7 @@ void docket_call_listeners(struct docket *d, uint64_t before)
 }
 
 /* Is one of the values protected? */
-static enum err ask_guard(struct docket *d, struct span values, uint8_t action, struct fault *f)
+static enum err ask_guard(struct docket *d, bool stranger, struct span values, uint8_t action, struct fault *f)
 {
 	uint8_t store[OBS_KEY_MAX];
 	struct observable o;
@@ -61,8 +61,8 @@ static enum err ask_guard(struct docket *d, struct span values, uint8_t action, 
 		if (d->guard(d->guard_ctx, &o, action, &one) && guarded++ < GUARD_TOLD) {
 			buf_puts(&why, why.n ? "; \"" : "\"");
 			obs_format(&o, &why);
-			buf_puts(&why, "\": ");
-			buf_putspan(&why, buf_span(&one));
+			buf_puts(&why, stranger ? "\" is protected" : "\": ");
+			buf_putspan(&why, stranger ? span_of(NULL, 0) : buf_span(&one));
 		}
 		buf_release(&one);
 	}
@@ -72,13 +72,13 @@ static enum err ask_guard(struct docket *d, struct span values, uint8_t action, 
 	return e;
 }
 
-static enum err ask_guard_again(struct docket *d, uint64_t index, struct fault *f)
+static enum err ask_guard_again(struct docket *d, bool stranger, uint64_t index, struct fault *f)
 {
 	struct buf body = { 0 }, store = { 0 };
 	struct decision_op op;
 	enum err e = docket_read(d, index, &body, &store, &op, f);
 	if (e == OK)
-		e = ask_guard(d, op.values, op.action, f);
+		e = ask_guard(d, stranger, op.values, op.action, f);
 	buf_release(&body);
 	buf_release(&store);
 	return e;
@@ -95,19 +95,19 @@ static enum err check_lease(const struct decision_op *op, struct fault *f)
 }
 
 /* Does it put something in force? */
-static enum err decide(struct docket *d, const char *party, struct decision_op *op, struct fault *f)
+static enum err decide(struct docket *d, const struct speaker *who, struct decision_op *op, struct fault *f)
 {
 	enum err e = OK;
 	if (op->op == OP_PROPOSE) {
-		if ((e = check_lease(op, f)) != OK || (e = ask_guard(d, op->values, op->action, f)) != OK)
+		if ((e = check_lease(op, f)) != OK || (e = ask_guard(d, who->stranger, op->values, op->action, f)) != OK)
 			return e;
 		op->enacts = op->policy.n || (d->policy.approvals == 0 && d->policy.parties <= 1);
 	} else if (op->op == OP_APPROVE) {
 		const struct decision *of = decision_find(d->set, op->of[0]);
 		if ((int64_t)of->until_s <= clock_ms() / 1000)
 			return fault_set(f, ERR_RANGE, "the lease of decision %llu is over", (unsigned long long)of->index);
-		op->enacts = decision_approvals(of) + 1 >= d->policy.approvals && decision_parties(of, party) >= d->policy.parties;
-		e = ask_guard_again(d, op->op == OP_APPROVE ? op->of[0] : 0, f);
+		op->enacts = decision_approvals(of) + 1 >= d->policy.approvals && decision_parties(of, who->party) >= d->policy.parties;
+		e = ask_guard_again(d, who->stranger, op->of[0], f);
 	}
 	return e;
 }
@@ -205,7 +205,7 @@ enum err docket_say(struct docket *d, const struct speaker *who, struct decision
 	enum err e = OK;
 	if ((op->op == OP_UNBLOCK && op->values.n) || op->op == OP_UNPROTECT)
 		e = find_losers(d, &said, of, f);
-	if (e == OK && (e = decision_check(d->set, &said, who->party, f)) == OK && (e = decide(d, who->party, &said, f)) == OK)
+	if (e == OK && (e = decision_check(d->set, &said, who->party, f)) == OK && (e = decide(d, who, &said, f)) == OK)
 		e = tell_op(d, who->party, &said, ret_index, f);
 	pthread_mutex_unlock(&d->lock);
 	free(of);

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/siphash.h"
 #include "gate/dump_parts.h"
 #include "gate/intake.h"
@@ -18,6 +19,7 @@ struct seen {
 
 struct walk {
 	struct dump_job j;
+	dump_object_visit *visit; /* NULL: it is written; else called with j.ctx */
 	uint8_t *ended;          /* bit for each index of the lane: the import that begins there has ended */
 	struct seen objects;     /* of STIX, over all lanes */
 	struct seen claims;      /* of one body */
@@ -125,7 +127,11 @@ static void take_object(struct walk *w, const struct feed_record *r, struct span
 		wanted = is_wanted(w, &r->claims[i].obs) && standing_of(w, &r->claims[i], false);
 	if (r->fate != FATE_CLAIMS && w->j.o->kinds != DUMP_ALL_KINDS)
 		wanted = false;
-	if (wanted && object.n && seen_add(&w->objects, hash_of(object)))
+	if (!wanted || !object.n || !seen_add(&w->objects, hash_of(object)))
+		return;
+	if (w->visit)
+		w->j.gone = !w->visit(w->j.ctx, &w->j.lane, w->entry, object);
+	else
 		dump_object(&w->j, object);
 }
 
@@ -175,11 +181,13 @@ static enum err parse(struct walk *w, struct fault *f)
 	return w->j.gone ? fault_set(f, ERR_CANCELLED, "cancelled") : OK;
 }
 
-static enum err visit(void *ctx, const struct entry *e, struct span none, struct fault *f)
+static enum err take_entry(void *ctx, const struct entry *e, struct span none, struct fault *f)
 {
 	struct walk *w = ctx;
 	const struct dump_options *o = w->j.o;
 	(void)none;
+	if (w->visit && strcmp(e->media, "stix") != 0)
+		return OK;
 	if (e->kind != ENTRY_FEED || e->flags & ENTRY_CONTINUES || e->gone || e->time_ms < o->since_ms || (o->source && strcmp(o->source, e->source) != 0))
 		return OK;
 	if (!(w->ended[e->import_index / 8] >> e->import_index % 8 & 1) || !standing_entry(node_table(w->j.node), e->source, e->number, e->import))
@@ -210,7 +218,7 @@ static enum err take_lane(struct walk *w, struct fault *f)
 	w->ended = mem_zalloc((size_t)(w->j.lane.size / 8 + 1));
 	enum err e = ledger_each(l, clear, 1, false, note_end, w, f);
 	if (e == OK)
-		e = ledger_each(l, clear, 1, false, visit, w, f);
+		e = ledger_each(l, clear, 1, false, take_entry, w, f);
 	free(w->ended);
 	if (e == OK)
 		dump_lane_end(&w->j);
@@ -233,29 +241,47 @@ static uint32_t changed(struct node *n, clearance clear)
 	return s;
 }
 
-enum err dump(struct node *n, const struct dump_options *o, dump_sink *sink, void *ctx, struct dump_counts *ret_counts, struct fault *f)
+static enum err take_lanes(struct walk *w, struct fault *f)
 {
 	struct lane *lanes = mem_alloc(LANES_MAX * sizeof(*lanes));
-	unsigned n_lanes = ledger_lanes(node_ledger(n), o->clear, lanes);
-	struct walk *w = mem_zalloc(sizeof(*w));
+	unsigned n = ledger_lanes(node_ledger(w->j.node), w->j.o->clear, lanes);
 	enum err e = OK;
-	*ret_counts = (struct dump_counts){ 0 };
-	w->j = (struct dump_job){ .node = n, .o = o, .sink = sink, .ctx = ctx, .counts = ret_counts, .changed_s = changed(n, o->clear) };
-	dump_begin(&w->j);
-	for (unsigned i = 0; i < n_lanes && e == OK; i++) {
+	for (unsigned i = 0; i < n && e == OK; i++) {
 		w->j.lane = lanes[i];
 		e = take_lane(w, f);
 	}
-	if (e == OK) {
-		dump_end(&w->j);
-		e = w->j.gone ? fault_set(f, ERR_CANCELLED, "cancelled") : OK;
-	}
+	free(lanes);
+	return e;
+}
+
+static void release(struct walk *w)
+{
 	free(w->objects.slot);
 	free(w->claims.slot);
 	buf_release(&w->body);
 	buf_release(&w->found);
 	buf_release(&w->j.out);
-	free(w);
-	free(lanes);
+}
+
+enum err dump(struct node *n, const struct dump_options *o, dump_sink *sink, void *ctx, struct dump_counts *ret_counts, struct fault *f)
+{
+	struct walk w = { .j = { .node = n, .o = o, .sink = sink, .ctx = ctx, .counts = ret_counts, .changed_s = changed(n, o->clear) } };
+	*ret_counts = (struct dump_counts){ 0 };
+	dump_begin(&w.j);
+	enum err e = take_lanes(&w, f);
+	if (e == OK) {
+		dump_end(&w.j);
+		e = w.j.gone ? fault_set(f, ERR_CANCELLED, "cancelled") : OK;
+	}
+	release(&w);
+	return e;
+}
+
+enum err dump_objects(struct node *n, clearance clear, dump_object_visit *visit, void *ctx, struct fault *f)
+{
+	struct dump_options o = { .format = DUMP_STIX, .clear = clear, .kinds = DUMP_ALL_KINDS, .now_s = (uint32_t)(clock_ms() / 1000) };
+	struct walk w = { .j = { .node = n, .o = &o, .ctx = ctx }, .visit = visit };
+	enum err e = take_lanes(&w, f);
+	release(&w);
 	return e;
 }

@@ -41,4 +41,9 @@ enum dump_format dump_format_parse(struct span name);
 /** @return OK; ERR_CANCELLED: the sink has had enough; ERR_IO, ERR_CORRUPT: of the ledger.  The thread is a reader of the table. */
 enum err dump(struct node *n, const struct dump_options *o, dump_sink *sink, void *ctx, struct dump_counts *ret_counts, struct fault *f) MUST_USE;
 
+/** An object that came as STIX, lent for the call, and where.  false: no more. */
+typedef bool dump_object_visit(void *ctx, const struct lane *lane, const struct entry *e, struct span object);
+/** The objects that dump() would give octet for octet.  @return as dump(). */
+enum err dump_objects(struct node *n, clearance clear, dump_object_visit *visit, void *ctx, struct fault *f) MUST_USE;
+
 #endif

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "gate/import.h"
+#include "gate/newest.h"
 #include "gate/retract.h"
 #include "sys/key.h"
 
@@ -180,6 +181,49 @@ static void test_a_reader_that_goes_away(void **state)
 	buf_release(&text);
 }
 
+static bool note_object(void *ctx, const struct lane *lane, const struct entry *e, const struct stix_object *object)
+{
+	buf_printf(ctx, "%s/%llu " SPAN_FMT ";", lane->name, (unsigned long long)e->index, SPAN_ARG(object->version));
+	return true;
+}
+
+static bool enough(void *ctx, const struct lane *lane, const struct entry *e, const struct stix_object *object)
+{
+	(void)note_object(ctx, lane, e, object);
+	return false;
+}
+
+#define NOTE(day, more)                                                                                                  \
+	"{\"type\":\"note\",\"spec_version\":\"2.1\",\"id\":\"note--00000000-0000-4000-8000-000000000001\",\"created\":\"2026-01-01T00:00:00Z\"," \
+	"\"modified\":\"2026-01-0" day "T00:00:00Z\",\"content\":\"x\"" more "}"
+#define BUNDLE(objects) "{\"type\":\"bundle\",\"id\":\"bundle--00000000-0000-4000-8000-000000000000\",\"objects\":[" objects "]}"
+
+/* Of the versions the newest, whatever the order in which they came, and in which lane; none when that one is revoked. */
+static void test_newest(void **state)
+{
+	struct bed *b = *state;
+	struct buf out = { 0 };
+	tell(b, "a", "public", BUNDLE(NOTE("2", "")));
+	tell(b, "b", "members", BUNDLE(NOTE("3", "")));
+	tell(b, "c", "public", BUNDLE(NOTE("1", "")));
+	must(newest_each(b->node, CLEARANCE_ALL, NULL, note_object, &out, &fault));
+	assert_string_equal(buf_cstr(&out), "members/1 2026-01-03T00:00:00Z;");
+	out.n = 0;
+	must(newest_each(b->node, 1, "note", note_object, &out, &fault)); /* who sees "public" alone */
+	assert_string_equal(buf_cstr(&out), "public/1 2026-01-02T00:00:00Z;");
+	out.n = 0;
+	must(newest_each(b->node, CLEARANCE_ALL, "malware", note_object, &out, &fault));
+	assert_int_equal(out.n, 0);
+	tell(b, "d", "public", BUNDLE(NOTE("3", ",\"x\":1")));
+	must(newest_each(b->node, CLEARANCE_ALL, NULL, enough, &out, &fault));
+	assert_string_equal(buf_cstr(&out), "public/5 2026-01-03T00:00:00Z;");
+	out.n = 0;
+	tell(b, "e", "public", BUNDLE(NOTE("4", ",\"revoked\":true")));
+	must(newest_each(b->node, CLEARANCE_ALL, NULL, note_object, &out, &fault));
+	assert_int_equal(out.n, 0);
+	buf_release(&out);
+}
+
 static void test_formats(void **state)
 {
 	(void)state;
@@ -193,6 +237,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_what_stands, set_up, tear_down), cmocka_unit_test_setup_teardown(test_lanes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_reader_that_goes_away, set_up, tear_down), cmocka_unit_test(test_formats),
+		cmocka_unit_test_setup_teardown(test_newest, set_up, tear_down),
 	};
 	sys_key_init();
 	table_reader_init();
