@@ -592,6 +592,7 @@ def test_writing_is_no_oracle(story, lane):
         for body in ('{"value":"WHAT"}', '{"values":["WHAT"],"type":1}'):
             assert alike(a, name, "POST", "/sightings/add", values(lane)[0], "never.example", body, "application/json")[0] == 404
         assert alike(a, name, "POST", "/sightings/add", address(lane), "203.0.113.250", '{"value":"WHAT"}', "application/json")[0] == 404
+        assert alike(a, name, "POST", "/v1/unblock", values(lane)[0], "never.example", '{"value":"WHAT","why":"x"}', "application/json")[0] in (403, 404, 409)
         assert alike(a, name, "POST", "/sightings/add/WHAT", uuid("attribute1", lane), fresh("x")[3:], "{}", "application/json")[0] == 404
         assert alike(a, name, "GET", "/events/view/WHAT", uuid("event", lane), fresh("x")[3:])[0] == 404
         for query in ("?lane=WHAT", "?lane=public,WHAT", "?after=WHAT/1", "?lane=public&after=public/1,WHAT/1", "?lane=WHAT&after=3"):
