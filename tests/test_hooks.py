@@ -68,7 +68,7 @@ def receiver():
 
 
 def tell(node, lane, *lines):
-    node.counts("src", "--lane", lane, "-", stdin="".join(f"{x}\n" for x in lines).encode())
+    node.counts(f"src-{lane}", "--lane", lane, "-", stdin="".join(f"{x}\n" for x in lines).encode())
 
 
 def add(node, receiver, *options, name="siem"):

@@ -141,8 +141,8 @@ def test_a_list_that_comes_later(node, serve):
     node.counts("allow", "--as", "protected", stdin=b"www.portal.example\n198.51.100.7\n")
     wait_for(lambda: active(node) == {"evil.example"}, "the suspension")
     history = [json.loads(line) for line in node.run("decisions", "--json", "--history").out.splitlines()]
-    why = {d["first"]: d["voices"][-1]["why"] for d in history if d["state"] == "suspended"}
-    assert "www.portal.example" in why["portal.example"] and "allow" in why["198.51.100.0/24"]
+    assert {d["first"]: "protected" in d["voices"][-1]["why"] for d in history if d["state"] == "suspended"} == {"portal.example": True, "198.51.100.0/24": True}
+    assert "www.portal.example" in node.run("protect", "test", "portal.example", code=1).out and "allow" in node.run("protect", "test", "198.51.100.0/24", code=1).out
     assert "must not be blocked" in node.run("approve", history[0]["decision"], "--as", "isp/omar", code=2).err
     assert daemon.stop() == 0
     configure(node, "asset = evil-inc evil.example\n")  # a setting, at the next start

@@ -74,7 +74,7 @@ static const struct row rows[] = {
 	{ "spike", "10000", "Hits in one report at which a block for phishing, malware or exploitation is suspended until somebody has looked; 0: never.",
 	  NUMBER(spike, 1000000000) },
 	{ "policy", "none", "Automatic decisions, one policy a line: NAME reason=, and any of min_score= (90), sources= (2: groups that agree),\n"
-			    "# categories=, kinds= (ip,domain), for= (3d), max= (1000 values); see \"sipar policy\".", offsetof(struct config, policies), POLICIES, 0 },
+			    "# categories=, kinds= (ip,domain), for= (3d), max= (1000 values), audience= (green); see \"sipar policy\".", offsetof(struct config, policies), POLICIES, 0 },
 	{ "bgp_prefix", "none", "Prefix that is registered to the operator, one a line: \"sipar bgp\" announces blackholes of single addresses in these alone.",
 	  offsetof(struct config, bgp_prefixes), PREFIXES, 0 },
 	{ "bgp_next_hop", "none", "Next hop of these routes.", TEXT(bgp_next_hop) },

@@ -21,6 +21,7 @@
 #include "cli/option.h"
 #include "face/http.h"
 #include "gate/consumers.h"
+#include "gate/parties.h"
 #include "hook/sender.h"
 #include "peer/collector.h"
 #include "peer/puller.h"
@@ -67,7 +68,7 @@ struct daemon {
 static void more_metrics(void *ctx, struct buf *out)
 {
 	struct daemon *d = ctx;
-	clearance clear = ledger_clearance(node_ledger(d->node), d->audience); /* for those who ask without a name */
+	clearance clear = parties_everybody(node_ledger(d->node), d->audience); /* for those who ask without a name */
 	dnsbl_metrics(d->dns, out);
 	if (d->zones)
 		zones_metrics(d->zones, out);
@@ -94,7 +95,7 @@ static unsigned or_cores(uint64_t n)
 static void show_new_lane(void *ctx)
 {
 	struct daemon *d = ctx;
-	clearance clear = ledger_clearance(node_ledger(d->node), d->audience);
+	clearance clear = parties_everybody(node_ledger(d->node), d->audience);
 	if (d->http)
 		http_server_set_clear(d->http, clear);
 	dnsbl_set_clear(d->dns, clear);
@@ -167,7 +168,7 @@ static enum err open_faces(struct daemon *d, struct fault *f)
 	enum err e = config_audience(&d->config, &d->audience, f);
 	if (e)
 		return e;
-	d->clear = ledger_clearance(node_ledger(d->node), d->audience);
+	d->clear = parties_everybody(node_ledger(d->node), d->audience);
 	if (strcmp(d->config.dns, "off") != 0 && (e = dnsbl_start(&d->config, d->clear, d->node, &d->dns, f)) != OK)
 		return e;
 	if ((e = open_zones(d, f)) != OK)

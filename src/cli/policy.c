@@ -110,7 +110,7 @@ const struct verb verb_policy = {
 	.summary = "List the policies of automatic decisions, or run them now",
 	.usage = "[OPTION...] list | run [NAME]",
 	.details = "A policy is a line of sipar.conf:\n"
-		   "  policy = NAME reason=phishing min_score=95 sources=2 categories=phishing,fraud kinds=domain for=3d max=1000\n"
+		   "  policy = NAME reason=phishing min_score=95 sources=2 categories=phishing,fraud kinds=domain for=3d max=1000 audience=green\n"
 		   "What the table has of that is blocked, for 7 days at most, unless it is protected or decided already; the daemon runs policies\n"
 		   "after imports, once a minute at most.\n\n"
 		   "Exit status: 0 done, 2 not.\n",

@@ -92,6 +92,7 @@ typedef bool feed_sink(void *ctx, const struct feed_record *r);
 struct feed_options {
 	struct span column;       /**< CSV: name or number (from 1) of the column; empty: found */
 	enum stance stance;       /**< what the lines of a plain list say; STANCE_INDICATOR by default */
+	uint8_t tlp;              /**< enum tlp: what holds records and is marked more strictly than this is one record, so that it can be taken out whole; 0: of no matter */
 };
 
 struct feed_format {

@@ -6,12 +6,13 @@
  *
  * MISP writes an event's tags behind its attributes, and they decide who may see these.  So an event is looked through
  * before it is entered: it must be in the piece as a whole, up to FEED_OBJECT_MAX; of a larger one the tags that are in
- * the piece count. */
+ * the piece count, and without them it is nobody's, where not everybody may see everything. */
 #include <stdlib.h>
 
 #include "base/num.h"
 #include "codec/json_feed.h"
 #include "codec/formats.h"
+#include "codec/tlp.h"
 
 /* What is known of a record from its tags and those of its event. */
 struct tags {
@@ -20,7 +21,7 @@ struct tags {
 
 struct misp_state {
 	struct walk_place place;
-	uint8_t stance;
+	uint8_t stance, tlp; /* as in struct feed_options */
 	struct tags event;
 	uint32_t event_seen;
 };
@@ -254,10 +255,27 @@ static enum walk_step take_attribute(struct misp_state *s, struct json_feed *j)
 
 /* ---- the stream ---- */
 
+/* An event that may not be kept: not only its attributes, but its text, its tags, its reports. */
+static enum walk_step take_event(struct misp_state *s, struct json_feed *j, bool whole)
+{
+	struct json_member m[] = { { "uuid" } };
+	if (!whole) {
+		j->walk.error = "an event is not whole, and marked more strictly than may be kept, or without the tags that say for whom it is";
+		return WALK_ERROR;
+	}
+	enum walk_step step = json_feed_record(j, walk_take(&j->walk, m, COUNT_OF(m)));
+	if (step != WALK_VALUE)
+		return step;
+	j->draft.r.tlp = s->event.tlp;
+	draft_reject(&j->draft, "an event is marked %s", tlp_name(s->event.tlp));
+	s->event = (struct tags){ .confidence = CONFIDENCE_ABSENT };
+	return json_feed_emit(j);
+}
+
 static enum walk_step enter_event(struct misp_state *s, struct json_feed *j)
 {
 	struct walker *w = &j->walk;
-	struct json_member m[] = { { "Tag" }, { "timestamp" }, { "date" } };
+	struct json_member m[] = { { "Tag" }, { "timestamp" }, { "date" }, { "info" } };
 	bool whole = walk_peek(w, m, COUNT_OF(m));
 	if (!whole && !w->last && w->piece.n - w->start <= FEED_OBJECT_MAX)
 		return WALK_MORE;
@@ -267,6 +285,9 @@ static enum walk_step enter_event(struct misp_state *s, struct json_feed *j)
 		s->event_seen = json_feed_time(&m[2]);
 	if (m[0].kind == JSON_ARRAY)
 		read_tags(j, &s->event, m[0].value);
+	bool unsaid = !whole && m[3].kind == JSON_STRING && s->tlp < TLP_RED && (m[0].kind != JSON_ARRAY || m[0].cut);
+	if (s->tlp && (s->event.tlp > s->tlp || unsaid))
+		return take_event(s, j, whole);
 	return walk_enter(w, 'E') ? WALK_VALUE : walk_pass(w);
 }
 
@@ -336,7 +357,7 @@ static enum err parse(void *state, struct span in, bool last, feed_sink *sink, v
 
 static void start(void *state, const struct feed_options *o)
 {
-	*(struct misp_state *)state = (struct misp_state){ .stance = (uint8_t)o->stance,
+	*(struct misp_state *)state = (struct misp_state){ .stance = (uint8_t)o->stance, .tlp = o->tlp,
 							   .event.confidence = CONFIDENCE_ABSENT };
 }
 

@@ -1,5 +1,6 @@
 #include "codec/feed_testing.h"
 #include "codec/formats.h"
+#include "codec/tlp.h"
 
 #define A(type, value, rest) "{\"type\":\"" type "\",\"value\":\"" value "\",\"to_ids\":true" rest "}"
 #define EVENT(rest) "{\"Event\":{\"info\":\"x\"," rest "}}"
@@ -32,6 +33,35 @@ static void test_wrappings(void **state)
 	     "1 domain a.example\n");
 	says(m, EVENT("\"Attribute\":{}"), "");
 	says(m, "{\"Event\":[]}{}[]", "");
+}
+
+/* An event that is marked more strictly than may be kept is one record, title and all; one that is cut off, or of which
+ * the tags are not there, is none. */
+static void test_events_that_may_not_be_kept(void **state)
+{
+	static const char text[] = "{\"response\":[" EVENT("\"Attribute\":[" A("domain", "a.example", "") "],\"Tag\":[{\"name\":\"tlp:amber\"}]") "," EVENT(
+		"\"Attribute\":[" A("domain", "b.example", ",\"Tag\":[{\"name\":\"tlp:red\"}]") "],\"Tag\":[{\"name\":\"tlp:green\"}]") "]}";
+	const struct feed_options o = { .stance = STANCE_INDICATOR, .tlp = TLP_GREEN };
+	static const unsigned behind[] = { 0, 30 /* with its tags */, 1 /* without */ };
+	for (unsigned i = 0; i < COUNT_OF(behind); i++) {
+		unsigned cut = behind[i];
+		struct told t = { .stop_after = 100 };
+		struct feed_parser *p = feed_parser_new(&feed_misp, &o);
+		struct span in = cut ? span_head(span_str(text), span_find(span_str(text), ']') + cut) : span_str(text);
+		struct fault f;
+		size_t used;
+		assert_int_equal(feed_parse(p, in, true, tell, &t, &used, &f), cut ? ERR_SYNTAX : OK);
+		buf_putc(&t.text, 0);
+		assert_string_equal((const char *)t.text.p, cut ? "" : "1 tlp:amber rejected an event is marked tlp:amber\n1 tlp:red domain b.example\n");
+		struct span place = span_head(span_from(in, t.place[0].off), t.place[0].len);
+		if (cut)
+			assert_true(used < strlen("{\"response\":[{\"Event\":{"));
+		else
+			assert_true(span_starts(place, SPAN_LIT("\"Event\":{\"info\"")) && place.p[place.n - 1] == '}' && !memmem(place.p, place.n, "b.example", 9));
+		buf_release(&t.text);
+		feed_parser_free(p);
+	}
+	(void)state;
 }
 
 static void test_types(void **state)
@@ -135,7 +165,7 @@ static void test_manifest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_wrappings), cmocka_unit_test(test_types), cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_wrappings), cmocka_unit_test(test_events_that_may_not_be_kept), cmocka_unit_test(test_types), cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_broken), cmocka_unit_test(test_sniff), cmocka_unit_test(test_manifest),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,13 @@
 
 /* Upper ends in microseconds: a lookup takes a few, a rebuilt answer of megabytes a few hundred thousand. */
 static const unsigned bound_us[] = { 10, 25, 50, 100, 250, 1000, 5000, 25000, 100000 };
-_Static_assert(COUNT_OF(bound_us) + 1 == COUNT_OF(((struct http_meter *)NULL)->bucket), "the last bucket has no end");
+_Static_assert(COUNT_OF(bound_us) + 1 == COUNT_OF(((struct http_meter *)NULL)->took[0].bucket), "the last bucket has no end");
+
+/* What is told in a lane that is hidden is counted nowhere. */
+static bool tells(size_t row)
+{
+	return row < HTTP_ROUTES_MAX && !(http_routes[row].right & RIGHT_READ);
+}
 
 void http_meter_count(struct http_meter *m, const struct http_route *r, unsigned status, uint64_t ns)
 {
@@ -13,8 +19,8 @@ void http_meter_count(struct http_meter *m, const struct http_route *r, unsigned
 	while (b < COUNT_OF(bound_us) && ns > bound_us[b] * UINT64_C(1000))
 		b++;
 	atomic_fetch_add_explicit(&m->requests[row][status / 100 % 6], 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&m->bucket[b], 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&m->ns, ns, memory_order_relaxed);
+	atomic_fetch_add_explicit(&m->took[tells(row)].bucket[b], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&m->took[tells(row)].ns, ns, memory_order_relaxed);
 }
 
 static void head(struct buf *out, const char *name, const char *type, const char *help)
@@ -34,12 +40,13 @@ static void put_seconds(struct buf *out, uint64_t us)
 	buf_printf(out, "%llu.%06u", (unsigned long long)(us / 1000000), (unsigned)(us % 1000000));
 }
 
-/* Counts over all lanes tell of those that are hidden: when something is written there, and how much. */
-static bool shows_all(const struct http_server *s, clearance clear)
+/* Counts over all lanes tell of those that are hidden: when something is written there, and how much.
+ * @param claims  of claims: there are none in the lane of the node itself. */
+static bool shows_all(const struct http_server *s, clearance clear, bool claims)
 {
 	struct lane *lanes = mem_alloc(LANES_MAX * sizeof(*lanes));
 	unsigned all = ledger_lanes(s->ledger, CLEARANCE_ALL, lanes), i = 0;
-	while (i < all && clear >> lanes[i].number & 1)
+	while (i < all && (clear >> lanes[i].number & 1 || (claims && strcmp(lanes[i].name, NODE_LANE) == 0)))
 		i++;
 	free(lanes);
 	return all && i == all;
@@ -75,21 +82,23 @@ static void put_lanes(struct http_server *s, clearance clear, struct buf *out)
 	free(lanes);
 }
 
-static void put_meter(struct http_meter *m, struct buf *out)
+/* @param all  those who tell something, too. */
+static void put_meter(struct http_meter *m, bool all, struct buf *out)
 {
 	head(out, "sipar_http_requests_total", "counter", "Requests by operation and class of the status.");
 	for (unsigned row = 0; row <= HTTP_ROUTES_MAX; row++)
 		for (unsigned class = 1; class < 6; class++) {
 			uint64_t v = atomic_load_explicit(&m->requests[row][class], memory_order_relaxed);
-			if (v)
+			if (v && (all || !tells(row)))
 				buf_printf(out, "sipar_http_requests_total{operation=\"%s\",status=\"%uxx\"} %llu\n",
 					   row < HTTP_ROUTES_MAX ? http_routes[row].id : "none", class, (unsigned long long)v);
 		}
 	head(out, "sipar_http_request_duration_seconds", "histogram",
 	     "Time to make an answer, or the first piece of one that is sent in pieces.");
-	uint64_t sum = 0;
-	for (unsigned b = 0; b < COUNT_OF(m->bucket); b++) {
-		sum += atomic_load_explicit(&m->bucket[b], memory_order_relaxed);
+	uint64_t sum = 0, ns = 0;
+	for (unsigned b = 0; b < COUNT_OF(m->took[0].bucket); b++) {
+		for (unsigned i = 0; i < 1 + (unsigned)all; i++)
+			sum += atomic_load_explicit(&m->took[i].bucket[b], memory_order_relaxed);
 		buf_puts(out, "sipar_http_request_duration_seconds_bucket{le=\"");
 		if (b < COUNT_OF(bound_us))
 			put_seconds(out, bound_us[b]);
@@ -98,7 +107,9 @@ static void put_meter(struct http_meter *m, struct buf *out)
 		buf_printf(out, "\"} %llu\n", (unsigned long long)sum);
 	}
 	buf_puts(out, "sipar_http_request_duration_seconds_sum ");
-	put_seconds(out, atomic_load_explicit(&m->ns, memory_order_relaxed) / 1000);
+	for (unsigned i = 0; i < 1 + (unsigned)all; i++)
+		ns += atomic_load_explicit(&m->took[i].ns, memory_order_relaxed);
+	put_seconds(out, ns / 1000);
 	buf_printf(out, "\nsipar_http_request_duration_seconds_count %llu\n", (unsigned long long)sum);
 }
 
@@ -124,14 +135,16 @@ void http_metrics(struct http_server *s, struct http_request *q, const struct ht
 {
 	put_process(s, &a->body);
 	put_lanes(s, http_clear(q), &a->body);
-	if (shows_all(s, http_clear(q))) {
+	bool all = shows_all(s, http_clear(q), false);
+	if (shows_all(s, http_clear(q), true)) {
 		put_use(&a->body);
 		put_table(s, &a->body);
-		put_commits(s, &a->body);
+		if (all)
+			put_commits(s, &a->body);
 		if (s->streams)
 			http_streams_metrics(s->streams, &a->body);
 	}
-	put_meter(&s->meter, &a->body);
+	put_meter(&s->meter, all || role_may(http_asker(q)->role, RIGHT_AUDIT), &a->body);
 	if (s->options.more_metrics)
 		s->options.more_metrics(s->options.more_ctx, &a->body);
 	a->status = 200;
@@ -141,7 +154,7 @@ void http_metrics(struct http_server *s, struct http_request *q, const struct ht
 void http_healthz(struct http_server *s, struct http_request *q, const struct http_words *w, struct http_answer *a)
 {
 	buf_puts(&a->body, "{\"status\":\"ok\",\"version\":\"" SIPAR_VERSION "\"");
-	if (shows_all(s, http_clear(q))) {
+	if (shows_all(s, http_clear(q), true)) {
 		struct table_stats t;
 		table_stats(http_table_enter(s), &t);
 		http_table_leave(s);

@@ -70,7 +70,7 @@ void http_refuse(const struct http_server *s, const struct http_request *q, stru
 /** Counters of requests; all threads. */
 struct http_meter {
 	_Atomic uint64_t requests[HTTP_ROUTES_MAX + 1][6]; /**< by row (the last: none) and hundreds of the status */
-	_Atomic uint64_t bucket[10], ns;
+	struct { _Atomic uint64_t bucket[10], ns; } took[2]; /**< answers to who asks; to who tells something */
 };
 void http_meter_count(struct http_meter *m, const struct http_route *r, unsigned status, uint64_t ns);
 

@@ -1,6 +1,7 @@
 /* First every key of the table by its own claims, which is quick and needs the writing lock of the node; then those that are left as every
  * face would answer them, with what covers them, the text rules and the protected register, while others go on.
  *
+ * A decision is told to more people than most claims: only lanes for those whom the policy names are looked at, since what is blocked would tell of the others.
  * The lane of the decisions is left out: what is blocked is met, and if that made it fresh here a decision would be the reason for its own renewal. */
 #include "gate/automatic.h"
 
@@ -100,7 +101,7 @@ static bool holds(const struct finding *g, const struct observable *o)
 
 enum err automatic_find(struct node *n, const struct policy *a, struct buf *values, unsigned *ret_n, struct fault *f)
 {
-	struct finding g = { .node = n, .a = a, .clear = CLEARANCE_ALL, .now_s = (uint32_t)(clock_ms() / 1000) };
+	struct finding g = { .node = n, .a = a, .clear = ledger_clearance(node_ledger(n), a->audience), .now_s = (uint32_t)(clock_ms() / 1000) };
 	struct lane lane;
 	unsigned found = 0;
 	if (ledger_lane_find(node_ledger(n), CLEARANCE_ALL, DOCKET_LANE, &lane) == OK)

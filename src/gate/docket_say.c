@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/num.h"
-#include "base/utf8.h"
 #include "sys/digest.h"
 
 enum { SAVE_AFTER = 2000, GUARD_TOLD = 3 };
@@ -286,31 +285,28 @@ static enum err let_go(struct docket *d, const struct observable *o, struct span
 	return e;
 }
 
-/* An active decision: if it is about one value, it waits for somebody; of many, those that are protected go, and the others stay.
+/* An active decision: if it is about one value, it waits for somebody; of many, those that are protected go, and the others stay.  What protects them is not
+ * said there: it may be in a lane that fewer people see than that of the decisions.
  * @param ret_n  how many did. */
 static enum err recheck_one(struct docket *d, const struct decision *of, unsigned *ret_n, struct fault *f)
 {
 	uint8_t key[OBS_KEY_MAX];
 	struct observable o;
-	struct buf body = { 0 }, store = { 0 }, why = { 0 };
+	static const struct span why = SPAN_LIT("protected by now; \"sipar protect test\" says by what");
+	struct buf body = { 0 }, store = { 0 };
 	struct decision_op proposal;
 	uint64_t index = of->index;
 	bool alone = of->n_values == 1;
 	enum err e = docket_read(d, index, &body, &store, &proposal, f);
 	while (e == OK && decision_value(&proposal.values, key, &o)) {
-		why.n = 0;
-		buf_puts(&why, "protected: ");
-		if (!d->guard(d->guard_ctx, &o, proposal.action, &why))
+		if (!d->guard(d->guard_ctx, &o, proposal.action, NULL))
 			continue;
-		struct span text = span_head(buf_span(&why), OP_TEXT_MAX);
-		text.n = utf8_valid_prefix(text);
-		struct decision_op suspend = { .op = OP_SUSPEND, .of = &index, .n_of = 1, .why = text };
-		e = alone ? docket_tell_alone(d, &suspend, f) : let_go(d, &o, text, f);
+		struct decision_op suspend = { .op = OP_SUSPEND, .of = &index, .n_of = 1, .why = why };
+		e = alone ? docket_tell_alone(d, &suspend, f) : let_go(d, &o, why, f);
 		++*ret_n;
 	}
 	buf_release(&body);
 	buf_release(&store);
-	buf_release(&why);
 	return e;
 }
 

@@ -339,7 +339,7 @@ static bool guards_b(void *ctx, const struct observable *o, uint8_t action, stru
 {
 	assert_int_equal(action, ACTION_BLOCK);
 	bool is = o->n == 9 && memcmp(o->key, "b.example", 9) == 0;
-	if (is && *(bool *)ctx)
+	if (out && is && *(bool *)ctx)
 		buf_puts(out, "a test");
 	return is && *(bool *)ctx;
 }

@@ -61,9 +61,9 @@ static enum err set_categories(struct feed *feed, struct span value, struct faul
 
 static enum err set_audience(struct feed *feed, struct span value, struct fault *f)
 {
-	for (unsigned tlp = TLP_CLEAR; tlp <= TLP_RED; tlp++)
-		if (span_is(value, tlp_name(tlp)) || span_is(value, tlp_name(tlp) + strlen("tlp:")))
-			return feed->audience = (uint8_t)tlp, OK;
+	enum tlp tlp = tlp_find(value);
+	if (tlp)
+		return feed->audience = (uint8_t)tlp, OK;
 	return fault_set(f, ERR_USAGE, "audience \"" SPAN_FMT "\" is none of clear, green, amber, amber+strict and red",
 			 SPAN_ARG(span_head(value, 100)));
 }

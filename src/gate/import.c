@@ -63,7 +63,24 @@ struct import {
 
 /* ---- beginning ---- */
 
-/* @return ERR_NOTFOUND: there is no such source (yet); ERR_BUSY. */
+/* What a list says is over when it says something else in another lane.  Is that to be seen by somebody who does not see the other lane? */
+static bool is_told_elsewhere(struct import *i, const struct source *s, char ret_lane[LANE_NAME_MAX + 1])
+{
+	struct ledger *l = node_ledger(i->node);
+	struct lane *lanes = mem_alloc(LANES_MAX * sizeof(*lanes));
+	struct entry last;
+	bool fewer = false;
+	if (s->floor && ledger_entry(l, CLEARANCE_ALL, s->floor, &last) == OK) {
+		if (ledger_lanes(l, (clearance)1 << last.lane, lanes) == 1 && last.lane != i->lane.number)
+			fewer = i->lane.tlp > lanes->tlp || (i->lane.members[0] && strcmp(i->lane.members, lanes->members) != 0);
+		entry_release(&last);
+	}
+	snprintf(ret_lane, LANE_NAME_MAX + 1, "%s", fewer ? lanes->name : "");
+	free(lanes);
+	return fewer;
+}
+
+/* @return ERR_NOTFOUND: there is no such source (yet); ERR_BUSY; ERR_FORBIDDEN: it is a list that is told in another lane. */
 static enum err find_source(struct import *i, struct fault *f)
 {
 	enum err e = ERR_NOTFOUND;
@@ -74,8 +91,14 @@ static enum err find_source(struct import *i, struct fault *f)
 		i->snapshot = s->snapshot && !i->o.adds;
 		i->has_source = !i->snapshot || fold_snapshot_begins(fold, s->number);
 		i->holds_snapshot = i->has_source && i->snapshot;
-		e = i->has_source ? OK : fault_set(f, ERR_BUSY, "an import of \"%s\", a snapshot, is under way; begin when it has ended",
-						   i->o.source);
+		char lane[LANE_NAME_MAX + 1];
+		if (!i->has_source)
+			e = fault_set(f, ERR_BUSY, "an import of \"%s\", a snapshot, is under way; begin when it has ended", i->o.source);
+		else if (i->snapshot && is_told_elsewhere(i, s, lane))
+			e = fault_set(f, ERR_FORBIDDEN, "source \"%s\" is a list that lane \"%s\" has: it would end there, and who does not see lane \"%s\" would know that there is "
+							"another; import it under another name", i->o.source, lane, i->lane.name);
+		else
+			e = OK;
 	}
 	node_write_end(i->node);
 	return e;
@@ -118,11 +141,12 @@ enum err import_begin(struct node *n, const struct import_options *o, import_com
 	i->intake.lane = i->lane.number;
 	i->intake.time_s = (uint32_t)(i->time_ms / 1000);
 	e = find_source(i, f);
-	if (e == ERR_BUSY)
-		import_free(i);
-	else
+	bool begins = e == OK || e == ERR_NOTFOUND; /* or it is added when something has come */
+	if (begins)
 		*ret_import = i;
-	return e == ERR_BUSY ? e : OK;
+	else
+		import_free(i);
+	return begins ? OK : e;
 }
 
 /* ---- records ---- */
@@ -359,7 +383,7 @@ static enum err end_of_stream(struct import *i, struct stream *st, struct fault 
 
 enum err import_stream(struct import *i, struct input *in, const char *name, struct fault *f)
 {
-	struct stream st = { .in = in, .format = i->o.format, .options = { .column = i->o.column, .stance = i->o.stance } };
+	struct stream st = { .in = in, .format = i->o.format, .options = { .column = i->o.column, .stance = i->o.stance, .tlp = i->lane.tlp } };
 	struct slot *s = &i->slot[++i->at % SLOTS];
 	enum err e = wait_slot(i, s, f);
 	int sure;

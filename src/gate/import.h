@@ -37,7 +37,9 @@ typedef bool import_progress(void *ctx, const struct import_counts *c, uint64_t 
 
 struct import;
 
-/** Begin.  Nothing is visible and nothing counts before import_finish(). */
+/** Begin.  Nothing is visible and nothing counts before import_finish().
+ *  @return ERR_BUSY: the source is a snapshot, and another import of it is under way; ERR_FORBIDDEN: ... and what it says now is in a lane that more
+ *  people see than this one: it would end there, which would tell them of this one; ERR_USAGE, ERR_NOTFOUND: name, lane. */
 enum err import_begin(struct node *n, const struct import_options *o, import_complaint *complain, import_progress *progress,
 		      void *ctx, struct import **ret_import, struct fault *f) MUST_USE;
 /** One stream, whole.  @return OK; ERR_SYNTAX ...: this stream cannot be read (further); what came before stays in the import and

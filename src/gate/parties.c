@@ -98,6 +98,13 @@ clearance parties_clear(struct parties *p, const char *name, enum role role)
 	return clear;
 }
 
+clearance parties_everybody(struct ledger *l, uint8_t tlp)
+{
+	struct lane lane;
+	clearance clear = ledger_clearance(l, tlp);
+	return ledger_lane_find(l, clear, NODE_LANE, &lane) == OK ? clear & ~((clearance)1 << lane.number) : clear;
+}
+
 /* ---- the fold ---- */
 
 static void more_tokens(struct parties *p)

@@ -54,6 +54,8 @@ enum err parties_certificate(struct parties *p, const uint8_t fingerprint[32], c
  *  by now?  The address is not looked at again.
  *  @param id  asker.token.  @return OK; ERR_FORBIDDEN: it was revoked, or has expired. */
 enum err parties_still(struct parties *p, const char *id, int64_t now_ms, clearance *ret_clear) MUST_USE;
+/** What everybody sees who is shown the lanes for this level (enum tlp): those without members, but the lane of the node itself. */
+clearance parties_everybody(struct ledger *l, uint8_t tlp);
 /** What a party sees with a token of this role.  @return 0: there is no such party. */
 clearance parties_clear(struct parties *p, const char *name, enum role role);
 

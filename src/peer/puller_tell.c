@@ -67,18 +67,19 @@ struct family {
 	double (*value)(const struct pull_status *t);
 };
 
-/* With the lock. */
+/* With the lock.  Without a lane that may be seen there is no heading either: that there are peers is theirs to know who see their lanes. */
 static void put_family(struct puller *p, clearance clear, const struct family *m, struct buf *out)
 {
 	struct lane lane;
-	if (!p->stations)
-		return;
+	size_t before = out->n, heading;
 	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", m->name, m->help, m->name, m->type);
+	heading = out->n;
 	for (struct station *s = p->stations; s; s = s->next)
 		for (unsigned i = 0; i < s->peer.n_lanes; i++)
 			if (ledger_lane_find(node_ledger(p->node), clear, s->lane[i].status.lane, &lane) == OK)
 				buf_printf(out, "%s{peer=\"%s\",lane=\"%s\"} %.15g\n", m->name, s->peer.name, s->lane[i].status.lane,
 					   m->value(&s->lane[i].status));
+	out->n = out->n == heading ? before : out->n;
 }
 
 static double entries_of(const struct pull_status *t)

@@ -362,6 +362,12 @@ static struct MHD_Response *response_new(struct exchange *x, struct http_answer 
 	return r;
 }
 
+/* Of an answer in pieces libmicrohttpd sends the end, "0", to HEAD as well, where the next answer is expected: none may come there. */
+static bool ends_unsaid(const struct http_request *q, const struct http_answer *a)
+{
+	return (a->more || a->pull) && strcmp(q->method, MHD_HTTP_METHOD_HEAD) == 0;
+}
+
 /* Let the handler answer.  @return MHD_NO closes the connection. */
 static enum MHD_Result ask(struct exchange *x)
 {
@@ -378,7 +384,7 @@ static enum MHD_Result ask(struct exchange *x)
 	MHD_add_response_header(r, MHD_HTTP_HEADER_SERVER, h->options.server);
 	for (unsigned i = 0; i < a.n_headers; i++)
 		MHD_add_response_header(r, a.header[i].name, a.header[i].value);
-	if (atomic_load_explicit(&h->closing, memory_order_relaxed))
+	if (atomic_load_explicit(&h->closing, memory_order_relaxed) || ends_unsaid(&x->request, &a))
 		MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
 	enum MHD_Result result = MHD_queue_response(x->request.connection, a.status, r);
 	MHD_destroy_response(r);

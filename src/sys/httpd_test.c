@@ -208,6 +208,7 @@ static void fields_of_answers(void **state)
 	expect(h, "GET / HTTP/1.1\r\n" TAIL, "X-Test: yes\r\n", "none");
 	expect(h, "HEAD /stay HTTP/1.1\r\n" TAIL, "Content-Length: 19\r\n", "\r\n\r\n");
 	expect(h, "HEAD /stream HTTP/1.1\r\n" TAIL, "HTTP/1.1 200", "\r\n\r\n");
+	expect(h, "HEAD /stream HTTP/1.1\r\nHost: h\r\n\r\nGET / HTTP/1.1\r\n" TAIL, "Connection: close\r\n", "\r\n\r\n"); /* nothing behind it */
 	expect(h, "GET /empty HTTP/1.1\r\n" TAIL, "Content-Length: 0\r\n", "\r\n\r\n");
 	expect(h, "GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 400", ""); /* no Host */
 	expect(h, "rubbish\r\n\r\n", "", "");

@@ -2,10 +2,17 @@
 
 #include "base/num.h"
 #include "codec/masks.h"
+#include "codec/tlp.h"
 #include "ledger/lane.h"
 #include "view/source.h"
 
 enum { KINDS = KINDS_ALL & ~KINDS_EMAIL /* that a decision can be about by itself */ };
+
+static enum err set_audience(struct policy *a, struct span value, struct fault *f)
+{
+	a->audience = (uint8_t)tlp_find(value);
+	return a->audience ? OK : fault_set(f, ERR_USAGE, "audience \"" SPAN_FMT "\" is none of clear, green, amber, amber+strict and red", SPAN_ARG(span_head(value, 40)));
+}
 
 static enum err set(struct policy *a, struct span name, struct span value, struct fault *f)
 {
@@ -28,9 +35,11 @@ static enum err set(struct policy *a, struct span name, struct span value, struc
 		return e == OK && (!a->lease_s || a->lease_s > POLICY_LEASE_MAX_S) ?
 		       fault_set(f, ERR_USAGE, "a policy decides for %d days at most", POLICY_LEASE_MAX_S / 86400) : e;
 	}
+	if (span_is(name, "audience"))
+		return set_audience(a, value, f);
 	bool score = span_is(name, "min_score"), sources = span_is(name, "sources"), most = span_is(name, "max");
 	if (!score && !sources && !most)
-		return fault_set(f, ERR_USAGE, "\"" SPAN_FMT "\" is none of reason, min_score, sources, categories, kinds, for and max", SPAN_ARG(span_head(name, 40)));
+		return fault_set(f, ERR_USAGE, "\"" SPAN_FMT "\" is none of reason, min_score, sources, categories, kinds, for, max and audience", SPAN_ARG(span_head(name, 40)));
 	if (num_parse_u64(value, score ? 100 : sources ? 16 : POLICY_VALUES_MAX, &n) || n == 0)
 		return fault_set(f, ERR_USAGE, "\"" SPAN_FMT "\" is no number for %s", SPAN_ARG(span_head(value, 40)), score ? "min_score" : sources ? "sources" : "max");
 	if (score)
@@ -44,7 +53,8 @@ static enum err set(struct policy *a, struct span name, struct span value, struc
 
 enum err policies_add(struct policies *list, struct span text, struct fault *f)
 {
-	struct policy a = { .reason = REASONS, .min_score = 90, .min_sources = 2, .kinds = KINDS_DOMAIN | KINDS_IP, .lease_s = 3 * 86400, .max = 1000 };
+	struct policy a = { .reason = REASONS, .min_score = 90, .min_sources = 2, .kinds = KINDS_DOMAIN | KINDS_IP, .lease_s = 3 * 86400, .max = 1000,
+			    .audience = TLP_GREEN };
 	struct span name = span_word(&text);
 	if (!source_name_ok(name) || name.n > POLICY_NAME_MAX)
 		return fault_set(f, ERR_USAGE, "\"" SPAN_FMT "\" is not the name of a policy: 1 to %d of a-z, 0-9, '.', '_' and '-'", SPAN_ARG(span_head(name, 100)),
@@ -77,5 +87,5 @@ void policy_put(const struct policy *a, struct buf *out)
 	kinds_put(a->kinds, out);
 	buf_puts(out, " for=");
 	retention_put(a->lease_s, out);
-	buf_printf(out, " max=%u", a->max);
+	buf_printf(out, " max=%u audience=%s", a->max, tlp_name(a->audience) + strlen("tlp:"));
 }
