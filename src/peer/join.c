@@ -145,7 +145,7 @@ static enum err check_end(struct joining *j, uint8_t lane, struct span theirs, s
 {
 	struct ledger *ledger = node_ledger(j->node);
 	struct verifier v[WRITERS_MAX];
-	struct ending here, there;
+	struct ending here = { .time_s = 0 }, there = { .time_s = 0 };
 	struct buf ours = { 0 };
 	char why[EVIDENCE_WHY_MAX + 1];
 	unsigned taken, n = 0;
