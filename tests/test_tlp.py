@@ -8,6 +8,7 @@ import base64
 import contextlib
 import hashlib
 import http.client
+import ipaddress
 import itertools
 import json
 import re
@@ -741,3 +742,19 @@ def test_a_list_does_not_move_out_of_sight(tmp_path):
     assert told("public").returncode == 0  # who sees the one sees the other
     node.run("source", "set", "list", "--event")
     assert told("restricted").returncode == 0  # what adds takes nothing away
+
+
+def test_what_is_hidden_takes_no_room(tmp_path, started):
+    """However many prefixes in prefixes a hidden lane has, the public ones around them count as before."""
+    node = Node(tmp_path / "node")
+    node.run("init")
+    node.counts("list", "-", stdin=b"2001:db8::/32\n198.51.0.0/16\n")
+    a = Asking(started(node), None)
+    values = ["2001:db8:0:0:1::1", "198.51.100.7"]
+    before = [a.ask("GET", f"/v1/lookup/{v}") for v in values]
+    assert all(json.loads(text)["sources"] == ["list"] for _, _, text in before)
+    nested = [f"{ipaddress.ip_network((v, length), strict=False)}" for v, least, most in ((values[0], 33, 128), (values[1], 17, 32)) for length in range(least, most + 1)]
+    for source in ("one", "two", "three"):
+        node.counts(source, "--lane", "restricted", "-", stdin="".join(f"{p}\n" for p in nested).encode())
+    assert [a.ask("GET", f"/v1/lookup/{v}") for v in values] == before
+    assert len(node.why(values[0])["lines"]) > 96

@@ -185,18 +185,13 @@ static void pass_records(const struct table_view *v, const struct group *g, unsi
 			 struct table_hits *ret_hits)
 {
 	ret_hits->n = 0;
-	ret_hits->truncated = false;
 	for (; *next < g->candidates && g->probe[g->candidate[*next].probe].query == query; ++*next) {
 		const struct candidate *c = &g->candidate[*next];
 		const struct probe *p = &g->probe[c->probe];
 		struct table_hit hit = { .exact = p->exact };
 		hit.n = image_match(v->level[c->level], c->first, c->run, p->tag, &p->key, &hit.key, &hit.claims);
-		if (!hit.n)
-			continue;
-		if (ret_hits->n < TABLE_HITS_MAX)
+		if (hit.n)
 			ret_hits->hit[ret_hits->n++] = hit;
-		else
-			ret_hits->truncated = true;
 	}
 	nest_put(&g->nest, v, query, ret_hits);
 }

@@ -81,15 +81,13 @@ static void find_keys(struct nest *n, const struct table_view *v)
 
 static void add_hit(struct nest *n, const struct nest_walker *w, bool exact)
 {
-	unsigned i = n->hits[w->query];
-	if (i == TABLE_HITS_MAX) {
-		n->truncated[w->query] = true;
+	unsigned i = n->hits[w->query]++;
+	struct nest_hit *hit = LIKELY(i < NEST_FIRST) ? &n->first[w->query][i] : &n->more[n->n_more];
+	if (UNLIKELY(i >= NEST_FIRST) && n->n_more++ == NEST_MORE) {
+		n->n_more--; /* the file lies */
 		return;
 	}
-	n->hit[w->query][i].record = w->at;
-	n->hit[w->query][i].level = w->level;
-	n->hit[w->query][i].exact = exact;
-	n->hits[w->query]++;
+	*hit = (struct nest_hit){ w->at, w->level, exact, w->query };
 }
 
 /* Each record that a walker stands at is a hit or not; on to its parent. */
@@ -123,16 +121,19 @@ void nest_run(struct nest *n, const struct table_view *v)
 		climb(n, v);
 }
 
+static void put_hit(const struct nest_hit *h, const struct table_view *v, struct table_hits *hits)
+{
+	struct table_hit hit = { .exact = h->exact };
+	if (hits->n < TABLE_HITS_MAX && image_record4(v->level[h->level], h->record, &hit.key, &hit.claims, &hit.n))
+		hits->hit[hits->n++] = hit;
+}
+
 void nest_put(const struct nest *n, const struct table_view *v, unsigned query, struct table_hits *hits)
 {
-	hits->truncated |= n->truncated[query];
-	for (unsigned i = 0; i < n->hits[query]; i++) {
-		struct table_hit hit = { .exact = n->hit[query][i].exact };
-		if (!image_record4(v->level[n->hit[query][i].level], n->hit[query][i].record, &hit.key, &hit.claims, &hit.n))
-			continue;
-		if (hits->n < TABLE_HITS_MAX)
-			hits->hit[hits->n++] = hit;
-		else
-			hits->truncated = true;
-	}
+	unsigned first = n->hits[query] < NEST_FIRST ? n->hits[query] : NEST_FIRST;
+	for (unsigned i = 0; i < first; i++)
+		put_hit(&n->first[query][i], v, hits);
+	for (unsigned i = 0; i < n->n_more && UNLIKELY(n->hits[query] > NEST_FIRST); i++)
+		if (n->more[i].query == query)
+			put_hit(&n->more[i], v, hits);
 }

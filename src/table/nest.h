@@ -7,7 +7,7 @@
 
 #include "table/table.h"
 
-enum { NEST_QUERIES = 64 };
+enum { NEST_QUERIES = 64, NEST_FIRST = 8, NEST_MORE = NEST_QUERIES * 33 * TABLE_LEVELS_MAX };
 
 /* One query in one level, and how far it has come. */
 struct nest_walker {
@@ -16,24 +16,29 @@ struct nest_walker {
 	bool inside; /* what covers `at` covers the address */
 };
 
+struct nest_hit {
+	uint32_t record;
+	uint8_t level, exact, query;
+};
+
 struct nest {
 	unsigned n;
-	uint8_t hits[NEST_QUERIES];
-	bool truncated[NEST_QUERIES];
+	uint16_t hits[NEST_QUERIES];
 	struct nest_walker walker[NEST_QUERIES * TABLE_LEVELS_MAX];
-	struct { uint32_t record; uint8_t level, exact; } hit[NEST_QUERIES][TABLE_HITS_MAX];
+	struct nest_hit first[NEST_QUERIES][NEST_FIRST]; /* of each query, side by side */
+	unsigned n_more;
+	struct nest_hit more[NEST_MORE];                 /* of all queries, what had no room there */
 };
 
 static inline void nest_begin(struct nest *n)
 {
-	n->n = 0;
+	n->n = n->n_more = 0;
 }
 
 /** No hits yet for query number `query`, which may or may not be asked. */
 static inline void nest_query(struct nest *n, unsigned query)
 {
 	n->hits[query] = 0;
-	n->truncated[query] = false;
 }
 
 /** What covers `addr` and is not longer than `rank`: its own, TABLE_RANK_ADDRESS or the length of a prefix. */

@@ -93,7 +93,8 @@ void table_leave(struct table *t);
 /** Wait until all who were between enter and leave have left: for what is published beside the table.  Not from in between. */
 void table_wait_readers(struct table *t);
 
-enum { TABLE_HITS_MAX = 96 };
+/** Nothing is left out: a key is met in each level at most once, and 129 prefixes and itself are the most that concern one. */
+enum { TABLE_HITS_MAX = 130 * TABLE_LEVELS_MAX };
 
 /** One key of the table that concerns what was asked. */
 struct table_hit {
@@ -103,9 +104,9 @@ struct table_hit {
 	const struct claim *claims;
 };
 
+/** Large, and only its first `n` hits are ever touched: not to be copied or cleared as a whole. */
 struct table_hits {
 	unsigned n;
-	bool truncated; /**< more than TABLE_HITS_MAX keys matched */
 	struct table_hit hit[TABLE_HITS_MAX];
 };
 

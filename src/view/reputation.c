@@ -182,7 +182,9 @@ static void visit_run(void *ctx, size_t i, const struct table_hits *hits)
 	struct reputation r;
 	q.obs += i;
 	if (UNLIKELY(q.obs->wildcard && hits->n)) {
-		struct table_hits below = *hits;
+		struct table_hits below;
+		below.n = hits->n;
+		memcpy(below.hit, hits->hit, hits->n * sizeof(hits->hit[0]));
 		ask_below(&below);
 		answer(&q, &below, 1, NULL, &r, NULL, NULL);
 	} else if (hits->n == 0) {

@@ -69,7 +69,6 @@ static struct table_hits one_hit(const struct claim *c, unsigned n)
 {
 	struct table_hits h;
 	h.n = 1;
-	h.truncated = false;
 	h.hit[0] = (struct table_hit){ .key = the_address, .exact = true, .n = n, .claims = c };
 	return h;
 }
@@ -488,7 +487,6 @@ static void deal(struct claim *on_address, unsigned n_address, struct claim *on_
 {
 	struct table_hits h;
 	h.n = 0;
-	h.truncated = false;
 	shuffle(on_address, n_address, seed);
 	shuffle(on_net, n_net, seed);
 	for (unsigned i = 0, step; i < n_address; i += step) {
