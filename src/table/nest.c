@@ -79,15 +79,14 @@ static void find_keys(struct nest *n, const struct table_view *v)
 	n->n = kept;
 }
 
-static void add_hit(struct nest *n, const struct nest_walker *w, bool exact)
+static inline void add_hit(struct nest *n, const struct nest_walker *w, bool exact)
 {
 	unsigned i = n->hits[w->query]++;
-	struct nest_hit *hit = LIKELY(i < NEST_FIRST) ? &n->first[w->query][i] : &n->more[n->n_more];
-	if (UNLIKELY(i >= NEST_FIRST) && n->n_more++ == NEST_MORE) {
-		n->n_more--; /* the file lies */
-		return;
-	}
-	*hit = (struct nest_hit){ w->at, w->level, exact, w->query };
+	const struct nest_hit hit = { w->at, w->level, exact, w->query };
+	if (LIKELY(i < NEST_FIRST))
+		n->first[w->query][i] = hit;
+	else if (n->n_more < NEST_MORE) /* as in each file that does not lie */
+		n->more[n->n_more++] = hit;
 }
 
 /* Each record that a walker stands at is a hit or not; on to its parent. */
@@ -121,19 +120,25 @@ void nest_run(struct nest *n, const struct table_view *v)
 		climb(n, v);
 }
 
-static void put_hit(const struct nest_hit *h, const struct table_view *v, struct table_hits *hits)
+static inline void put_hit(const struct nest_hit *h, const struct table_view *v, struct table_hits *hits)
 {
 	struct table_hit hit = { .exact = h->exact };
-	if (hits->n < TABLE_HITS_MAX && image_record4(v->level[h->level], h->record, &hit.key, &hit.claims, &hit.n))
+	if (image_record4(v->level[h->level], h->record, &hit.key, &hit.claims, &hit.n) && hits->n < TABLE_HITS_MAX)
 		hits->hit[hits->n++] = hit;
+}
+
+static __attribute__((noinline)) void put_more(const struct nest *n, const struct table_view *v, unsigned query, struct table_hits *hits)
+{
+	for (unsigned i = 0; i < n->n_more; i++)
+		if (n->more[i].query == query)
+			put_hit(&n->more[i], v, hits);
 }
 
 void nest_put(const struct nest *n, const struct table_view *v, unsigned query, struct table_hits *hits)
 {
-	unsigned first = n->hits[query] < NEST_FIRST ? n->hits[query] : NEST_FIRST;
+	unsigned all = n->hits[query], first = all < NEST_FIRST ? all : NEST_FIRST;
 	for (unsigned i = 0; i < first; i++)
 		put_hit(&n->first[query][i], v, hits);
-	for (unsigned i = 0; i < n->n_more && UNLIKELY(n->hits[query] > NEST_FIRST); i++)
-		if (n->more[i].query == query)
-			put_hit(&n->more[i], v, hits);
+	if (UNLIKELY(all > NEST_FIRST))
+		put_more(n, v, query, hits);
 }
