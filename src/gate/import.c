@@ -251,14 +251,15 @@ static struct span piece_body(struct import *i, struct slot *s)
 	return buf_span(&s->kept);
 }
 
-static enum err submit_piece(struct import *i, struct slot *s, const struct feed_format *format, uint32_t records, struct fault *f)
+/* @param last  of its stream: what comes next, most often the end of the import, is committed with it. */
+static enum err submit_piece(struct import *i, struct slot *s, const struct feed_format *format, uint32_t records, bool last, struct fault *f)
 {
 	struct submission sub = {
 		.lane = i->lane.number, .kind = ENTRY_FEED, .flags = i->first ? 0 : ENTRY_BEGINS, .import = i->first,
 		.time_ms = i->time_ms, .party = i->o.party ? i->o.party : "local", .source = i->o.source, .media = format->name,
 		.token = buf_span(&s->token), .count = records, .body = piece_body(i, s),
 		.objects = (const struct object *)(const void *)s->objects.p,
-		.n_objects = (uint32_t)(s->objects.n / sizeof(struct object)),
+		.n_objects = (uint32_t)(s->objects.n / sizeof(struct object)), .held = last,
 	};
 	enum err e = ledger_submit(node_ledger(i->node), &sub, &s->number, f);
 	if (e)
@@ -336,7 +337,7 @@ static enum err take_piece(struct import *i, struct stream *st, struct slot *s, 
 	if (s->used == 0)
 		return OK;
 	i->counts.octets += s->used;
-	return submit_piece(i, s, st->format, (uint32_t)(i->counts.read - read_before), f);
+	return submit_piece(i, s, st->format, (uint32_t)(i->counts.read - read_before), last && s->used == s->octets.n, f);
 }
 
 static enum err run_stream(struct import *i, struct stream *st, struct slot *s, struct fault *f)
@@ -445,14 +446,14 @@ static void write_summary(const struct import *i, struct buf *out)
 }
 
 /* An import without a piece (an empty file) is told as well: a snapshot of nothing replaces what was there. */
-static enum err tell_end(struct import *i, uint64_t *ret_number, struct fault *f)
+static enum err tell_end(struct import *i, uint64_t behind, uint64_t *ret_number, struct fault *f)
 {
 	struct buf body = { 0 };
 	write_summary(i, &body);
 	struct submission s = {
 		.lane = i->lane.number, .kind = ENTRY_ENDED, .flags = i->snapshot ? ENTRY_SNAPSHOT : 0, .import = i->first,
 		.time_ms = i->time_ms, .party = i->o.party ? i->o.party : "local", .source = i->o.source, .media = "json",
-		.count = 1, .body = buf_span(&body),
+		.count = 1, .body = buf_span(&body), .behind = behind,
 	};
 	enum err e = ledger_append(node_ledger(i->node), &s, ret_number, f);
 	i->counts.entries += e == OK;
@@ -478,7 +479,7 @@ enum err import_finish(struct import *i, struct import_counts *ret_counts, struc
 {
 	enum err e = ensure_source(i, NULL, f);
 	struct ended_import end = { .source = i->intake.source, .snapshot = i->snapshot, .time_ms = i->time_ms };
-	for (unsigned k = 1; k <= SLOTS && e == OK; k++) /* oldest first */
+	for (unsigned k = 1; k < SLOTS && e == OK; k++) /* oldest first; the last piece is made durable with the end */
 		e = wait_slot(i, &i->slot[(i->at + k) % SLOTS], f);
 	if (e == OK && batch_count(i->intake.batch))
 		e = batch_finish(i->intake.batch, NULL, &end.image, &i->counts.duplicate, f);
@@ -493,7 +494,7 @@ enum err import_finish(struct import *i, struct import_counts *ret_counts, struc
 	if (s->removed)
 		e = fault_set(f, ERR_NOTFOUND, "source \"%s\" was removed while the import ran", i->o.source);
 	else
-		e = tell_end(i, &end.last, f);
+		e = tell_end(i, i->slot[i->at % SLOTS].number, &end.last, f);
 	if (e) {
 		image_free(end.image);
 	} else {

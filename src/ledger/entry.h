@@ -90,6 +90,8 @@ struct submission {
 				    indexes in a row, in one transaction */
 	const struct object *objects; /**< by rising offset */
 	uint32_t n_objects;
+	uint64_t behind;       /**< 0, or a number that was given out before: this is stored only if that is, else it fails as that did */
+	bool held;             /**< more follows at once and is waited for: no commit begins for this alone */
 };
 
 /** What is read back. */

@@ -101,28 +101,6 @@ static struct queued *slot(struct writer *w, uint64_t number)
 	return &w->ring[number % RING];
 }
 
-/* How many of the `n` queued from `first` on go into one commit. */
-static unsigned batch_size(struct writer *w, uint64_t first, uint64_t n)
-{
-	size_t octets = 0;
-	unsigned i = 0;
-	while (i < n && ((i < BATCH && octets < BATCH_OCTETS) || slot(w, first + i)->joined))
-		octets += slot(w, first + i++)->told.s.body.n;
-	return i;
-}
-
-static enum err commit_batch(struct writer *w, uint64_t first, unsigned n, struct fault *f)
-{
-	enum err e = store_begin(w->store, f);
-	for (unsigned i = 0; i < n && e == OK; i++)
-		e = store_put(w->store, first + i, &slot(w, first + i)->told, f);
-	if (e == OK)
-		e = store_commit(w->store, f);
-	if (e)
-		store_undo(w->store);
-	return e;
-}
-
 static void remember_failure(struct writer *w, uint64_t first, uint64_t last, const struct fault *f)
 {
 	struct failure *end = &w->failures[w->n_failures];
@@ -146,6 +124,40 @@ static const struct failure *find_failure(const struct writer *w, uint64_t numbe
 		if (w->failures[i].first <= number && number <= w->failures[i].last)
 			return &w->failures[i];
 	return NULL;
+}
+
+/* Why one that is queued cannot be stored: what it stands behind is not.  Only the committing thread changes that. */
+static const struct failure *orphaned(struct writer *w, uint64_t number)
+{
+	uint64_t behind = slot(w, number)->told.s.behind;
+	return behind ? find_failure(w, behind) : NULL;
+}
+
+/* How many of the `n` queued from `first` on go into one commit; one that fails alone, alone. */
+static unsigned batch_size(struct writer *w, uint64_t first, uint64_t n)
+{
+	size_t octets = 0;
+	unsigned i = 0, most = orphaned(w, first) ? 1 : BATCH;
+	while (i < n && (slot(w, first + i)->joined || (i < most && octets < BATCH_OCTETS && (i == 0 || !orphaned(w, first + i)))))
+		octets += slot(w, first + i++)->told.s.body.n;
+	return i;
+}
+
+static enum err commit_batch(struct writer *w, uint64_t first, unsigned n, struct fault *f)
+{
+	const struct failure *before = orphaned(w, first);
+	if (before) {
+		*f = before->fault;
+		return f->code;
+	}
+	enum err e = store_begin(w->store, f);
+	for (unsigned i = 0; i < n && e == OK; i++)
+		e = store_put(w->store, first + i, &slot(w, first + i)->told, f);
+	if (e == OK)
+		e = store_commit(w->store, f);
+	if (e)
+		store_undo(w->store);
+	return e;
 }
 
 /* @return those who have waited for one of these numbers. */
@@ -427,7 +439,7 @@ static enum err enqueue(struct writer *w, const struct told *t, unsigned n, uint
 		return e;
 	pthread_mutex_lock(&w->lock);
 	w->want_room++;
-	while (!has_room(w, n, octets))
+	while (wake_thread(w), !has_room(w, n, octets))
 		pthread_cond_wait(&w->room, &w->lock);
 	w->want_room--;
 	for (unsigned i = 0; i < n && e == OK; i++)
@@ -452,7 +464,8 @@ enum err writer_submit(struct writer *w, const struct told *t, unsigned n, uint6
 	enum err e = enqueue(w, t, n, ret_number, f);
 	if (e)
 		return e;
-	wake_thread(w);
+	if (!t->s.held)
+		wake_thread(w);
 	pthread_mutex_unlock(&w->lock);
 	return OK;
 }
@@ -466,15 +479,15 @@ static enum err outcome(const struct writer *w, uint64_t number, struct fault *f
 	return failure ? failure->fault.code : OK;
 }
 
-/* Alone, and nobody commits: then this thread does. */
+/* Nobody commits: then this thread does, what is queued before it, too. */
 enum err writer_append(struct writer *w, const struct told *t, unsigned n, uint64_t *ret_number, struct fault *f)
 {
 	uint64_t number;
 	enum err e = enqueue(w, t, n, &number, f);
 	if (e)
 		return e;
-	bool alone = !w->busy && w->settled + 1 == number;
-	if (alone) {
+	bool mine = !w->busy && number - w->settled <= batch_size(w, w->settled + 1, w->next - w->settled - 1);
+	if (mine) {
 		w->busy = true;
 		run_batch(w);
 		w->busy = false;
@@ -482,7 +495,7 @@ enum err writer_append(struct writer *w, const struct told *t, unsigned n, uint6
 	}
 	wake_thread(w); /* for what was queued meanwhile */
 	pthread_mutex_unlock(&w->lock);
-	if (!alone)
+	if (!mine)
 		e = writer_wait(w, number, f);
 	if (e == OK)
 		*ret_number = number;
@@ -501,6 +514,7 @@ enum err writer_wait(struct writer *w, uint64_t number, struct fault *f)
 		begin_waiting(&one);
 		one.next = slot(w, number)->waiters;
 		slot(w, number)->waiters = &one;
+		wake_thread(w); /* it may have been held */
 	} else if (e == OK) {
 		e = outcome(w, number, f);
 	}

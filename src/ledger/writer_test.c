@@ -290,6 +290,49 @@ static void flapping_disk(struct testing *t)
 	ledger_close(l);
 }
 
+/* What stands behind something that was not stored is not stored either, and takes nothing else along. */
+static void orphans(struct testing *t)
+{
+	struct ledger *l = testing_ledger(t);
+	struct submission first = testing_submission(1, SPAN_LIT("piece")), end = testing_submission(1, SPAN_LIT("end"));
+	struct submission other = testing_submission(1, SPAN_LIT("other"));
+	struct ledger_stats before, after;
+	struct fault f;
+	uint64_t number, lost, kept;
+	first.held = true;
+	/* held, and then in one transaction with what stands behind it */
+	ledger_stats(l, &before);
+	assert_int_equal(ledger_submit(l, &first, &end.behind, &f), OK);
+	assert_int_equal(ledger_append(l, &end, &number, &f), OK);
+	ledger_stats(l, &after);
+	assert_int_equal(after.commits, before.commits + 1);
+	assert_int_equal(number, end.behind + 1);
+	/* alone it waits, until somebody asks for it */
+	assert_int_equal(ledger_submit(l, &first, &number, &f), OK);
+	assert_int_equal(ledger_wait(l, number, &f), OK);
+	/* the piece fails, and then its end, with the same reason, though there is space by then */
+	signal(SIGXFSZ, SIG_IGN);
+	limit_files(1);
+	assert_int_equal(ledger_submit(l, &first, &lost, &f), OK);
+	assert_int_equal(ledger_wait(l, lost, &f), ERR_FULL);
+	limit_files(RLIM_INFINITY);
+	uint64_t size = check_whole(l).sizes[1];
+	end.behind = lost;
+	other.held = true;
+	assert_int_equal(ledger_submit(l, &other, &kept, &f), OK);
+	assert_int_equal(ledger_append(l, &end, &number, &f), ERR_FULL);
+	assert_int_equal(ledger_wait(l, kept, &f), OK);
+	assert_int_equal(check_whole(l).sizes[1], size + 1);
+	/* both are in the queue when the disk is full */
+	limit_files(1);
+	assert_int_equal(ledger_submit(l, &first, &end.behind, &f), OK);
+	assert_int_equal(ledger_append(l, &end, &number, &f), ERR_FULL);
+	assert_int_equal(ledger_wait(l, end.behind, &f), ERR_FULL);
+	limit_files(RLIM_INFINITY);
+	assert_int_equal(check_whole(l).sizes[1], size + 1);
+	ledger_close(l);
+}
+
 /* cmocka's assertions end a child by abort(). */
 static void in_child(void (*story)(struct testing *t), struct testing *t)
 {
@@ -307,6 +350,11 @@ static void in_child(void (*story)(struct testing *t), struct testing *t)
 static void full_disk_refuses_and_recovers(void **state)
 {
 	in_child(full_disk, *state);
+}
+
+static void nothing_stands_behind_nothing(void **state)
+{
+	in_child(orphans, *state);
 }
 
 static void failures_are_remembered(void **state)
@@ -347,7 +395,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, testing_setup, testing_teardown)
 		CASE(many_threads), CASE(queue_blocks_and_goes_on), CASE(acknowledged_survives_kill),
-		CASE(full_disk_refuses_and_recovers), CASE(failures_are_remembered), CASE(never_two_commit),
+		CASE(full_disk_refuses_and_recovers), CASE(failures_are_remembered), CASE(nothing_stands_behind_nothing), CASE(never_two_commit),
 	};
 	sys_key_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);
