@@ -419,9 +419,10 @@ static void waiting_answers_are_woken(void **state)
 	}
 	hall_say(0, true);
 	unsigned lines = hall.lines;
+	static const char again[] = "GET /again HTTP/1.1\r\nHost: h\r\n\r\n";
 	for (unsigned i = 0; i < READERS; i++) {
 		hear_until(fd[i], "0\r\n\r\n", 1); /* the end of the chunks: the connection stays, and takes another request */
-		tell(fd[i], "GET /again HTTP/1.1\r\nHost: h\r\n\r\n", 34);
+		tell(fd[i], again, sizeof(again) - 1);
 		hear_until(fd[i], "GET 0 /again 0 none", 1);
 		close(fd[i]);
 	}

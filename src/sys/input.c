@@ -133,7 +133,8 @@ static enum err step(struct input *in, uint8_t *to, size_t cap, size_t *ret_n, s
 	if (in->packing == PACKING_NONE) {
 		enum err e = want(in, 1, f);
 		*ret_n = in->rest.n < cap ? in->rest.n : cap;
-		memcpy(to, in->rest.p, *ret_n);
+		if (*ret_n)
+			memcpy(to, in->rest.p, *ret_n);
 		in->rest = span_from(in->rest, *ret_n);
 		in->ended = !e && in->eof && !in->rest.n;
 		return e;

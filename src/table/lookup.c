@@ -181,7 +181,7 @@ static void pass_index(const struct table_view *v, struct group *g)
 	g->candidates = kept;
 }
 
-static void pass_records(const struct table_view *v, const struct group *g, unsigned *next, unsigned query,
+static void pass_records(const struct table_view *v, struct group *g, unsigned *next, unsigned query,
 			 struct table_hits *ret_hits)
 {
 	ret_hits->n = 0;

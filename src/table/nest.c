@@ -16,6 +16,8 @@ static void prefetch_record(const struct image *m, uint32_t at)
 
 void nest_ask(struct nest *n, const struct table_view *v, unsigned query, uint32_t addr, unsigned rank)
 {
+	n->addr[query] = addr;
+	n->rank[query] = (uint8_t)rank;
 	for (unsigned level = 0; level < v->n; level++) {
 		const struct image *m = v->level[level];
 		if (!m->keys4)
@@ -79,14 +81,20 @@ static void find_keys(struct nest *n, const struct table_view *v)
 	n->n = kept;
 }
 
-static inline void add_hit(struct nest *n, const struct nest_walker *w, bool exact)
+static inline void put_hit(const struct nest_hit *h, const struct table_view *v, struct table_hits *hits)
 {
-	unsigned i = n->hits[w->query]++;
-	const struct nest_hit hit = { w->at, w->level, exact, w->query };
-	if (LIKELY(i < NEST_FIRST))
-		n->first[w->query][i] = hit;
-	else if (n->n_more < NEST_MORE) /* as in each file that does not lie */
-		n->more[n->n_more++] = hit;
+	struct table_hit hit = { .exact = h->exact };
+	if (image_record4(v->level[h->level], h->record, &hit.key, &hit.claims, &hit.n) && hits->n < TABLE_HITS_MAX)
+		hits->hit[hits->n++] = hit;
+}
+
+static inline void add_hit(struct nest *n, const struct table_view *v, const struct nest_walker *w, bool exact)
+{
+	const struct nest_hit hit = { w->at, w->level, exact };
+	if (UNLIKELY(n->all))
+		put_hit(&hit, v, n->all);
+	else if (n->hits[w->query]++ < NEST_FIRST)
+		n->first[w->query][n->hits[w->query] - 1] = hit;
 }
 
 /* Each record that a walker stands at is a hit or not; on to its parent. */
@@ -101,7 +109,7 @@ static void climb(struct nest *n, const struct table_view *v)
 			continue; /* the file lies */
 		w.inside = w.inside || block_covers(h.net, h.rank, w.addr, w.rank);
 		if (w.inside)
-			add_hit(n, &w, h.rank == w.rank && h.net == w.addr);
+			add_hit(n, v, &w, h.rank == w.rank && h.net == w.addr);
 		if (h.parent >= w.at)
 			continue; /* none; or the file lies: a parent stands before */
 		w.at = h.parent;
@@ -120,25 +128,21 @@ void nest_run(struct nest *n, const struct table_view *v)
 		climb(n, v);
 }
 
-static inline void put_hit(const struct nest_hit *h, const struct table_view *v, struct table_hits *hits)
+/* Few queries have so much, so that the others of the group need no room for it. */
+static __attribute__((noinline)) void walk_alone(struct nest *n, const struct table_view *v, unsigned query, struct table_hits *hits)
 {
-	struct table_hit hit = { .exact = h->exact };
-	if (image_record4(v->level[h->level], h->record, &hit.key, &hit.claims, &hit.n) && hits->n < TABLE_HITS_MAX)
-		hits->hit[hits->n++] = hit;
+	n->all = hits;
+	nest_ask(n, v, query, n->addr[query], n->rank[query]);
+	nest_run(n, v);
+	n->all = NULL;
 }
 
-static __attribute__((noinline)) void put_more(const struct nest *n, const struct table_view *v, unsigned query, struct table_hits *hits)
+void nest_put(struct nest *n, const struct table_view *v, unsigned query, struct table_hits *hits)
 {
-	for (unsigned i = 0; i < n->n_more; i++)
-		if (n->more[i].query == query)
-			put_hit(&n->more[i], v, hits);
-}
-
-void nest_put(const struct nest *n, const struct table_view *v, unsigned query, struct table_hits *hits)
-{
-	unsigned all = n->hits[query], first = all < NEST_FIRST ? all : NEST_FIRST;
-	for (unsigned i = 0; i < first; i++)
+	if (UNLIKELY(n->hits[query] > NEST_FIRST)) {
+		walk_alone(n, v, query, hits);
+		return;
+	}
+	for (unsigned i = 0; i < n->hits[query]; i++)
 		put_hit(&n->first[query][i], v, hits);
-	if (UNLIKELY(all > NEST_FIRST))
-		put_more(n, v, query, hits);
 }

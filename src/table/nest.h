@@ -7,7 +7,7 @@
 
 #include "table/table.h"
 
-enum { NEST_QUERIES = 64, NEST_FIRST = 8, NEST_MORE = NEST_QUERIES * 33 * TABLE_LEVELS_MAX };
+enum { NEST_QUERIES = 64, NEST_FIRST = 8 };
 
 /* One query in one level, and how far it has come. */
 struct nest_walker {
@@ -18,21 +18,23 @@ struct nest_walker {
 
 struct nest_hit {
 	uint32_t record;
-	uint8_t level, exact, query;
+	uint8_t level, exact;
 };
 
 struct nest {
 	unsigned n;
-	uint16_t hits[NEST_QUERIES];
 	struct nest_walker walker[NEST_QUERIES * TABLE_LEVELS_MAX];
-	struct nest_hit first[NEST_QUERIES][NEST_FIRST]; /* of each query, side by side */
-	unsigned n_more;
-	struct nest_hit more[NEST_MORE];                 /* of all queries, what had no room there */
+	uint32_t addr[NEST_QUERIES]; /* what was asked ... */
+	uint8_t rank[NEST_QUERIES];
+	uint16_t hits[NEST_QUERIES]; /* ... how much covers it, and the first of that, side by side */
+	struct nest_hit first[NEST_QUERIES][NEST_FIRST];
+	struct table_hits *all;      /* whoever has more is walked alone, straight to here */
 };
 
 static inline void nest_begin(struct nest *n)
 {
-	n->n = n->n_more = 0;
+	n->n = 0;
+	n->all = NULL;
 }
 
 /** No hits yet for query number `query`, which may or may not be asked. */
@@ -45,6 +47,6 @@ static inline void nest_query(struct nest *n, unsigned query)
 void nest_ask(struct nest *n, const struct table_view *v, unsigned query, uint32_t addr, unsigned rank);
 void nest_run(struct nest *n, const struct table_view *v);
 /** Append what was found for a query. */
-void nest_put(const struct nest *n, const struct table_view *v, unsigned query, struct table_hits *hits);
+void nest_put(struct nest *n, const struct table_view *v, unsigned query, struct table_hits *hits);
 
 #endif
