@@ -49,7 +49,7 @@ static enum err key_read(int cwd, const char *text, struct verifier *ret_verifie
 	else if (e && f)
 		*f = no_file;
 	else if (!e && (e = verifier_parse(buf_span(&octets), ret_verifier, NULL)) != OK) /* what is in it may be a secret */
-		fault_set(f, e, "\"%.200s\" does not hold a public key: neither name+id+base64 nor 64 hexadecimal digits", text);
+		fault_set(f, e, "\"%.200s\" does not hold a public key: neither name+id+base64 nor 64 hexadecimal digits (node.pub of a data directory holds the latter)", text);
 	buf_release(&octets);
 	return e;
 }

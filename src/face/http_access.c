@@ -2,15 +2,6 @@
 #include "base/base64.h"
 #include "face/http_parts.h"
 
-/* What stands behind the scheme; empty: another scheme, or no such field. */
-static struct span behind(const char *field, const char *scheme)
-{
-	struct span text = span_str(field ? field : ""), word = span_str(scheme);
-	if (text.n <= word.n || !span_ieq(span_head(text, word.n), word) || text.p[word.n] != ' ')
-		return span_of(NULL, 0);
-	return span_trim(span_from(text, word.n + 1));
-}
-
 /* A token of a party is no key of a consumer, and was looked at before.
  * @param store  for a key that is packed.  @return empty: there is none. */
 static struct span find_key(const struct http_request *q, struct buf *store)
@@ -20,10 +11,10 @@ static struct span find_key(const struct http_request *q, struct buf *store)
 		return span_of(NULL, 0);
 	if (own)
 		return span_trim(span_str(own));
-	struct span key = behind(authorization, "Bearer");
+	struct span field = span_str(authorization ? authorization : ""), key = http_behind_scheme(field, "Bearer");
 	if (key.n)
 		return key;
-	if (base64_decode(behind(authorization, "Basic"), store) == OK && store->n)
+	if (base64_decode(http_behind_scheme(field, "Basic"), store) == OK && store->n)
 		return span_from(buf_span(store), span_find(buf_span(store), ':') + 1);
 	return authorization ? SPAN_LIT("?") : key;
 }

@@ -14,8 +14,7 @@
 
 enum { FAILURES = 20, FAILURE_MS = 3000, SAVE_MS = 60000 };
 
-/* What stands behind the scheme; empty: another scheme. */
-static struct span behind(struct span text, const char *scheme)
+struct span http_behind_scheme(struct span text, const char *scheme)
 {
 	struct span word = span_str(scheme);
 	if (text.n <= word.n || !span_ieq(span_head(text, word.n), word) || text.p[word.n] != ' ')
@@ -32,9 +31,9 @@ static struct span find_token(const struct http_request *q, struct buf *store)
 		return key;
 	if (token_is(text))
 		return text;
-	if (token_is(key = behind(text, "Bearer")))
+	if (token_is(key = http_behind_scheme(text, "Bearer")))
 		return key;
-	key = behind(text, "Basic");
+	key = http_behind_scheme(text, "Basic");
 	if (!key.n || base64_decode(key, store))
 		return span_of(NULL, 0);
 	struct span pair = buf_span(store), user = span_head(pair, span_find(pair, ':')), password = span_from(pair, user.n + 1);

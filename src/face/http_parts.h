@@ -146,6 +146,8 @@ static inline const char *http_caller_name(const struct http_caller *c, const ch
 {
 	return c->known && strcmp(c->feed, feed) == 0 ? c->name : c->peer;
 }
+/** What stands behind the scheme ("Bearer", in any case) in a field Authorization, without blanks around it; empty: another scheme, or nothing. */
+struct span http_behind_scheme(struct span text, const char *scheme);
 /** By X-Api-Key, "Authorization: Bearer KEY", or "Basic" with the key as the password.
  *  @return false: the key is nobody's, and the answer says so. */
 bool http_caller_find(struct http_request *q, const struct feeds *feeds, struct http_caller *ret_caller, struct http_answer *a);
