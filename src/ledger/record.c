@@ -44,7 +44,7 @@ enum err record_parse(struct span octets, struct record *ret_record, struct faul
 	const uint8_t *h = octets.p;
 	if (octets.n < RECORD_HEAD)
 		return fault_set(f, ERR_CORRUPT, "a record of %zu octets is cut off", octets.n);
-	if (memcmp(h, magic, 3) == 0 && h[3] != magic[3])
+	if (memcmp(h, magic, 3) == 0 && h[3] != magic[3] && h[3] > 0x20 && h[3] < 0x7f)
 		return fault_set(f, ERR_UNSUPPORTED, "a record of version \"%c\"; this program knows \"%c\"", h[3], magic[3]);
 	if (memcmp(h, magic, sizeof(magic)) != 0)
 		return fault_set(f, ERR_CORRUPT, "the octets are not a record");
