@@ -240,6 +240,17 @@ class Copies:
         self.node, self.folder = node, folder
         self.wal = (node.path / "ledger.db-wal").read_bytes()
 
+    def taken_over(self, start, end):
+        """Whether the database has pages of this part of the log already: SQLite has synced the log before, so that no cut can be there."""
+        page, = struct.unpack(">I", self.wal[8:12])
+        with open(self.node.path / "ledger.db", "rb") as ledger:
+            for at in range(start, end, 24 + page):
+                number, = struct.unpack(">I", self.wal[at:at + 4])
+                ledger.seek((number - 1) * page)
+                if ledger.read(page) == self.wal[at + 24:at + 24 + page]:
+                    return True
+        return False
+
     def state(self, octets, writable):
         """What is there with this log; it opens, and all holds."""
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -261,7 +272,7 @@ def test_the_last_write_is_cut(node, tmp_path):
         write_and_kill(node.path, seed, r.uniform(0.1, 0.3), True)
         copies = Copies(node, tmp_path / "copy")
         ends = commits(copies.wal)
-        if len(ends) > 1:
+        if len(ends) > 1 and not copies.taken_over(*ends[-2:]):
             start, end = ends[-2:]
             nothing, everything = copies.state(copies.wal[:start], False), copies.state(copies.wal[:end], False)
             if nothing != everything:

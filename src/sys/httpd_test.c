@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -467,6 +468,46 @@ static void closing_with_those_who_wait(void **state)
 	}
 }
 
+struct caller {
+	struct sockaddr_in to;
+	atomic_bool enough;
+};
+
+/* Connects as fast as it can, and says something or nothing. */
+static void *call_and_call(void *ctx)
+{
+	struct caller *c = ctx;
+	static const char request[] = "GET /x HTTP/1.1\r\nHost: x\r\n\r\n";
+	for (unsigned i = 0; !atomic_load(&c->enough); i++) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (connect(fd, (struct sockaddr *)&c->to, sizeof(c->to)) == 0 && i % 2)
+			(void)!send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL);
+		close(fd);
+	}
+	return NULL;
+}
+
+static void closing_while_connections_come(void **state)
+{
+	enum { ROUNDS = 100 };
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		struct httpd *h = start(8), *again;
+		struct caller c = { .to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)httpd_port(h)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) } };
+		struct fault f;
+		char address[64];
+		pthread_t thread;
+		snprintf(address, sizeof(address), "127.0.0.1:%u", httpd_port(h));
+		assert_int_equal(pthread_create(&thread, NULL, call_and_call, &c), 0);
+		usleep(round * 20);
+		httpd_close(h);
+		atomic_store(&c.enough, true);
+		pthread_join(thread, NULL);
+		const struct httpd_options o = { address, 1, 10, "test/1", echo, NULL };
+		assert_int_equal(httpd_open(&o, &again, &f), OK); /* nobody listens there any more */
+		httpd_close(again);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -477,6 +518,7 @@ int main(void)
 		cmocka_unit_test(waiting_answers_are_woken),
 		cmocka_unit_test(slow_reader_is_alone),
 		cmocka_unit_test(closing_with_those_who_wait),
+		cmocka_unit_test(closing_while_connections_come),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
