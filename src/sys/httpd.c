@@ -487,7 +487,7 @@ static enum err listen_on(const char *address, struct sockaddr_storage *ret_boun
 }
 
 /* Whether a new connection is taken.  That is how it stops to listen: MHD_quiesce_daemon() and the threads that wait in epoll_wait(2) both
- * take the listener out, and the second of them aborts the process (0.9.75; a race, lost about once in a hundred times on a busy machine). */
+ * take the listener out, and the second of them aborts the process (0.9.75; a race, lost once in some hundred stops on a busy machine). */
 static enum MHD_Result accepted(void *cls, const struct sockaddr *from, socklen_t n)
 {
 	const struct httpd *h = cls;
