@@ -138,9 +138,14 @@ static struct httpd *start(unsigned threads)
 	return h;
 }
 
+static struct sockaddr_in at_port(unsigned port)
+{
+	return (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+}
+
 static int dial(unsigned port)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in a = at_port(port);
 	struct timeval patience = { .tv_sec = 10 };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
@@ -492,7 +497,7 @@ static void closing_while_connections_come(void **state)
 	enum { ROUNDS = 100 };
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		struct httpd *h = start(8), *again;
-		struct caller c = { .to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)httpd_port(h)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) } };
+		struct caller c = { .to = at_port(httpd_port(h)) };
 		struct fault f;
 		char address[64];
 		pthread_t thread;
